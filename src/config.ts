@@ -1,0 +1,50 @@
+// The only reader of process.env: everything that can be set from outside, checked before anything starts.
+import { z } from 'zod';
+import { StartupError } from './errors.ts';
+
+const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
+const count = (least: number, most: number) => z.coerce.number().int().min(least).max(most);
+
+const schema = z.object({
+  /** PostgreSQL 15 to 18, as the role that owns the tables. Without it the embedded server is used. */
+  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
+  /** The same database as the role that the server works with; made from DATABASE_URL when that role may make roles. */
+  DATABASE_APP_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
+  /** 32 bytes in base64. Wraps snapshot keys and signs tokens. Required with DATABASE_URL. */
+  MASTER_KEY: z.base64().refine((value) => Buffer.from(value, 'base64').length === 32, 'must be 32 bytes in base64').optional(),
+  /** Where the embedded server keeps its data. */
+  DATA_DIRECTORY: z.string().default('.data'),
+  HOST: z.string().default('127.0.0.1'),
+  PORT: count(0, 65535).default(4000),
+  POOL_SIZE: count(4, 200).default(20),
+  ACCESS_TOKEN_MINUTES: count(1, 1440).default(60),
+  CONFIRMATION_MINUTES: count(1, 60).default(10),
+  /** Deletions up to this many contacts are done within the request; larger ones become a job. */
+  DELETE_AT_ONCE: count(1, 1000).default(200),
+  RECOVERY_WINDOW_DAYS: count(1, 365).default(30),
+  RECOVERY_FEE_MINOR: count(0, 100_000_000).default(50_000),
+  RECOVERY_FEE_CURRENCY: z.string().regex(/^[A-Z]{3}$/).default('USD'),
+  /** Whether an operator must approve a paid recovery before it is queued. */
+  RECOVERY_APPROVAL: flag.default(false),
+  /** Whether the schema may be queried and GraphiQL is served. */
+  INTROSPECTION: flag.optional(),
+  NODE_ENV: z.string().default('development'),
+});
+
+export type Config = Readonly<z.output<typeof schema>>;
+
+/**
+ * Reads and checks the settings.
+ * @throws StartupError one line that names each setting that is wrong
+ */
+export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
+  const known = Object.fromEntries(Object.keys(schema.shape).flatMap((key) => (env[key] ? [[key, env[key]]] : [])));
+  const read = schema.safeParse(known);
+  if (!read.success) {
+    const faults = read.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`);
+    throw new StartupError(`These settings are wrong: ${faults.join('; ')}.`);
+  }
+  if (read.data.DATABASE_URL && !read.data.MASTER_KEY)
+    throw new StartupError('MASTER_KEY is required with DATABASE_URL: 32 random bytes in base64, for example from `openssl rand -base64 32`.');
+  return read.data;
+}

@@ -1,0 +1,182 @@
+// The connection to PostgreSQL and its one way of working: a transaction that belongs to one organization.
+import { MikroORM, type SqlEntityManager } from '@mikro-orm/postgresql';
+import { Kysely, PostgresDialect } from 'kysely';
+import pg from 'pg';
+import { entities } from './entities/index.ts';
+import type { Sql } from './sql.ts';
+
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** What PostgreSQL's values become: dates stay text, counts and cents become numbers. */
+const types = new pg.TypeOverrides();
+types.setTypeParser(pg.types.builtins.DATE, (text) => text);
+types.setTypeParser(pg.types.builtins.INT8, (text) => {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value)) throw new Error(`The integer ${text} is too large to be exact.`);
+  return value;
+});
+
+export interface TransactionOptions {
+  /** A read-only transaction: every write fails. */
+  readOnly?: boolean;
+}
+
+/** An open transaction of one organization. Everything done through it commits together. */
+export class Transaction {
+  #em: SqlEntityManager | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    readonly database: Database,
+    readonly client: pg.PoolClient,
+    readonly organizationId: string,
+  ) {}
+
+  /** The rows of a statement. It is prepared once per connection, so its text must not vary with its values. */
+  async rows<Row extends object>(statement: Sql): Promise<Row[]> {
+    return (await this.run(statement)).rows as Row[];
+  }
+
+  /** The first row, or undefined. */
+  async row<Row extends object>(statement: Sql): Promise<Row | undefined> {
+    return (await this.rows<Row>(statement))[0];
+  }
+
+  /** Runs a statement; gives the number of rows it touched and the rows it returned. */
+  async run(statement: Sql): Promise<pg.QueryResult> {
+    const text = statement.text;
+    const query = { ...this.database.prepared(text), text, values: statement.values as unknown[] };
+    return this.inTurn(() => this.client.query(query));
+  }
+
+  /** Waits until the connection is free: one connection answers one thing at a time. */
+  async inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(work);
+    this.#last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  /** The entity manager inside this transaction. Its changes are flushed before the commit. */
+  get em(): SqlEntityManager {
+    if (!this.#em) {
+      const em = this.database.orm.em.fork({ clear: true });
+      const client = this.client;
+      const single = { connect: async () => new Proxy(client, borrowed), end: async () => {} };
+      em.setTransactionContext(new Kysely({ dialect: new PostgresDialect({ pool: single as unknown as pg.Pool }) }));
+      this.#em = em;
+    }
+    return this.#em;
+  }
+
+  /** Writes what the entity manager holds. */
+  async flush(): Promise<void> {
+    await this.#em?.flush();
+  }
+}
+
+/** A client that is lent out by a transaction: releasing it is the transaction's business. */
+const borrowed: ProxyHandler<pg.PoolClient> = {
+  get(client, key) {
+    if (key === 'release') return () => {};
+    const value = Reflect.get(client, key) as unknown;
+    return typeof value === 'function' ? value.bind(client) : value;
+  },
+};
+
+export class Database {
+  /** Every statement text that was sent, for tests that count; undefined when nobody counts. */
+  trace: string[] | undefined;
+  #names = new Map<string, string>();
+
+  private constructor(
+    readonly pool: pg.Pool,
+    readonly orm: MikroORM,
+    readonly url: string,
+  ) {}
+
+  /** Connects lazily as the role in `url`, which must be subject to row-level security. */
+  static async open(url: string, poolSize: number): Promise<Database> {
+    const pool = new pg.Pool({ connectionString: url, max: poolSize, types, application_name: 'reinstate' });
+    // A dropped idle connection is replaced by the pool; without a listener it would end the process.
+    pool.on('error', (error) => console.error(JSON.stringify({ at: 'database', message: error.message })));
+    const orm = await MikroORM.init({
+      entities,
+      dbName: 'reinstate',
+      driverOptions: new PostgresDialect({ pool }),
+      ensureDatabase: false,
+      // Keys come from the application, defaults from the database.
+      implicitTransactions: false,
+    });
+    return new Database(pool, orm, url);
+  }
+
+  /** A name for a statement's text, so that each connection plans it once. The number of names is bounded. */
+  prepared(text: string): { name?: string } {
+    this.trace?.push(text);
+    let name = this.#names.get(text);
+    if (!name && this.#names.size < 1000) this.#names.set(text, (name = `s${this.#names.size}`));
+    return name ? { name } : {};
+  }
+
+  /**
+   * Runs `work` in a transaction that sees and touches one organization only; row-level security holds it to that.
+   * Commits when `work` returns, rolls back when it throws.
+   */
+  async transact<T>(organizationId: string, work: (tx: Transaction) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
+    const tx = await this.begin(organizationId, options);
+    try {
+      const result = await work(tx);
+      await tx.flush();
+      await this.end(tx, 'COMMIT');
+      return result;
+    } catch (error) {
+      await this.end(tx, 'ROLLBACK');
+      throw error;
+    }
+  }
+
+  /** Opens a transaction that the caller ends with `end`. */
+  async begin(organizationId: string, options: TransactionOptions = {}): Promise<Transaction> {
+    if (!uuid.test(organizationId)) throw new Error('The organization id is not a UUID.');
+    const client = await this.pool.connect();
+    try {
+      // Plain SET LOCAL, because set_config() does not travel to the nodes of a distributed PostgreSQL. One round trip.
+      await client.query(`BEGIN${options.readOnly ? ' READ ONLY' : ''}; SET LOCAL app.organization_id = '${organizationId}'`);
+    } catch (error) {
+      client.release(true);
+      throw error;
+    }
+    return new Transaction(this, client, organizationId);
+  }
+
+  /** Runs `work` in a read-only transaction that sees which organizations there are, and nothing inside them. */
+  async platform<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+    const client = await this.pool.connect();
+    try {
+      await client.query("BEGIN READ ONLY; SET LOCAL app.platform = 'on'");
+      const result = await work(client);
+      await client.query('COMMIT');
+      client.release();
+      return result;
+    } catch (error) {
+      client.release(true);
+      throw error;
+    }
+  }
+
+  /** Ends a transaction and gives its connection back; a connection that can't even roll back is thrown away. */
+  async end(tx: Transaction, how: 'COMMIT' | 'ROLLBACK'): Promise<void> {
+    try {
+      await tx.client.query(how);
+      tx.client.release();
+    } catch (error) {
+      tx.client.release(true);
+      if (how === 'COMMIT') throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.orm.close();
+    if (!this.pool.ended) await this.pool.end();
+  }
+}

@@ -1,0 +1,13 @@
+// Every table, in one list for the ORM.
+import * as actionLog from './action-log.ts';
+import * as contact from './contact.ts';
+import * as deletion from './deletion.ts';
+import * as job from './job.ts';
+import * as organization from './organization.ts';
+import * as recovery from './recovery.ts';
+import * as staff from './staff.ts';
+import { EntitySchema } from '@mikro-orm/postgresql';
+
+export const entities = [organization, staff, contact, actionLog, deletion, recovery, job].flatMap((file) =>
+  Object.values(file).filter((value) => value instanceof EntitySchema),
+);

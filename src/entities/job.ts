@@ -1,0 +1,36 @@
+// Work in the background with a phase, a count done, a total and an outcome. The row is the truth that watchers read.
+import { defineEntity, p } from '@mikro-orm/postgresql';
+import { createdNow, instant, ofOneOrganization, tenantKey } from './columns.ts';
+
+export const jobKinds = ['DELETE_CONTACTS', 'RECOVER_CONTACTS'] as const;
+export const jobStates = ['QUEUED', 'RUNNING', 'COMPLETED', 'FAILED', 'CANCELLED'] as const;
+export const jobPhases = ['REMOVING', 'CHECKING', 'MIGRATING', 'RECONCILING', 'PROVING'] as const;
+export type JobPhase = (typeof jobPhases)[number];
+
+export const Job = defineEntity({
+  name: 'Job',
+  tableName: 'job',
+  ...ofOneOrganization,
+  properties: {
+    ...tenantKey,
+    kind: p.enum(jobKinds),
+    state: p.enum(jobStates),
+    subjectId: p.uuid(),
+    phase: p.enum(jobPhases).nullable(),
+    done: p.integer().default(0),
+    total: p.integer(),
+    failureCode: p.text().nullable(),
+    failureMessage: p.text().nullable(),
+    createdAt: createdNow(),
+    startedAt: instant().nullable(),
+    updatedAt: createdNow(),
+    finishedAt: instant().nullable(),
+  },
+});
+
+/** The pools of running workers, so that the jobs of one that was killed can be given to another. */
+export const WorkerHeartbeat = defineEntity({
+  name: 'WorkerHeartbeat',
+  tableName: 'worker_heartbeat',
+  properties: { workerId: p.text().primary(), seenAt: createdNow() },
+});

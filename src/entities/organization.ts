@@ -1,0 +1,26 @@
+// The tenant. Everything else belongs to one.
+import { defineEntity, p } from '@mikro-orm/postgresql';
+
+export const plans = ['FREE', 'STANDARD', 'PREMIUM'] as const;
+export type Plan = (typeof plans)[number];
+
+/** The organization of the transaction, as row-level security sees it. */
+export const currentOrganization = "(nullif(current_setting('app.organization_id', true), ''))::uuid";
+
+export const Organization = defineEntity({
+  name: 'Organization',
+  tableName: 'organization',
+  rowLevelSecurity: 'force',
+  policies: [
+    { name: 'one_organization', using: `id = ${currentOrganization}` },
+    // Operators and the platform's own jobs find organizations; what is inside them stays behind its own policy.
+    { name: 'platform', command: 'select', using: "current_setting('app.platform', true) = 'on'" },
+  ],
+  properties: {
+    id: p.uuid().primary(),
+    name: p.text(),
+    plan: p.enum(plans),
+    currency: p.string().columnType('char(3)'),
+    createdAt: p.datetime(3).defaultRaw('now()'),
+  },
+});

@@ -1,0 +1,62 @@
+// Who may act: staff members inside one organization, the roles they hold, and the accounts that sign in.
+import { defineEntity, p } from '@mikro-orm/postgresql';
+import { createdNow, instant, ofOneOrganization, rootKey } from './columns.ts';
+
+export const Role = defineEntity({
+  name: 'Role',
+  tableName: 'role',
+  ...ofOneOrganization,
+  properties: {
+    ...rootKey,
+    name: p.text(),
+    description: p.text(),
+    builtIn: p.boolean().default(false),
+    permissions: p.array().columnType('text[]'),
+    createdAt: createdNow(),
+  },
+  uniques: [{ properties: ['organizationId', 'name'] }],
+});
+
+export const StaffMember = defineEntity({
+  name: 'StaffMember',
+  tableName: 'staff_member',
+  ...ofOneOrganization,
+  properties: {
+    ...rootKey,
+    name: p.text(),
+    email: p.text(),
+    suspendedAt: instant().nullable(),
+    createdAt: createdNow(),
+  },
+  uniques: [{ properties: ['organizationId', 'email'] }],
+});
+
+export const StaffMemberRole = defineEntity({
+  name: 'StaffMemberRole',
+  tableName: 'staff_member_role',
+  ...ofOneOrganization,
+  properties: {
+    organizationId: p.uuid().primary(),
+    staffMember: () =>
+      p.manyToOne(StaffMember).ref().primary().joinColumns('organization_id', 'staff_member_id').updateRule('no action').deleteRule('no action'),
+    role: () =>
+      p.manyToOne(Role).ref().primary().joinColumns('organization_id', 'role_id').updateRule('no action').deleteRule('no action'),
+  },
+});
+
+/** A sign-in identity. Not tenant data: it is looked up before the organization is known. */
+export const Account = defineEntity({
+  name: 'Account',
+  tableName: 'account',
+  properties: {
+    id: p.uuid().primary(),
+    email: p.text().unique(),
+    passwordHash: p.text(),
+    name: p.text(),
+    organizationId: p.uuid().nullable(),
+    staffMemberId: p.uuid().nullable(),
+    platformPermissions: p.array().columnType('text[]'),
+    createdAt: createdNow(),
+  },
+  checks: [{ name: 'account_is_staff_or_operator', expression: '(organization_id is null) = (staff_member_id is null)' }],
+});

@@ -1,0 +1,147 @@
+// Brings a database to the code's schema and makes the role that the server works with: neither superuser nor exempt
+// from row-level security, and unable to change or remove what is in the action log.
+import { createHmac } from 'node:crypto';
+import { Migrator } from '@mikro-orm/migrations';
+import { MikroORM } from '@mikro-orm/postgresql';
+import { Logger as WorkerLogger, runMigrations } from 'graphile-worker';
+import pg from 'pg';
+import { Migration20261123000000 } from '../migrations/Migration20261123000000.ts';
+import { entities } from './entities/index.ts';
+import { StartupError } from './errors.ts';
+import { quoted } from './sql.ts';
+
+const migrations = [Migration20261123000000];
+const oldestServer = 15;
+/** Any number, as long as every starter asks for the same. */
+const startLock = 7_364_901;
+
+export const quietWorkerLogger = new WorkerLogger(() => (level, message) => {
+  if (level === 'error') console.error(JSON.stringify({ at: 'jobs', message }));
+});
+
+export interface MigrateOptions {
+  /** The role that owns the tables. */
+  url: string;
+  /** The role that the server works with, when it was made by hand. */
+  appUrl?: string | undefined;
+  /** Derives the password of the role that is made here. */
+  secret: Buffer;
+}
+
+/**
+ * Migrates under a lock, so that any number of processes may start at once.
+ * @returns the address of the database as the role that the server works with
+ * @throws StartupError when the server is unreachable or too old, or the schema is newer than the code
+ */
+export async function migrate({ url, appUrl, secret }: MigrateOptions): Promise<string> {
+  const owner = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000, application_name: 'reinstate migrate' });
+  owner.on('error', () => undefined);
+  await owner.connect().catch((error: Error) => {
+    throw new StartupError(`PostgreSQL at ${shown(url)} can't be reached: ${error.message || 'connection refused'}. Check DATABASE_URL and that the server runs.`);
+  });
+  try {
+    await checkServer(owner);
+    await owner.query(`select pg_advisory_lock(${startLock})`);
+    await checkNotNewer(owner);
+    await migrateSchema(url);
+    const address = appUrl ?? (await makeAppRole(owner, url, secret));
+    await grantAppRole(owner, new URL(address).username);
+    await migrateJobs(owner, address);
+    return address;
+  } finally {
+    await owner.end();
+  }
+}
+
+/** An ORM on the owner's connection, for migrations and for comparing entities with tables. */
+export async function ownerOrm(url: string): Promise<MikroORM> {
+  return MikroORM.init({
+    entities,
+    clientUrl: url,
+    extensions: [Migrator],
+    logger: () => undefined,
+    migrations: { migrationsList: migrations, tableName: 'migration', snapshot: false },
+    schemaGenerator: { ignoreSchema: ['graphile_worker'], skipTables: ['migration'] },
+  });
+}
+
+/** The address without its password. */
+function shown(url: string): string {
+  const { host, pathname } = new URL(url);
+  return `${host}${pathname}`;
+}
+
+async function checkServer(owner: pg.Client): Promise<void> {
+  const { rows } = await owner.query<{ version: string; number: number }>(
+    `select current_setting('server_version') as version, current_setting('server_version_num')::int as number`,
+  );
+  const { version, number } = rows[0]!;
+  if (number < oldestServer * 10_000)
+    throw new StartupError(`PostgreSQL ${version} is too old: Reinstate needs ${oldestServer} or newer. Nothing was changed.`);
+}
+
+async function checkNotNewer(owner: pg.Client): Promise<void> {
+  const { rows: present } = await owner.query(`select to_regclass('migration') is not null as present`);
+  if (!present[0].present) return;
+  const { rows } = await owner.query<{ name: string }>('select name from migration order by id');
+  const known = new Set(migrations.map((migration) => migration.name));
+  const newer = rows.find((row) => !known.has(row.name));
+  if (newer)
+    throw new StartupError(`The database's schema is newer than this code: it has ${newer.name}. Nothing was changed. Start the newer version of Reinstate.`);
+}
+
+async function migrateSchema(url: string): Promise<void> {
+  const orm = await ownerOrm(url);
+  try {
+    await orm.migrator.up();
+  } finally {
+    await orm.close();
+  }
+}
+
+/** Makes, or brings up to date, the login role of this database; a role that is bound by row-level security needs none. */
+async function makeAppRole(owner: pg.Client, url: string, secret: Buffer): Promise<string> {
+  const { rows } = await owner.query<{ role: string; exempt: boolean; maymake: boolean; database: string }>(
+    `select rolname as role, rolsuper or rolbypassrls as exempt, rolsuper or rolcreaterole as maymake, current_database() as database
+     from pg_roles where rolname = current_user`,
+  );
+  const { role, exempt, maymake, database } = rows[0]!;
+  if (!maymake) {
+    if (exempt) throw new StartupError(`The role ${role} is exempt from row-level security and can't make roles. Make a role for the server and set DATABASE_APP_URL.`);
+    return url;
+  }
+  const app = `${database}_app`.slice(0, 63);
+  const password = createHmac('sha256', secret).update(`database role ${app}`).digest('base64url');
+  const { rows: found } = await owner.query('select 1 from pg_roles where rolname = $1', [app]);
+  const how = found.length > 0 ? 'alter' : 'create';
+  await owner.query(`${how} role ${quoted(app)} login nosuperuser nobypassrls nocreatedb nocreaterole password '${password}'`);
+  const address = new URL(url);
+  address.username = app;
+  address.password = password;
+  return address.href;
+}
+
+/** What the server may do: read and write rows, but only add to the action log, and never touch the schema. */
+async function grantAppRole(owner: pg.Client, encodedRole: string): Promise<void> {
+  const app = quoted(decodeURIComponent(encodedRole));
+  await owner.query(`
+    grant usage on schema public to ${app};
+    grant select, insert, update, delete on all tables in schema public to ${app};
+    revoke update, delete on action_log from ${app};
+    revoke insert, update, delete on migration from ${app};
+    revoke insert, update, delete on organization from ${app};
+    grant temporary on database ${quoted((await owner.query<{ name: string }>('select current_database() as name')).rows[0]!.name)} to ${app};
+  `);
+}
+
+/** The job runner's tables have row-level security without policies, so the role that works with them must own them. */
+async function migrateJobs(owner: pg.Client, appUrl: string): Promise<void> {
+  const app = quoted(decodeURIComponent(new URL(appUrl).username));
+  const database = quoted((await owner.query<{ name: string }>('select current_database() as name')).rows[0]!.name);
+  await owner.query(`grant create on database ${database} to ${app}`);
+  try {
+    await runMigrations({ connectionString: appUrl, logger: quietWorkerLogger });
+  } finally {
+    await owner.query(`revoke create on database ${database} from ${app}`);
+  }
+}
