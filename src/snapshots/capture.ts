@@ -1,0 +1,132 @@
+// Takes contact graphs out of the database: into a chunk of a snapshot, and out of the tables, in one transaction.
+import { createHash } from 'node:crypto';
+import type { Transaction } from '../database.ts';
+import type { App } from '../domain/app.ts';
+import { quoted, sql } from '../sql.ts';
+import { type ChunkName, contactIndex, digestGraphs, type Part, sealChunk } from './chunk.ts';
+import { newSnapshotKey, unwrapSnapshotKey } from './cipher.ts';
+import { copyOut, eachRow, uuidAt } from './copy.ts';
+import { type ContactGraph, contactGraph, type GraphTable, schemaVersion } from './graph.ts';
+
+const graphs = new WeakMap<object, ContactGraph>();
+
+/** The graph of this process's entities, derived once. */
+export function graphOf(app: App): ContactGraph {
+  const { orm } = app.database;
+  const graph = graphs.get(orm) ?? contactGraph(orm);
+  graphs.set(orm, graph);
+  return graph;
+}
+
+export const columnList = (columns: readonly { name: string }[], alias = ''): string =>
+  columns.map((column) => `${alias}${quoted(column.name)}`).join(', ');
+
+/** The order that the rows of a table are captured and digested in. */
+export const rowOrder = (table: GraphTable, alias = ''): string =>
+  [...new Set([table.contactColumn, ...table.key])].map((name) => `${alias}${quoted(name)}`).join(', ');
+
+/** For this transaction: the sets are small and each table has an index that leads to them, whatever the planner's statistics say. */
+export async function followIndexes(tx: Transaction): Promise<void> {
+  await tx.run(sql`select set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), set_config('enable_seqscan', 'off', true)`);
+}
+
+/** Makes a snapshot's row with a key of its own; chunks follow. */
+export async function startSnapshot(tx: Transaction, app: App, snapshotId: string): Promise<void> {
+  const { wrapped } = newSnapshotKey(app.keys.snapshots, tx.organizationId, snapshotId);
+  await tx.run(sql`
+    insert into snapshot (organization_id, id, kind, schema_version, master_key_id, wrapped_key)
+    values (${tx.organizationId}, ${snapshotId}, 'DELETION', ${schemaVersion}, ${app.keys.id}, ${wrapped})`);
+}
+
+/** The key that a snapshot's chunks are sealed with. @throws Error when it was wrapped by another master key */
+export async function snapshotKey(tx: Transaction, app: App, snapshotId: string): Promise<Buffer> {
+  const row = await tx.row<{ wrapped: Buffer; master: string }>(sql`
+    select wrapped_key as wrapped, master_key_id as master from snapshot where organization_id = ${tx.organizationId} and id = ${snapshotId}`);
+  if (!row) throw new Error(`Snapshot ${snapshotId} has no key.`);
+  if (row.master !== app.keys.id) throw new Error(`Snapshot ${snapshotId} was sealed under master key ${row.master}; this process has ${app.keys.id}.`);
+  return unwrapSnapshotKey(app.keys.snapshots, tx.organizationId, snapshotId, row.wrapped);
+}
+
+/**
+ * Removes the contacts of one chunk of a deletion with all they own, and keeps them as that chunk of its snapshot. All
+ * within `tx`. The contacts are locked first, so nothing can be added to them meanwhile; what is captured is what was
+ * removed, because it is the removal that gives it.
+ * @returns how many contacts were removed; null when the chunk was there already
+ */
+export async function removeChunk(tx: Transaction, app: App, deletionId: string, name: ChunkName): Promise<number | null> {
+  await tx.run(sql`select pg_advisory_xact_lock(hashtextextended(${`${name.snapshotId}/${name.number}`}, 0))`);
+  const done = await tx.row(sql`
+    select 1 from snapshot_chunk where organization_id = ${tx.organizationId} and snapshot_id = ${name.snapshotId} and number = ${name.number}`);
+  if (done) return null;
+  await followIndexes(tx);
+  const batch = `select contact_id from deletion_contact where organization_id = '${tx.organizationId}' and deletion_id = '${deletionId}' and chunk_number = ${Number(name.number)}`;
+  await tx.run(sql`
+    select 1 from contact c join deletion_contact d on d.organization_id = c.organization_id and d.contact_id = c.id
+    where c.organization_id = ${tx.organizationId} and d.deletion_id = ${deletionId} and d.chunk_number = ${name.number} for update of c`);
+  const graph = graphOf(app);
+  const balances = await removeBalances(tx, batch);
+  const parts: Part[] = [];
+  for (const table of graph.tables.toReversed()) {
+    const rows = await copyOut(tx, removal(tx.organizationId, table, batch));
+    parts.unshift({ table: table.name, columns: table.columns, count: 0, rows });
+  }
+  const references = await captureReferences(tx, graph, parts);
+  const digests = digestGraphs(parts.map((part, index) => ({ ...part, contactIndex: contactIndex(graph.tables[index]!) })));
+  const key = await snapshotKey(tx, app, name.snapshotId);
+  const { body, rawBytes } = await sealChunk(key, name, { schemaVersion, digests, parts, references });
+  await app.store.put(tx, name.snapshotId, name.number, body);
+  const counts = Object.fromEntries(parts.map((part, index) => [graph.tables[index]!.kind, part.count]));
+  await tx.run(sql`
+    insert into snapshot_chunk (organization_id, snapshot_id, number, contact_count, row_counts, balances, raw_bytes, stored_bytes, digest)
+    values (${tx.organizationId}, ${name.snapshotId}, ${name.number}, ${digests.size}, ${JSON.stringify(counts)}, ${JSON.stringify(balances)},
+      ${rawBytes}, ${body.length}, ${createHash('sha256').update(body).digest()})`);
+  return digests.size;
+}
+
+/** Removes the rows of a table and gives them, in the order that they are digested in. */
+function removal(organizationId: string, table: GraphTable, batch: string): string {
+  return `with gone as (
+      delete from ${quoted(table.name)} t using (${batch}) b
+      where t.organization_id = '${organizationId}' and t.${quoted(table.contactColumn)} = b.contact_id returning t.*
+    ) select ${columnList(table.columns)} from gone order by ${rowOrder(table)}`;
+}
+
+/** Removes the balances, which are rebuilt from the ledger, and gives their sum for each currency. */
+async function removeBalances(tx: Transaction, batch: string): Promise<Record<string, number>> {
+  const rows = await tx.inTurn(() =>
+    tx.client.query<{ currency: string; amount: number }>(`
+      with gone as (
+        delete from balance t using (${batch}) b
+        where t.organization_id = '${tx.organizationId}' and t.contact_id = b.contact_id returning t.currency, t.amount_minor
+      ) select currency, sum(amount_minor)::bigint as amount from gone group by currency`),
+  );
+  return Object.fromEntries(rows.rows.map((row) => [row.currency, row.amount]));
+}
+
+/** The rows that the parts refer to by mandatory keys. Counts the rows of the parts on the way. */
+async function captureReferences(tx: Transaction, graph: ContactGraph, parts: Part[]): Promise<Part[]> {
+  const wanted = new Map<string, Set<string>>();
+  for (const [index, part] of parts.entries()) {
+    const keys = graph.tables[index]!.references
+      .filter((reference) => reference.mandatory)
+      .map(({ column, target }) => ({ at: part.columns.findIndex((one) => one.name === column), ids: ids(wanted, target) }));
+    part.count = eachRow(part.rows, (_start, _end, starts) => {
+      for (const { at, ids } of keys) ids.add(part.rows.toString('latin1', starts[at], starts[at]! + 16));
+    });
+  }
+  const references: Part[] = [];
+  for (const [name, found] of wanted) {
+    const table = graph.referenced.get(name)!;
+    if (found.size === 0) continue;
+    const list = [...found].map((id) => `'${uuidAt(Buffer.from(id, 'latin1'), 0)}'`).join(',');
+    const rows = await copyOut(tx, `select ${columnList(table.columns)} from ${quoted(name)} where organization_id = '${tx.organizationId}' and id in (${list}) order by id`);
+    references.push({ table: name, columns: table.columns, count: found.size, rows });
+  }
+  return references;
+}
+
+function ids(wanted: Map<string, Set<string>>, target: string): Set<string> {
+  const set = wanted.get(target) ?? new Set();
+  wanted.set(target, set);
+  return set;
+}

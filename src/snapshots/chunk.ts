@@ -1,0 +1,123 @@
+// A chunk: the complete graphs of a run of contacts. Plain form, before compression and encryption:
+//   u32 length of head | head (JSON) | for each contact 16 bytes id, 32 bytes SHA-256 of its graph | rows of each part
+// The rows are PostgreSQL's binary COPY rows, so that they go back in without being decoded.
+import { createHash } from 'node:crypto';
+import { promisify } from 'node:util';
+import { zstdCompress, zstdDecompress } from 'node:zlib';
+import { open, seal } from './cipher.ts';
+import { eachRow, uuidAt } from './copy.ts';
+import type { Column, GraphTable } from './graph.ts';
+
+const compress = promisify(zstdCompress);
+const decompress = promisify(zstdDecompress);
+
+/** No chunk is larger when opened; a store that lies can't make the process run out of memory. */
+const largestChunk = 512 * 1024 * 1024;
+
+/** The rows of one table, with the columns that they were read with. */
+export interface Part {
+  table: string;
+  columns: Column[];
+  count: number;
+  rows: Buffer;
+}
+
+export interface Chunk {
+  schemaVersion: number;
+  /** The SHA-256 of each contact's graph, by contact id. */
+  digests: Map<string, Buffer>;
+  /** The contacts' own tables, parents first. */
+  parts: Part[];
+  /** Rows that the graphs refer to but do not own. */
+  references: Part[];
+}
+
+/** Which chunk of which snapshot: bound into its encryption. */
+export interface ChunkName {
+  organizationId: string;
+  snapshotId: string;
+  number: number;
+}
+
+/** A chunk that can't be trusted: truncated, flipped, reordered, or not there. Its message names it. */
+export class DamagedChunk extends Error {
+  constructor(
+    readonly chunk: ChunkName,
+    why: string,
+  ) {
+    super(`Chunk ${chunk.number} of snapshot ${chunk.snapshotId} is damaged: ${why}.`);
+  }
+}
+
+const nameOf = ({ organizationId, snapshotId, number }: ChunkName) => `reinstate chunk 1|${organizationId}|${snapshotId}|${number}`;
+
+/** The digest of each contact's graph: SHA-256 over its rows, table by table in the order of `parts`. */
+export function digestGraphs(parts: readonly { table: string; rows: Buffer; contactIndex: number }[]): Map<string, Buffer> {
+  const hashes = new Map<string, ReturnType<typeof createHash>>();
+  for (const [index, { table, rows, contactIndex }] of parts.entries()) {
+    const take = (contact: string, start: number, end: number) => {
+      let hash = hashes.get(contact);
+      if (!hash && index === 0) hashes.set(contact, (hash = createHash('sha256')));
+      if (!hash) throw new RangeError(`A row of ${table} belongs to no contact of its chunk.`);
+      hash.update(`${table}\n`).update(rows.subarray(start, end));
+    };
+    let run = { contact: '', start: 0, end: 0 };
+    eachRow(rows, (start, end, starts) => {
+      const at = starts[contactIndex]!;
+      const contact = rows.toString('latin1', at, at + 16);
+      if (contact === run.contact) run.end = end;
+      else {
+        if (run.contact) take(run.contact, run.start, run.end);
+        run = { contact, start, end };
+      }
+    });
+    if (run.contact) take(run.contact, run.start, run.end);
+  }
+  return new Map([...hashes].map(([contact, hash]) => [uuidAt(Buffer.from(contact, 'latin1'), 0), hash.digest()]));
+}
+
+/** The position of the column that says whose row it is. */
+export const contactIndex = (table: GraphTable): number => table.columns.findIndex((column) => column.name === table.contactColumn);
+
+/** Packs, compresses (zstd, RFC 8878) and encrypts. */
+export async function sealChunk(key: Buffer, name: ChunkName, chunk: Chunk): Promise<{ body: Buffer; rawBytes: number }> {
+  const shape = ({ table, columns, count, rows }: Part) => ({ table, columns, count, bytes: rows.length });
+  const head = Buffer.from(
+    JSON.stringify({
+      schemaVersion: chunk.schemaVersion,
+      contacts: chunk.digests.size,
+      parts: chunk.parts.map(shape),
+      references: chunk.references.map(shape),
+    }),
+  );
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(head.length);
+  const digests = [...chunk.digests].flatMap(([id, digest]) => [Buffer.from(id.replaceAll('-', ''), 'hex'), digest]);
+  const plain = Buffer.concat([length, head, ...digests, ...chunk.parts.map((part) => part.rows), ...chunk.references.map((part) => part.rows)]);
+  return { body: seal(key, nameOf(name), await compress(plain)), rawBytes: plain.length };
+}
+
+interface Head {
+  schemaVersion: number;
+  contacts: number;
+  parts: (Omit<Part, 'rows'> & { bytes: number })[];
+  references: (Omit<Part, 'rows'> & { bytes: number })[];
+}
+
+/** Decrypts, decompresses and unpacks. @throws DamagedChunk unless every bit is the one that was sealed under this name */
+export async function openChunk(key: Buffer, name: ChunkName, body: Buffer): Promise<Chunk> {
+  let packed: Buffer;
+  try {
+    packed = open(key, nameOf(name), body);
+  } catch {
+    throw new DamagedChunk(name, 'its bytes are not the ones that were sealed in this place');
+  }
+  const plain = await decompress(packed, { maxOutputLength: largestChunk });
+  const headEnd = 4 + plain.readUInt32BE(0);
+  const head = JSON.parse(plain.toString('utf8', 4, headEnd)) as Head;
+  let at = headEnd;
+  const digests = new Map<string, Buffer>();
+  for (let contact = 0; contact < head.contacts; contact++, at += 48) digests.set(uuidAt(plain, at), plain.subarray(at + 16, at + 48));
+  const unpack = ({ bytes, ...part }: Head['parts'][number]): Part => ({ ...part, rows: plain.subarray(at, (at += bytes)) });
+  return { schemaVersion: head.schemaVersion, digests, parts: head.parts.map(unpack), references: head.references.map(unpack) };
+}

@@ -1,0 +1,24 @@
+// Where the bodies of chunks lie. PostgreSQL is the default: the body commits with the rows it was made of.
+import type { Transaction } from '../database.ts';
+import { sql } from '../sql.ts';
+
+/** Keeps encrypted chunk bodies. `tx` is the transaction of the operation that the body belongs to. */
+export interface SnapshotStore {
+  put(tx: Transaction, snapshotId: string, number: number, body: Buffer): Promise<void>;
+  /** The body, or undefined when there is none. */
+  get(tx: Transaction, snapshotId: string, number: number): Promise<Buffer | undefined>;
+}
+
+export const postgresStore: SnapshotStore = {
+  async put(tx, snapshotId, number, body) {
+    await tx.run(sql`
+      insert into snapshot_chunk_body (organization_id, snapshot_id, number, body)
+      values (${tx.organizationId}, ${snapshotId}, ${number}, ${body})`);
+  },
+  async get(tx, snapshotId, number) {
+    const row = await tx.row<{ body: Buffer }>(sql`
+      select body from snapshot_chunk_body
+      where organization_id = ${tx.organizationId} and snapshot_id = ${snapshotId} and number = ${number}`);
+    return row?.body;
+  },
+};
