@@ -25,6 +25,7 @@ export interface TransactionOptions {
 export class Transaction {
   #em: SqlEntityManager | undefined;
   #last: Promise<unknown> = Promise.resolve();
+  ended = false;
 
   constructor(
     readonly database: Database,
@@ -49,9 +50,15 @@ export class Transaction {
     return this.inTurn(() => this.client.query(query));
   }
 
-  /** Waits until the connection is free: one connection answers one thing at a time. */
+  /**
+   * Waits until the connection is free: one connection answers one thing at a time. A connection that was given back
+   * may serve another organization by now, so what comes too late is refused.
+   */
   async inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#last.then(work);
+    const turn = this.#last.then(() => {
+      if (this.ended) throw new Error('The transaction has ended.');
+      return work();
+    });
     this.#last = turn.catch(() => undefined);
     return turn;
   }
@@ -97,8 +104,10 @@ export class Database {
   /** Connects lazily as the role in `url`, which must be subject to row-level security. */
   static async open(url: string, poolSize: number): Promise<Database> {
     const pool = new pg.Pool({ connectionString: url, max: poolSize, types, application_name: 'reinstate' });
-    // A dropped idle connection is replaced by the pool; without a listener it would end the process.
-    pool.on('error', (error) => console.error(JSON.stringify({ at: 'database', message: error.message })));
+    // A dropped connection is replaced by the pool, and what was under way on it fails by itself; without listeners it
+    // would end the process.
+    const tell = (error: Error) => pool.ending || console.error(JSON.stringify({ at: 'database', message: error.message }));
+    pool.on('error', tell).on('connect', (client) => client.on('error', tell));
     const orm = await MikroORM.init({
       entities,
       dbName: 'reinstate',
@@ -166,6 +175,7 @@ export class Database {
 
   /** Ends a transaction and gives its connection back; a connection that can't even roll back is thrown away. */
   async end(tx: Transaction, how: 'COMMIT' | 'ROLLBACK'): Promise<void> {
+    tx.ended = true;
     try {
       await tx.client.query(how);
       tx.client.release();

@@ -1,0 +1,65 @@
+// What every measurement stands on: a database of its own, removed afterwards, and an organization in it.
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { readConfig } from '../src/config.ts';
+import { Database } from '../src/database.ts';
+import type { App } from '../src/domain/app.ts';
+import { createOrganization } from '../src/domain/organizations.ts';
+import { manualPayments } from '../src/domain/payments.ts';
+import { hashPassword } from '../src/domain/sessions.ts';
+import { startEmbedded } from '../src/embedded.ts';
+import { deriveKeys } from '../src/keys.ts';
+import { migrate } from '../src/migrate.ts';
+import { postgresStore } from '../src/snapshots/store.ts';
+
+export interface Bench extends AsyncDisposable {
+  app: App;
+  /** The tables' owner, who is a superuser: nothing slows it down. */
+  owner: pg.Client;
+  organizationId: string;
+  ownerUrl: string;
+  /** Base64. */
+  masterKey: string;
+  /** A Super admin. */
+  email: string;
+  password: string;
+}
+
+/** How long `work` takes. */
+export async function seconds(work: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await work();
+  return (performance.now() - start) / 1000;
+}
+
+export async function openBench(): Promise<Bench> {
+  const directory = await mkdtemp(join(tmpdir(), 'reinstate-bench-'));
+  const embedded = await startEmbedded({ directory });
+  const masterKey = randomBytes(32);
+  const keys = deriveKeys(masterKey);
+  const appUrl = await migrate({ url: embedded.url, secret: keys.database });
+  const owner = new pg.Client({ connectionString: embedded.url });
+  await owner.connect();
+  const [email, password] = ['super.admin@bench.example', 'bench-password'];
+  const staff = [{ name: 'Super admin', email, passwordHash: await hashPassword(password), roles: ['Super admin'] }];
+  const { id: organizationId } = await createOrganization(owner, { name: 'Bench', plan: 'PREMIUM', currency: 'USD', staff });
+  const database = await Database.open(appUrl, 20);
+  return {
+    app: { config: readConfig({}), database, keys, store: postgresStore, payments: manualPayments },
+    owner,
+    organizationId,
+    ownerUrl: embedded.url,
+    masterKey: masterKey.toString('base64'),
+    email,
+    password,
+    async [Symbol.asyncDispose]() {
+      await database.close();
+      await owner.end();
+      await embedded.stop({ remove: true });
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}

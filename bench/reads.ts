@@ -1,0 +1,100 @@
+// Measures the promise that reads keep up with a bare Apollo Server with hand-written SQL and dataloader: pages of 50
+// contacts with 3 notes, the membership and 3 payments each, from 16 connections, in turns in one run.
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { Agent, request } from 'node:http';
+import { makeContacts } from '../demo/contacts.ts';
+import { giveHistory } from '../demo/history.ts';
+import { signIn } from '../src/domain/sessions.ts';
+import { openBench } from './bench.ts';
+
+const connections = 16;
+const rounds = 5;
+const millisecondsEach = 4000;
+
+await using bench = await openBench();
+const { app, owner, organizationId } = bench;
+await owner.query(`begin; set local app.organization_id = '${organizationId}'`);
+await makeContacts(owner, organizationId, 10_000, 1);
+await giveHistory(owner, organizationId, { seed: 1 });
+await owner.query('commit');
+await owner.query('vacuum analyze');
+const { accessToken } = await signIn(app, { requestId: 'bench', address: null, agent: null }, bench.email, bench.password);
+
+const ours = await serve('bench/serve.ts', { DATABASE_URL: bench.ownerUrl, MASTER_KEY: bench.masterKey, PORT: '0' });
+const bare = await serve('bench/bare-apollo.ts', { DATABASE_URL: bench.ownerUrl, ORGANIZATION_ID: organizationId });
+const pages = {
+  nested: {
+    ours: `{ contacts(first: 50, orderBy: { field: CREATED_AT, direction: ASC }) { nodes { id firstName lastName email memberNumber
+      notes(first: 3) { nodes { id body authorName createdAt } }
+      memberships(first: 1) { nodes { id state startsOn plan { name } } }
+      payments(first: 3) { nodes { id amount { amountMinor currency } paidAt } } } } }`,
+    bare: `{ contacts(first: 50) { id firstName lastName email memberNumber
+      notes(first: 3) { id body authorName createdAt }
+      memberships(first: 1) { id state startsOn plan { name } }
+      payments(first: 3) { id amountMinor currency paidAt } } }`,
+  },
+  flat: {
+    ours: '{ contacts(first: 50, orderBy: { field: CREATED_AT, direction: ASC }) { nodes { id firstName lastName email memberNumber } } }',
+    bare: '{ contacts(first: 50) { id firstName lastName email memberNumber } }',
+  },
+};
+for (const [name, query] of Object.entries(pages)) {
+  const rates = { ours: [] as number[], bare: [] as number[] };
+  await load(ours.port, query.ours, 1500);
+  await load(bare.port, query.bare, 1500);
+  for (let round = 0; round < rounds; round++) {
+    rates.ours.push(await load(ours.port, query.ours, millisecondsEach));
+    rates.bare.push(await load(bare.port, query.bare, millisecondsEach));
+  }
+  const [mine, theirs] = [median(rates.ours), median(rates.bare)];
+  console.log(`page of 50, ${name}: bare ${theirs.toFixed(0)} requests/s, ours ${mine.toFixed(0)} requests/s, ratio ${(mine / theirs).toFixed(2)}`);
+}
+for (const { process: child } of [ours, bare]) await end(child);
+
+function median(values: number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
+}
+
+async function serve(file: string, settings: NodeJS.ProcessEnv): Promise<{ process: ChildProcess; port: number }> {
+  const child = fork(file, { execArgv: ['--import', 'tsx'], env: { PATH: process.env['PATH'], NODE_ENV: 'production', ...settings } });
+  const [{ port }] = (await once(child, 'message')) as [{ port: number }];
+  return { process: child, port };
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  const exit = once(child, 'exit');
+  child.disconnect();
+  await exit;
+}
+
+/** Sends the query over and over from all connections. @returns requests per second */
+async function load(port: number, query: string, milliseconds: number): Promise<number> {
+  const agent = new Agent({ keepAlive: true, maxSockets: connections });
+  const body = JSON.stringify({ query });
+  const until = performance.now() + milliseconds;
+  const start = performance.now();
+  let answered = 0;
+  const connection = async (): Promise<void> => {
+    while (performance.now() < until) {
+      await post(agent, port, body);
+      answered++;
+    }
+  };
+  await Promise.all(Array.from({ length: connections }, connection));
+  agent.destroy();
+  return (answered / (performance.now() - start)) * 1000;
+}
+
+function post(agent: Agent, port: number, body: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), authorization: `Bearer ${accessToken}` };
+    const sent = request({ agent, port, host: '127.0.0.1', path: '/graphql', method: 'POST', headers }, (response) => {
+      let start = '';
+      response.on('data', (part: Buffer) => (start ||= part.toString('utf8', 0, 30)));
+      response.on('end', () => (start.startsWith('{"data":{"contacts"') ? resolve() : reject(new Error(start))));
+    });
+    sent.on('error', reject);
+    sent.end(body);
+  });
+}

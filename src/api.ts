@@ -1,0 +1,78 @@
+// The executable schema: types, resolvers and policy put together; and what an error becomes in GraphQL, decided once.
+import 'reflect-metadata';
+import { GraphQLError, type GraphQLFormattedError, type GraphQLSchema } from 'graphql';
+import { buildSchemaSync, type NonEmptyArray } from 'type-graphql';
+import { Forbidden, InvalidInput, NotFound, Refusal, Unauthenticated } from './errors.ts';
+import { assertComplete, guard } from './permissions/guard.ts';
+import { policy } from './permissions/index.ts';
+import { ActionLogResolver } from './resolvers/action-log.ts';
+import { ContactConnectionResolver, ContactResolver } from './resolvers/contacts.ts';
+import { DeletionResolver } from './resolvers/deletions.ts';
+import { HistoryResolver } from './resolvers/history.ts';
+import { JobResolver } from './resolvers/jobs.ts';
+import { LedgerResolver } from './resolvers/ledger.ts';
+import { NodeResolver } from './resolvers/nodes.ts';
+import { OrganizationResolver } from './resolvers/organizations.ts';
+import { OperatorResolver, RecoveryResolver } from './resolvers/recoveries.ts';
+import { ReferenceResolver } from './resolvers/references.ts';
+import { SessionResolver } from './resolvers/sessions.ts';
+
+const resolvers: NonEmptyArray<Function> = [
+  SessionResolver, OrganizationResolver, NodeResolver, ContactResolver, ContactConnectionResolver, ReferenceResolver, HistoryResolver, LedgerResolver,
+  DeletionResolver, RecoveryResolver, OperatorResolver, JobResolver, ActionLogResolver,
+];
+
+const noTopics = (): never => {
+  throw new Error('Subscriptions bring their own streams.');
+};
+/** type-graphql insists on one. */
+const unused = { publish: noTopics, subscribe: noTopics };
+
+/** @throws StartupError when a root field has no rule, or a permission is asked for nowhere */
+export function buildApi(): GraphQLSchema {
+  const schema = buildSchemaSync({ resolvers, validate: false, pubSub: unused });
+  assertComplete(schema, policy);
+  return guard(schema, policy);
+}
+
+const ours = [Unauthenticated, Forbidden, NotFound, InvalidInput, Refusal];
+
+/**
+ * What a client sees of an error, over HTTP and WebSocket alike: ours and GraphQL's own as they are, everything else
+ * logged and masked. Never a stack trace.
+ */
+export function present(error: unknown, requestId: string): GraphQLFormattedError {
+  const cause = causeOf(error);
+  const code = codeOf(error, cause);
+  if (!code) logFault(cause, requestId);
+  const shown = error instanceof GraphQLError ? error.toJSON() : {};
+  const message = code ? (error as Error).message : `Something went wrong on our side, and we have a record of it. Try again; if it stays, name request ${requestId}.`;
+  return { ...shown, message, extensions: { code: code ?? 'INTERNAL_SERVER_ERROR', requestId } };
+}
+
+/** What was thrown in the first place: graphql wraps it, more than once when it comes out of a scalar. */
+function causeOf(error: unknown): unknown {
+  return error instanceof GraphQLError && error.originalError ? causeOf(error.originalError) : error;
+}
+
+function codeOf(error: unknown, cause: unknown): string | undefined {
+  if (ours.some((kind) => cause instanceof kind)) return (cause as Refusal).code;
+  // PostgreSQL has no character for NUL, in no text whatsoever.
+  if (sqlState(cause) === '22021') return 'BAD_INPUT';
+  if (!(error instanceof GraphQLError && cause instanceof GraphQLError)) return undefined;
+  const code = error.extensions['code'];
+  if (typeof code === 'string') return code === 'INTERNAL_SERVER_ERROR' ? undefined : code;
+  // Without a path it comes from before the first field: variables that don't fit.
+  return error.path ? undefined : 'BAD_USER_INPUT';
+}
+
+const sqlState = (error: unknown): string | undefined => (error as { code?: string } | null)?.code;
+
+/** One line to stderr: what failed and where, without variables and without text that may quote data. */
+function logFault(cause: unknown, requestId: string): void {
+  const { name, message, stack } = cause instanceof Error ? cause : new Error(String(cause));
+  const state = sqlState(cause);
+  const where = stack?.split('\n').filter((line) => /^\s+at /.test(line)).map((line) => line.trim());
+  const quotesData = state?.startsWith('22') || state?.startsWith('23');
+  console.error(JSON.stringify({ at: 'api', requestId, name, code: state, message: quotesData ? undefined : message, where }));
+}

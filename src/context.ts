@@ -1,0 +1,69 @@
+// A request becomes a context: who is asking, and the one transaction that its reads share. The same for HTTP and WebSocket.
+import DataLoader from 'dataloader';
+import type { PubSub } from './pubsub.ts';
+import type { Transaction } from './database.ts';
+import type { App, Viewer } from './domain/app.ts';
+import { readViewer, type AccessClaims } from './domain/sessions.ts';
+import { Unauthenticated } from './errors.ts';
+
+export interface RequestInfo {
+  readonly id: string;
+  readonly address: string | null;
+  readonly agent: string | null;
+}
+
+export class Context {
+  #viewer: Promise<Viewer> | undefined;
+  #reading: Promise<Transaction> | undefined;
+  #loaders = new Map<string, DataLoader<never, unknown>>();
+
+  constructor(
+    readonly app: App,
+    readonly pubsub: PubSub,
+    readonly request: RequestInfo,
+    /** What a valid access token says; null without one. */
+    readonly claims: AccessClaims | null,
+  ) {}
+
+  /**
+   * The viewer with the permissions that it has now.
+   * @throws Unauthenticated without a valid token, or when the account is gone or suspended
+   */
+  viewer(): Promise<Viewer> {
+    const { claims } = this;
+    if (!claims) return Promise.reject(new Unauthenticated());
+    return (this.#viewer ??= readViewer(this.app, claims, this.request, claims.organizationId ? () => this.reading() : undefined));
+  }
+
+  /** The read-only transaction that everything this operation reads shares. Staff only: operators have no organization. */
+  reading(): Promise<Transaction> {
+    if (!this.claims?.organizationId) return Promise.reject(new Unauthenticated());
+    return (this.#reading ??= this.app.database.begin(this.claims.organizationId, { readOnly: true }));
+  }
+
+  /** Ends the reads so that `work` may write; what is read afterwards is read anew. An operation holds one connection at most. */
+  async write<T>(work: (app: App, viewer: Viewer) => Promise<T>): Promise<T> {
+    const viewer = await this.viewer();
+    await this.finish();
+    return work(this.app, viewer);
+  }
+
+  /** A loader that batches the keys asked for in one tick into one statement, and answers each key once. */
+  loader<Key, Value>(name: string, batch: (tx: Transaction, keys: readonly Key[]) => Promise<readonly Value[]>): DataLoader<Key, Value> {
+    let loader = this.#loaders.get(name) as DataLoader<Key, Value> | undefined;
+    if (!loader) {
+      loader = new DataLoader(async (keys) => batch(await this.reading(), keys));
+      this.#loaders.set(name, loader as unknown as DataLoader<never, unknown>);
+    }
+    return loader;
+  }
+
+  /** Ends the reads. Called when the operation is answered, and before each write. */
+  async finish(): Promise<void> {
+    const reading = this.#reading;
+    this.#reading = undefined;
+    this.#viewer = undefined;
+    this.#loaders.clear();
+    if (reading) await reading.then((tx) => this.app.database.end(tx, 'COMMIT'), () => undefined);
+  }
+}

@@ -1,0 +1,115 @@
+// Writes and reads the action log. An entry is written in the transaction of what it tells, so neither exists alone.
+import { v7 as newId } from 'uuid';
+import type { Transaction } from '../database.ts';
+import { join, raw, sql } from '../sql.ts';
+import type { Actor } from './app.ts';
+
+export interface Action {
+  /** What was done, `noun.verb` in the past tense: `contacts.deleted`. */
+  action: string;
+  /** Present when it was refused; the stable code of the refusal. */
+  refusedWith?: string;
+  target?: { kind: string; id: string };
+  /** How many records it touched. */
+  targetCount?: number;
+  /** For a batch of contacts: the deletion and the chunk that hold exactly its targets. */
+  batch?: { deletionId: string; chunkNumber: number };
+  reason?: string;
+}
+
+/**
+ * Adds an entry, stamped by the database clock.
+ * @returns the entry's id
+ */
+export async function logAction(tx: Transaction, actor: Actor, action: Action): Promise<string> {
+  return (await logActions(tx, actor, [action]))[0]!;
+}
+
+/**
+ * Adds an entry for each action, in one statement.
+ * @returns the entries' ids, in the order of the actions
+ */
+export async function logActions(tx: Transaction, actor: Actor, actions: readonly Action[]): Promise<string[]> {
+  const ids = actions.map(() => newId());
+  if (actions.length === 0) return ids;
+  const all = <T>(value: (action: Action) => T) => actions.map(value);
+  await tx.run(sql`
+    insert into action_log (organization_id, id, actor_kind, actor_id, actor_name, request_id, address, agent,
+      action, outcome, code, target_kind, target_id, target_count, deletion_id, chunk_number, reason)
+    select ${tx.organizationId}, id, ${actor.kind}, ${actor.id}, ${actor.name}, ${actor.requestId}, ${actor.address}, ${actor.agent},
+      action, case when code is null then 'DONE' else 'REFUSED' end, code, target_kind, target_id, target_count, deletion_id, chunk_number, reason
+    from unnest(${ids}::uuid[], ${all(({ action }) => action)}::text[], ${all(({ refusedWith }) => refusedWith ?? null)}::text[],
+      ${all(({ target }) => target?.kind ?? null)}::text[], ${all(({ target }) => target?.id ?? null)}::uuid[],
+      ${all(({ target, targetCount }) => targetCount ?? (target ? 1 : 0))}::int[], ${all(({ batch }) => batch?.deletionId ?? null)}::uuid[],
+      ${all(({ batch }) => batch?.chunkNumber ?? null)}::int[], ${all(({ reason }) => reason ?? null)}::text[])
+      as entry (id, action, code, target_kind, target_id, target_count, deletion_id, chunk_number, reason)`);
+  return ids;
+}
+
+export interface ActionLogRow {
+  id: string;
+  occurredAt: Date;
+  actorKind: Actor['kind'];
+  actorId: string | null;
+  actorName: string;
+  action: string;
+  outcome: 'DONE' | 'REFUSED';
+  code: string | null;
+  targetKind: string | null;
+  targetId: string | null;
+  targetCount: number;
+  deletionId: string | null;
+  chunkNumber: number | null;
+  reason: string | null;
+  requestId: string;
+  address: string | null;
+  agent: string | null;
+  /** The instant as text, for a cursor. */
+  cursor: string;
+}
+
+export interface ActionLogFilter {
+  actorId?: string | undefined;
+  action?: string | undefined;
+  outcome?: 'DONE' | 'REFUSED' | undefined;
+  targetId?: string | undefined;
+  requestId?: string | undefined;
+  from?: Date | undefined;
+  before?: Date | undefined;
+}
+
+/**
+ * Entries that fit the filter, the newest first. A target that was part of a batch is found through the batch's contacts.
+ * `after` is the instant and the id of the last entry of the page before.
+ */
+export async function listActions(tx: Transaction, filter: ActionLogFilter, limit: number, after: { instant: string; id: string } | null): Promise<ActionLogRow[]> {
+  const conditions = [
+    sql`a.organization_id = ${tx.organizationId}`,
+    ...(after ? [sql`a.occurred_at <= ${after.instant}::timestamptz and (a.occurred_at < ${after.instant}::timestamptz or a.id < ${after.id})`] : []),
+    ...(filter.actorId ? [sql`a.actor_id = ${filter.actorId}`] : []),
+    ...(filter.action ? [sql`a.action = ${filter.action}`] : []),
+    ...(filter.outcome ? [sql`a.outcome = ${filter.outcome}`] : []),
+    ...(filter.requestId ? [sql`a.request_id = ${filter.requestId}`] : []),
+    ...(filter.from ? [sql`a.occurred_at >= ${filter.from}`] : []),
+    ...(filter.before ? [sql`a.occurred_at < ${filter.before}`] : []),
+    ...(filter.targetId
+      ? [sql`(a.target_id = ${filter.targetId} or (a.deletion_id, a.chunk_number) in (
+          select d.deletion_id, d.chunk_number from deletion_contact d where d.organization_id = ${tx.organizationId} and d.contact_id = ${filter.targetId}))`]
+      : []),
+  ];
+  return tx.rows<ActionLogRow>(sql`
+    select a.id, a.occurred_at as "occurredAt", a.actor_kind as "actorKind", a.actor_id as "actorId", a.actor_name as "actorName", a.action,
+      a.outcome, a.code, a.target_kind as "targetKind", a.target_id as "targetId", a.target_count as "targetCount",
+      a.deletion_id as "deletionId", a.chunk_number as "chunkNumber", a.reason, a.request_id as "requestId", a.address, a.agent,
+      to_char(a.occurred_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as cursor
+    from action_log a where ${join(conditions, ' and ')} order by a.occurred_at desc, a.id desc limit ${limit}`);
+}
+
+/** The contacts of a batch, by id. */
+export async function listBatchContacts(tx: Transaction, deletionId: string, chunkNumber: number | null, limit: number, after: string | null): Promise<{ id: string }[]> {
+  return tx.rows<{ id: string }>(sql`
+    select d.contact_id as id from deletion_contact d
+    where d.organization_id = ${tx.organizationId} and d.deletion_id = ${deletionId}
+      ${chunkNumber === null ? raw('') : sql`and d.chunk_number = ${chunkNumber}`} ${after ? sql`and d.contact_id > ${after}` : raw('')}
+    order by d.contact_id limit ${limit}`);
+}

@@ -1,0 +1,38 @@
+// The parts that one running process shares, and who is acting in it.
+import type { Config } from '../config.ts';
+import type { Database } from '../database.ts';
+import type { Plan } from '../entities/organization.ts';
+import type { Permission } from '../permissions/catalogue.ts';
+import type { Keys } from '../keys.ts';
+import type { SnapshotStore } from '../snapshots/store.ts';
+import type { PaymentProvider } from './payments.ts';
+
+export interface App {
+  readonly config: Config;
+  readonly database: Database;
+  readonly keys: Keys;
+  readonly store: SnapshotStore;
+  readonly payments: PaymentProvider;
+}
+
+/** Who acts, and through which request: what the action log keeps. */
+export interface Actor {
+  readonly kind: 'STAFF' | 'OPERATOR' | 'SYSTEM';
+  /** The staff member's or the operator's account id; null for the system. */
+  readonly id: string | null;
+  readonly name: string;
+  readonly requestId: string;
+  readonly address: string | null;
+  readonly agent: string | null;
+}
+
+/** A signed-in actor with what it may do, read fresh for each operation. */
+export interface Viewer extends Actor {
+  readonly id: string;
+  readonly accountId: string;
+  readonly email: string;
+  /** Null for an operator. */
+  readonly organization: { readonly id: string; readonly name: string; readonly plan: Plan; readonly currency: string } | null;
+  readonly roles: readonly string[];
+  readonly permissions: ReadonlySet<Permission>;
+}

@@ -1,0 +1,166 @@
+// Creating and changing contacts, one by one and by the batch.
+import { LockMode, raw } from '@mikro-orm/postgresql';
+import { v7 as newId } from 'uuid';
+import type { Transaction } from '../database.ts';
+import { ActionDetail, Contact } from '../entities/contact.ts';
+import { NotFound, Refusal } from '../errors.ts';
+import { type Sql, sql } from '../sql.ts';
+import { logAction, logActions } from './action-log.ts';
+import type { App, Viewer } from './app.ts';
+import { checkNamed, type ContactDraft, type ContactFields, type NewContact, readDraft, readFields, readReferences } from './contact-drafts.ts';
+import { type ContactRow, derive, readContacts } from './contacts.ts';
+import { ensureTags } from './references.ts';
+import { checkLength } from './text.ts';
+import { taken, write } from './writing.ts';
+
+/** The most contacts of one batch. */
+const mostAtOnce = 500;
+
+/**
+ * Creates a contact with what it owns from the start, and logs it.
+ * @throws Refusal EMAIL_TAKEN, MEMBER_NUMBER_TAKEN and those of contact-drafts.ts
+ */
+export async function createContact(app: App, viewer: Viewer, draft: ContactDraft): Promise<ContactRow> {
+  return write(app, viewer, async (tx) => {
+    const contact = readDraft(draft, await readReferences(tx, [draft]), ['input']);
+    tx.em.create(Contact, { organizationId: tx.organizationId, id: contact.id, ...contact.fields, ...derive(contact.fields) });
+    await tx.flush();
+    await addOwned(tx, viewer, [contact]);
+    await logAction(tx, viewer, { action: 'contact.created', target: { kind: 'Contact', id: contact.id } });
+    return (await readContacts(tx, [contact.id]))[0]!;
+  });
+}
+
+/** What became of one draft of a batch: the new contact's id, or why there is none. */
+export type Created = { id: string; refusal?: undefined } | { id?: undefined; refusal: Refusal };
+
+/**
+ * Creates up to 500 contacts and logs each; a draft that is refused does not stop the others. Of two with the same email
+ * or member number the first is created. A constant number of statements, all in one transaction.
+ * @returns what became of each draft, in order
+ * @throws Refusal TOO_MANY_VALUES
+ */
+export async function createContacts(app: App, viewer: Viewer, drafts: readonly ContactDraft[]): Promise<Created[]> {
+  checkLength(drafts, mostAtOnce, ['input', 'contacts']);
+  return write(app, viewer, async (tx) => {
+    const references = await readReferences(tx, drafts);
+    const pathOf = (index: number) => ['input', 'contacts', String(index)];
+    const checked = drafts.map((draft, index) => attempt(() => readDraft(draft, references, pathOf(index))));
+    const contacts = checked.filter((result): result is NewContact => !(result instanceof Refusal));
+    const created = await insertContacts(tx, contacts);
+    const refusalOf = await whyNot(tx, contacts.filter(({ id }) => !created.has(id)));
+    const kept = contacts.filter(({ id }) => created.has(id));
+    await addOwned(tx, viewer, kept);
+    await logActions(tx, viewer, kept.map(({ id }) => ({ action: 'contact.created', target: { kind: 'Contact', id } })));
+    return checked.map((result, index) => {
+      if (result instanceof Refusal) return { refusal: result };
+      return created.has(result.id) ? { id: result.id } : { refusal: refusalOf(result, pathOf(index)) };
+    });
+  });
+}
+
+function attempt<T>(work: () => T): T | Refusal {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof Refusal) return error;
+    throw error;
+  }
+}
+
+/** In the order given, so that the first of two alike wins. @returns the ids of those that nothing stood in the way of */
+async function insertContacts(tx: Transaction, contacts: readonly NewContact[]): Promise<Set<string>> {
+  const rows = contacts.map(({ id, fields }) => ({ id, ...fields, ...derive(fields) }));
+  const { rows: created } = await tx.run(sql`
+    insert into contact (organization_id, id, member_number, first_name, last_name, email, email_normalized, company, job_title,
+      street, city, postal_code, country, birth_date, sort_name, search_text)
+    select ${tx.organizationId}, id, "memberNumber", "firstName", "lastName", email, "emailNormalized", company, "jobTitle",
+      street, city, "postalCode", country, "birthDate", "sortName", "searchText"
+    from ${recordset(rows, sql`id uuid, "memberNumber" text, "firstName" text, "lastName" text, email text, "emailNormalized" text,
+      company text, "jobTitle" text, street text, city text, "postalCode" text, country text, "birthDate" date, "sortName" text, "searchText" text`)}
+    on conflict do nothing returning id`);
+  return new Set((created as { id: string }[]).map(({ id }) => id));
+}
+
+/** For contacts that were not created: the refusal that names what stood in the way. */
+async function whyNot(tx: Transaction, contacts: readonly NewContact[]): Promise<(contact: NewContact, path: string[]) => Refusal> {
+  const emails = contacts.map(({ fields }) => derive(fields).emailNormalized);
+  const inUse = contacts.length === 0 ? [] : await tx.rows<{ email: string }>(sql`
+    select email_normalized as email from contact where organization_id = ${tx.organizationId} and email_normalized = any(${emails}::text[])`);
+  const takenEmails = new Set(inUse.map(({ email }) => email));
+  return ({ fields }, path) => {
+    const key = takenEmails.has(derive(fields).emailNormalized ?? '') ? 'email_normalized' : 'member_number';
+    return taken(`contact_organization_id_${key}_unique`, path)!;
+  };
+}
+
+/** A set of rows as a table: one parameter, whatever their number. */
+const recordset = (rows: readonly object[], columns: Sql): Sql => sql`jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as given (${columns})`;
+
+/** Writes what new contacts own from the start: at most one statement for each kind, and two for tags. */
+async function addOwned(tx: Transaction, viewer: Viewer, contacts: readonly NewContact[]): Promise<void> {
+  const owned = <T extends object>(list: (contact: NewContact) => readonly T[]) => contacts.flatMap((contact) => list(contact).map((row) => ({ contactId: contact.id, ...row })));
+  const add = async (rows: readonly object[], statement: () => Sql | Promise<Sql>) => {
+    if (rows.length > 0) await tx.run(await statement());
+  };
+  const points = owned((contact) => contact.contactPoints);
+  await add(points, () => sql`
+    insert into contact_point (organization_id, id, contact_id, kind, label, value)
+    select ${tx.organizationId}, id, "contactId", kind, label, value
+    from ${recordset(points, sql`id uuid, "contactId" uuid, kind text, label text, value text`)}`);
+  const notes = owned((contact) => contact.notes);
+  await add(notes, () => sql`
+    insert into note (organization_id, id, contact_id, author_id, author_name, body)
+    select ${tx.organizationId}, id, "contactId", ${viewer.id}, ${viewer.name}, body
+    from ${recordset(notes, sql`id uuid, "contactId" uuid, body text`)}`);
+  const memberships = owned((contact) => contact.memberships);
+  await add(memberships, () => sql`
+    insert into membership (organization_id, id, contact_id, plan_id, state, starts_on, ends_on)
+    select ${tx.organizationId}, id, "contactId", "planId", case when "endsOn" < current_date then 'EXPIRED' else 'ACTIVE' end, "startsOn", "endsOn"
+    from ${recordset(memberships, sql`id uuid, "contactId" uuid, "planId" uuid, "startsOn" date, "endsOn" date`)}`);
+  const fields = owned((contact) => contact.customFields);
+  await add(fields, () => sql`
+    insert into custom_field_value (organization_id, contact_id, definition_id, value)
+    select ${tx.organizationId}, "contactId", "definitionId", value
+    from ${recordset(fields, sql`"contactId" uuid, "definitionId" uuid, value text`)}`);
+  const tags = owned((contact) => contact.tags.map((name) => ({ name })));
+  await add(tags, async () => {
+    const ids = await ensureTags(tx, [...new Set(tags.map(({ name }) => name))]);
+    const links = tags.map(({ contactId, name }) => ({ contactId, tagId: ids.get(name) }));
+    return sql`
+      insert into contact_tag (organization_id, contact_id, tag_id)
+      select ${tx.organizationId}, "contactId", "tagId" from ${recordset(links, sql`"contactId" uuid, "tagId" uuid`)}`;
+  });
+}
+
+export interface ContactChange extends ContactFields {
+  id: string;
+  /** The version that the change was made for. */
+  version: number;
+}
+
+/**
+ * Changes the fields that are given; logs it, and keeps what each was before and after with the contact. Locks the contact
+ * until the commit. Giving only what is there already changes nothing.
+ * @throws NotFound; Refusal VERSION_CONFLICT, EMAIL_TAKEN, MEMBER_NUMBER_TAKEN and those of contact-drafts.ts
+ */
+export async function updateContact(app: App, viewer: Viewer, { id, version, ...given }: ContactChange): Promise<ContactRow> {
+  const fields = readFields(given, ['input']);
+  return write(app, viewer, async (tx) => {
+    const contact = await tx.em.findOne(Contact, { organizationId: tx.organizationId, id }, { lockMode: LockMode.PESSIMISTIC_WRITE });
+    if (!contact) throw new NotFound('contact');
+    if (contact.version !== version)
+      throw new Refusal('VERSION_CONFLICT', `This contact was changed by someone else: it is at version ${contact.version}, and you changed version ${version}. Nothing was changed. Read the contact again and repeat your change.`, ['input', 'version']);
+    const names = (Object.keys(fields) as (keyof ContactFields)[]).filter((name) => fields[name] !== contact[name]);
+    if (names.length > 0) {
+      const changes = Object.fromEntries(names.map((name) => [name, { before: contact[name], after: fields[name] }]));
+      tx.em.assign(contact, fields);
+      checkNamed(contact, ['input']);
+      tx.em.assign(contact, { ...derive(contact), version: version + 1, updatedAt: raw('now()') });
+      const actionId = await logAction(tx, viewer, { action: 'contact.updated', target: { kind: 'Contact', id } });
+      tx.em.create(ActionDetail, { organizationId: tx.organizationId, id: newId(), contact, actionId, changes });
+      await tx.flush();
+    }
+    return (await readContacts(tx, [id]))[0]!;
+  });
+}

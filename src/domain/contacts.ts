@@ -1,0 +1,182 @@
+// Finding and reading contacts: the one place that knows how they are filtered, searched and sorted.
+import type { Transaction } from '../database.ts';
+import { InvalidInput } from '../errors.ts';
+import { join, raw, type Sql, sql } from '../sql.ts';
+import { byContact } from './children.ts';
+import { normalizeEmail } from './email.ts';
+
+export interface ContactRow {
+  id: string;
+  memberNumber: string | null;
+  firstName: string | null;
+  lastName: string | null;
+  /** What to call the contact, never empty. */
+  name: string;
+  email: string | null;
+  company: string | null;
+  jobTitle: string | null;
+  street: string | null;
+  city: string | null;
+  postalCode: string | null;
+  country: string | null;
+  /** ISO 8601. */
+  birthDate: string | null;
+  version: number;
+  createdAt: Date;
+  updatedAt: Date;
+}
+
+export interface ContactPointRow {
+  id: string;
+  kind: 'EMAIL' | 'PHONE' | 'ADDRESS' | 'WEBSITE';
+  label: string | null;
+  value: string;
+}
+
+/** All that is given must hold. */
+export interface ContactFilter {
+  ids?: readonly string[] | null;
+  /** Names; one of them is enough. */
+  tags?: readonly string[] | null;
+  membershipPlanId?: string | null;
+  memberNumber?: string | null;
+  /** Compared in normalized form. */
+  email?: string | null;
+  country?: string | null;
+  hasEmail?: boolean | null;
+  createdFrom?: Date | null;
+  createdBefore?: Date | null;
+  balance?: 'OWING' | 'SETTLED' | 'IN_CREDIT' | null;
+}
+
+export interface ContactOrder {
+  field: 'NAME' | 'EMAIL' | 'CREATED_AT';
+  direction: 'ASC' | 'DESC';
+}
+
+/** What a contact is sorted by, and its id. */
+export interface ContactPlace {
+  place: string | null;
+  id: string;
+}
+
+/** Counting stops here, because counting all that a broad search finds takes long and tells little. */
+export const countCap = 1000;
+const mostIds = 10_000;
+const mostWords = 10;
+
+/** The columns of `ContactRow`, from table contact under the alias c. */
+export const contactColumns = sql`
+  c.id, c.member_number as "memberNumber", c.first_name as "firstName", c.last_name as "lastName",
+  coalesce(nullif(concat_ws(' ', c.first_name, c.last_name), ''), c.company, c.email, c.member_number, '—') as name,
+  c.email, c.company, c.job_title as "jobTitle", c.street, c.city, c.postal_code as "postalCode", c.country, c.birth_date as "birthDate",
+  c.version, c.created_at as "createdAt", c.updated_at as "updatedAt"`;
+
+/**
+ * The condition on contacts, alias c, that the filter stands for; always within the organization.
+ * @throws InvalidInput BAD_INPUT for more than 10,000 ids
+ */
+export function matching(organizationId: string, filter: ContactFilter): Sql {
+  const { ids, tags, membershipPlanId, memberNumber, email, country, hasEmail, createdFrom, createdBefore, balance } = filter;
+  if (ids && ids.length > mostIds) throw new InvalidInput('BAD_INPUT', 'A filter takes at most 10,000 ids. Nothing was changed. Ask in several steps.');
+  const owned = (table: string, alias: string) => sql`from ${raw(`${table} ${alias}`)} where ${raw(alias)}.organization_id = ${organizationId} and ${raw(alias)}.contact_id = c.id`;
+  const parts = [sql`c.organization_id = ${organizationId}`];
+  if (ids) parts.push(sql`c.id = any(${ids}::uuid[])`);
+  if (tags)
+    parts.push(sql`exists (select ${owned('contact_tag', 'ct')} and ct.tag_id in
+      (select tag.id from tag where tag.organization_id = ${organizationId} and tag.name = any(${tags}::text[])))`);
+  if (membershipPlanId) parts.push(sql`exists (select ${owned('membership', 'm')} and m.plan_id = ${membershipPlanId})`);
+  if (memberNumber != null) parts.push(sql`c.member_number = ${memberNumber}`);
+  if (email != null) parts.push(sql`c.email_normalized = ${normalizeEmail(email)}`);
+  if (country != null) parts.push(sql`c.country = ${country}`);
+  if (hasEmail != null) parts.push(hasEmail ? sql`c.email_normalized is not null` : sql`c.email_normalized is null`);
+  if (createdFrom) parts.push(sql`c.created_at >= ${createdFrom}`);
+  if (createdBefore) parts.push(sql`c.created_at < ${createdBefore}`);
+  if (balance === 'OWING') parts.push(sql`exists (select ${owned('balance', 'b')} and b.amount_minor < 0)`);
+  if (balance === 'IN_CREDIT') parts.push(sql`exists (select ${owned('balance', 'b')} and b.amount_minor > 0)`);
+  if (balance === 'SETTLED') parts.push(sql`not exists (select ${owned('balance', 'b')} and b.amount_minor <> 0)`);
+  return join(parts, ' and ');
+}
+
+type Named = Partial<Pick<ContactRow, 'memberNumber' | 'firstName' | 'lastName' | 'email' | 'company'>>;
+
+/** What is searched in and sorted by, computed from the fields; to be written whenever they are. */
+export function derive({ memberNumber, firstName, lastName, email, company }: Named) {
+  const sortName = folded([lastName, firstName]) || folded([company]) || folded([email]) || folded([memberNumber]);
+  return {
+    emailNormalized: email ? normalizeEmail(email) : null,
+    // Folding can make 18 characters of one, and an index takes only so many bytes.
+    sortName: [...sortName].slice(0, 200).join(''),
+    searchText: folded([firstName, lastName, email, company, memberNumber]),
+  };
+}
+
+/** Lower case in one form for letters of one meaning: “ﬁ” is “fi”. */
+function folded(texts: readonly (string | null | undefined)[]): string {
+  return texts.filter((text) => text != null).join(' ').normalize('NFKC').toLowerCase().normalize('NFKC').trim();
+}
+
+/** The condition that every word of the search occurs somewhere in a name, the email, the company or the member number. */
+function searched(search: string | null | undefined): Sql {
+  const words = folded([search]).slice(0, 500).split(/\s+/u).filter((word) => word !== '').slice(0, mostWords);
+  // One condition for each word: of an array of patterns PostgreSQL believes that it finds nothing, and plans for that.
+  return join(words.map((word) => sql`and c.search_text like ${`%${word.replace(/[\\%_]/g, '\\$&')}%`}`), ' ');
+}
+
+export interface ContactQuery {
+  filter: ContactFilter;
+  search?: string | null | undefined;
+}
+
+const sorts: Record<ContactOrder['field'], { column: Sql; optional?: true }> = {
+  NAME: { column: raw('c.sort_name') },
+  EMAIL: { column: raw('c.email_normalized'), optional: true },
+  // Ids are UUIDs of version 7: they sort by the time of creation, and no two are equal.
+  CREATED_AT: { column: raw('c.id') },
+};
+
+/**
+ * Contacts in order, from behind `after`; those without an email come last in either direction of EMAIL. Reads one
+ * range of one index, however far behind it begins; two when those with an email end on the page.
+ */
+export async function listContacts(
+  tx: Transaction,
+  { filter, search }: ContactQuery,
+  { field, direction }: ContactOrder,
+  limit: number,
+  after: ContactPlace | null,
+): Promise<(ContactRow & ContactPlace)[]> {
+  const { column, optional } = sorts[field];
+  const found = sql`${matching(tx.organizationId, filter)} ${searched(search)}`;
+  const [beyond, way] = direction === 'ASC' ? [raw('>'), raw('asc')] : [raw('<'), raw('desc')];
+  // Not a row comparison: beside the equality on the organization it would read the index from the tenant's start.
+  const behind = after ? sql`and (${column} ${beyond}= ${after.place} and (${column} ${beyond} ${after.place} or c.id ${beyond} ${after.id}))` : raw('');
+  const part = (condition: Sql, order: Sql, length: number): Promise<(ContactRow & ContactPlace)[]> =>
+    tx.rows(sql`select ${contactColumns}, ${column}::text as place from contact c where ${found} ${condition} order by ${order} limit ${length}`);
+  if (!optional) return part(behind, sql`${column} ${way}, c.id ${way}`, limit);
+  const present = after?.place === null ? [] : await part(sql`and ${column} is not null ${behind}`, sql`${column} ${way}, c.id ${way}`, limit);
+  if (present.length === limit) return present;
+  const absent = sql`and ${column} is null ${after?.place === null ? sql`and c.id ${beyond} ${after.id}` : raw('')}`;
+  return [...present, ...(await part(absent, sql`c.id ${way}`, limit - present.length))];
+}
+
+/** How many contacts the query finds, `isCapped` when there are more than that. */
+export async function countContacts(tx: Transaction, { filter, search }: ContactQuery): Promise<{ count: number; isCapped: boolean }> {
+  const { count } = (await tx.row<{ count: number }>(sql`
+    select count(*)::int as count from (select from contact c where ${matching(tx.organizationId, filter)} ${searched(search)} limit ${countCap + 1}) found`))!;
+  return { count: Math.min(count, countCap), isCapped: count > countCap };
+}
+
+/** The contacts with these ids, in the order asked; the ones that are not there are left out. */
+export async function readContacts(tx: Transaction, ids: readonly string[]): Promise<ContactRow[]> {
+  return tx.rows<ContactRow>(sql`select ${contactColumns} from contact c where c.organization_id = ${tx.organizationId} and c.id = any(${ids}::uuid[])
+    order by array_position(${ids}::uuid[], c.id)`);
+}
+
+/** The contact points of each contact, in the order they were added. */
+export async function contactPointsOf(tx: Transaction, contactIds: readonly string[]): Promise<ContactPointRow[][]> {
+  const rows = await tx.rows<ContactPointRow & { contactId: string }>(sql`
+    select contact_id as "contactId", id, kind, label, value from contact_point
+    where organization_id = ${tx.organizationId} and contact_id = any(${contactIds}::uuid[]) order by contact_id, id`);
+  return byContact(rows, contactIds);
+}

@@ -1,0 +1,118 @@
+// What happens with a contact over time: notes, activities and memberships.
+import { v7 as newId } from 'uuid';
+import type { Transaction } from '../database.ts';
+import { raw, type Sql, sql } from '../sql.ts';
+import { logAction } from './action-log.ts';
+import type { App, Viewer } from './app.ts';
+import { type ChildPage, childrenOf } from './children.ts';
+import { type MembershipDraft, readMembership, readReferences } from './contact-drafts.ts';
+import type { MembershipPlanRow } from './references.ts';
+import { readInstant, requireText, textLength } from './text.ts';
+import { holdContacts, write } from './writing.ts';
+
+export interface NoteRow {
+  id: string;
+  authorName: string;
+  body: string;
+  createdAt: Date;
+  updatedAt: Date;
+}
+
+export interface ActivityRow {
+  id: string;
+  authorName: string;
+  kind: 'CALL' | 'EMAIL' | 'MEETING' | 'EVENT' | 'VISIT' | 'OTHER';
+  subject: string;
+  occurredAt: Date;
+  createdAt: Date;
+}
+
+export interface MembershipRow {
+  id: string;
+  plan: MembershipPlanRow;
+  state: 'ACTIVE' | 'EXPIRED' | 'CANCELLED';
+  /** ISO 8601. */
+  startsOn: string;
+  endsOn: string | null;
+  createdAt: Date;
+}
+
+const noteColumns = sql`t.id, t.author_name as "authorName", t.body, t.created_at as "createdAt", t.updated_at as "updatedAt"`;
+const activityColumns = sql`t.id, t.author_name as "authorName", t.kind, t.subject, t.occurred_at as "occurredAt", t.created_at as "createdAt"`;
+const membershipColumns = sql`t.id, t.state, t.starts_on as "startsOn", t.ends_on as "endsOn", t.created_at as "createdAt",
+  (select json_build_object('id', p.id, 'name', p.name, 'priceMinor', p.price_minor, 'currency', p.currency, 'interval', p.interval)
+   from membership_plan p where p.organization_id = t.organization_id and p.id = t.plan_id) as plan`;
+
+/** The notes of each contact, the newest first. */
+export const notesOf = (tx: Transaction, contactIds: readonly string[], page: ChildPage): Promise<NoteRow[][]> =>
+  childrenOf(tx, raw('note'), noteColumns, contactIds, page);
+
+/** The activities of each contact, the one that was recorded last first. */
+export const activitiesOf = (tx: Transaction, contactIds: readonly string[], page: ChildPage): Promise<ActivityRow[][]> =>
+  childrenOf(tx, raw('activity'), activityColumns, contactIds, page);
+
+/** The memberships of each contact with their plans, the newest first. */
+export const membershipsOf = (tx: Transaction, contactIds: readonly string[], page: ChildPage): Promise<MembershipRow[][]> =>
+  childrenOf(tx, raw('membership'), membershipColumns, contactIds, page);
+
+/**
+ * Adds a note in the viewer's name and logs it.
+ * @throws NotFound; Refusal of text.ts
+ */
+export async function addNote(app: App, viewer: Viewer, input: { contactId: string; body: string }): Promise<NoteRow> {
+  const body = requireText(input.body, ['input', 'body'], textLength);
+  return add(app, viewer, input.contactId, 'note.added', (organizationId) => sql`
+    insert into note as t (organization_id, id, contact_id, author_id, author_name, body)
+    values (${organizationId}, ${newId()}, ${input.contactId}, ${viewer.id}, ${viewer.name}, ${body}) returning ${noteColumns}`);
+}
+
+export interface ActivityInput {
+  contactId: string;
+  kind: ActivityRow['kind'];
+  subject: string;
+  /** Now, when absent. */
+  occurredAt?: Date | null;
+}
+
+/**
+ * Records an activity in the viewer's name and logs it.
+ * @throws NotFound; Refusal of text.ts
+ */
+export async function addActivity(app: App, viewer: Viewer, input: ActivityInput): Promise<ActivityRow> {
+  const subject = requireText(input.subject, ['input', 'subject']);
+  const occurredAt = readInstant(input.occurredAt, ['input', 'occurredAt']);
+  return add(app, viewer, input.contactId, 'activity.added', (organizationId) => sql`
+    insert into activity as t (organization_id, id, contact_id, author_id, author_name, kind, subject, occurred_at)
+    values (${organizationId}, ${newId()}, ${input.contactId}, ${viewer.id}, ${viewer.name}, ${input.kind}, ${subject}, coalesce(${occurredAt}, now()))
+    returning ${activityColumns}`);
+}
+
+/**
+ * Gives a contact a membership and logs it. One that has ended before today is expired from the start.
+ * @throws NotFound; Refusal UNKNOWN_PLAN, INVALID_DATE, MEMBERSHIP_ENDS_BEFORE_START
+ */
+export async function addMembership(app: App, viewer: Viewer, input: MembershipDraft & { contactId: string }): Promise<MembershipRow> {
+  return add(app, viewer, input.contactId, 'membership.added', async (organizationId, tx) => {
+    const { planId, startsOn, endsOn } = readMembership(input, await readReferences(tx, [{ memberships: [input] }]), ['input']);
+    return sql`
+      insert into membership as t (organization_id, id, contact_id, plan_id, state, starts_on, ends_on)
+      values (${organizationId}, ${newId()}, ${input.contactId}, ${planId}, case when ${endsOn}::date < current_date then 'EXPIRED' else 'ACTIVE' end, ${startsOn}, ${endsOn})
+      returning ${membershipColumns}`;
+  });
+}
+
+/** Runs the statement that adds a row to a contact, which is kept from being deleted meanwhile; logs it. */
+async function add<Row extends object>(
+  app: App,
+  viewer: Viewer,
+  contactId: string,
+  action: string,
+  statement: (organizationId: string, tx: Transaction) => Sql | Promise<Sql>,
+): Promise<Row> {
+  return write(app, viewer, async (tx) => {
+    await holdContacts(tx, [contactId]);
+    const row = await tx.row<Row>(await statement(tx.organizationId, tx));
+    await logAction(tx, viewer, { action, target: { kind: 'Contact', id: contactId } });
+    return row!;
+  });
+}

@@ -1,0 +1,88 @@
+// The rows of background jobs. Queueing one commits with what it is for; the row is what watchers read.
+import { v7 as newId } from 'uuid';
+import type { Transaction } from '../database.ts';
+import type { JobPhase } from '../entities/job.ts';
+import { publish } from '../pubsub.ts';
+import { sql } from '../sql.ts';
+import type { Actor } from './app.ts';
+
+export type JobKind = 'DELETE_CONTACTS' | 'RECOVER_CONTACTS';
+export type JobState = 'QUEUED' | 'RUNNING' | 'COMPLETED' | 'FAILED' | 'CANCELLED';
+
+/** How far a job is: what the functions that do the work tell. */
+export interface Progress {
+  phase: JobPhase;
+  done: number;
+  total: number;
+}
+
+/** Takes news of progress; may be called often. */
+export type Report = (progress: Progress) => Promise<void>;
+
+export interface JobRow extends Record<string, unknown> {
+  id: string;
+  kind: JobKind;
+  state: JobState;
+  subjectId: string;
+  phase: JobPhase | null;
+  done: number;
+  total: number;
+  failureCode: string | null;
+  failureMessage: string | null;
+  createdAt: Date;
+  startedAt: Date | null;
+  updatedAt: Date;
+  finishedAt: Date | null;
+  /** Seconds since it started, until it finished or until now. */
+  elapsedSeconds: number;
+}
+
+const columns = sql`
+  j.id, j.kind, j.state, j.subject_id as "subjectId", j.phase, j.done, j.total, j.failure_code as "failureCode",
+  j.failure_message as "failureMessage", j.created_at as "createdAt", j.started_at as "startedAt", j.updated_at as "updatedAt",
+  j.finished_at as "finishedAt",
+  coalesce(extract(epoch from coalesce(j.finished_at, clock_timestamp()) - j.started_at), 0)::float8 as "elapsedSeconds"`;
+
+export async function readJobs(tx: Transaction, ids: readonly string[]): Promise<JobRow[]> {
+  return tx.rows<JobRow>(sql`select ${columns} from job j where j.organization_id = ${tx.organizationId} and j.id = any(${ids}::uuid[])`);
+}
+
+/** Adds a job that a worker picks up as soon as `tx` commits. Its payload names the job and who ordered it. */
+export async function queueJob(tx: Transaction, job: { kind: JobKind; subjectId: string; total: number; actor: Actor }): Promise<string> {
+  const id = newId();
+  const { kind, subjectId, total, actor } = job;
+  await tx.run(sql`
+    insert into job (organization_id, id, kind, state, subject_id, total) values (${tx.organizationId}, ${id}, ${kind}, 'QUEUED', ${subjectId}, ${total})`);
+  const { id: actorId, name, kind: actorKind, requestId, address, agent } = actor;
+  const payload = { organizationId: tx.organizationId, jobId: id, subjectId, actor: { id: actorId, name, kind: actorKind, requestId, address, agent } };
+  // A killed worker counts as an attempt, so the runner's own limit must never be reached: failures are counted by the kit.
+  await tx.run(sql`select graphile_worker.add_job(${kind}, ${JSON.stringify(payload)}::json, max_attempts := 10000)`);
+  await publish(tx, 'job', id);
+  return id;
+}
+
+/** Marks a job as running, if it may run at all. @returns whether it may */
+export async function startJob(tx: Transaction, jobId: string): Promise<boolean> {
+  const { rowCount } = await tx.run(sql`
+    update job set state = 'RUNNING', started_at = coalesce(started_at, clock_timestamp()), updated_at = clock_timestamp()
+    where organization_id = ${tx.organizationId} and id = ${jobId} and state in ('QUEUED', 'RUNNING')`);
+  await publish(tx, 'job', jobId);
+  return rowCount === 1;
+}
+
+/** Ends a job that has not ended. Part of the transaction that ends what it is for. */
+export async function endJob(tx: Transaction, jobId: string, state: 'COMPLETED' | 'FAILED' | 'CANCELLED', failure?: { code: string; message: string }): Promise<void> {
+  await tx.run(sql`
+    update job set state = ${state}, failure_code = ${failure?.code ?? null}, failure_message = ${failure?.message ?? null},
+      done = case when ${state} = 'COMPLETED' then total else done end, updated_at = clock_timestamp(), finished_at = clock_timestamp()
+    where organization_id = ${tx.organizationId} and id = ${jobId} and state in ('QUEUED', 'RUNNING')`);
+  await publish(tx, 'job', jobId);
+}
+
+/** Saves how far a running job is and tells its watchers. */
+export async function saveProgress(tx: Transaction, jobId: string, { phase, done, total }: Progress): Promise<void> {
+  await tx.run(sql`
+    update job set phase = ${phase}, done = ${done}, total = ${total}, updated_at = clock_timestamp()
+    where organization_id = ${tx.organizationId} and id = ${jobId} and state = 'RUNNING'`);
+  await publish(tx, 'job', jobId);
+}

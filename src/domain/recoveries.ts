@@ -1,0 +1,297 @@
+// Ordering a recovery: its plan, the request, the invoice, and the states it goes through. Each change of state is one
+// conditional update, an action log entry and an event, so of two that race exactly one wins.
+import { v7 as newId } from 'uuid';
+import type { Transaction } from '../database.ts';
+import type { RecoveryState } from '../entities/recovery.ts';
+import { NotFound, Refusal } from '../errors.ts';
+import { publish } from '../pubsub.ts';
+import { type Clash, findClashes, readChunk } from '../snapshots/restore.ts';
+import { raw, sql } from '../sql.ts';
+import { logAction } from './action-log.ts';
+import type { Actor, App, Viewer } from './app.ts';
+import { type Amount, type DeletionRow, readDeletionContents, readDeletions, type RowCount } from './deletions.ts';
+import { endJob, queueJob } from './jobs.ts';
+
+/** Contacts a second, until an organization has recoveries of its own to measure by; about half of what a small machine does. */
+const assumedRate = 2000;
+
+export interface RecoveryRow {
+  id: string;
+  deletionId: string;
+  state: RecoveryState;
+  requestedById: string;
+  requestedByName: string;
+  jobId: string | null;
+  contactCount: number;
+  restoredCount: number;
+  clashCount: number;
+  provenCount: number;
+  failureCode: string | null;
+  failureMessage: string | null;
+  requestedAt: Date;
+  startedAt: Date | null;
+  finishedAt: Date | null;
+}
+
+const columns = sql`
+  r.id, r.deletion_id as "deletionId", r.state, r.requested_by_id as "requestedById", r.requested_by_name as "requestedByName",
+  r.job_id as "jobId", r.contact_count as "contactCount", r.failure_code as "failureCode", r.failure_message as "failureMessage",
+  r.requested_at as "requestedAt", r.started_at as "startedAt", r.finished_at as "finishedAt", r.proven_count as "provenCount",
+  coalesce((select sum(k.restored_count)::int from recovery_chunk k where k.organization_id = r.organization_id and k.recovery_request_id = r.id), 0) as "restoredCount",
+  coalesce((select sum(k.clash_count)::int from recovery_chunk k where k.organization_id = r.organization_id and k.recovery_request_id = r.id), 0) as "clashCount"`;
+
+export interface RecoveryPlan {
+  deletion: DeletionRow;
+  rows: RowCount[];
+  balances: Amount[];
+  clashes: Clash[];
+  fee: Amount;
+  estimatedSeconds: number;
+  recoverableUntil: Date;
+}
+
+/**
+ * What a recovery would do now, without doing it: opens every chunk and looks for clashes.
+ * @throws NotFound; Refusal DELETION_RUNNING, RECOVERY_WINDOW_CLOSED; DamagedChunk
+ */
+export async function planRecovery(tx: Transaction, app: App, deletionId: string): Promise<RecoveryPlan> {
+  const deletion = await recoverableDeletion(tx, deletionId);
+  const clashes: Clash[] = [];
+  for (const number of await chunkNumbers(tx, deletion.snapshotId)) {
+    const chunk = await readChunk(tx, app, { organizationId: tx.organizationId, snapshotId: deletion.snapshotId, number });
+    clashes.push(...(await findClashes(tx, chunk)));
+  }
+  const [contents] = await readDeletionContents(tx, [deletion.snapshotId]);
+  const speed = await tx.row<{ rate: number | null }>(sql`
+    select sum(r.contact_count) / nullif(sum(extract(epoch from r.finished_at - r.started_at)), 0)::float8 as rate
+    from (select * from recovery_request where organization_id = ${tx.organizationId} and state = 'COMPLETED' order by id desc limit 20) r`);
+  return {
+    deletion,
+    rows: contents!.rows,
+    balances: contents!.balances,
+    clashes,
+    fee: { amountMinor: app.config.RECOVERY_FEE_MINOR, currency: app.config.RECOVERY_FEE_CURRENCY },
+    estimatedSeconds: Math.ceil(deletion.contactCount / (speed?.rate || assumedRate)),
+    recoverableUntil: deletion.recoverableUntil!,
+  };
+}
+
+export async function chunkNumbers(tx: Transaction, snapshotId: string): Promise<number[]> {
+  const rows = await tx.rows<{ number: number }>(sql`
+    select number from snapshot_chunk where organization_id = ${tx.organizationId} and snapshot_id = ${snapshotId} order by number`);
+  return rows.map((row) => row.number);
+}
+
+async function recoverableDeletion(tx: Transaction, deletionId: string): Promise<DeletionRow> {
+  const [deletion] = await readDeletions(tx, [deletionId]);
+  if (!deletion) throw new NotFound('deletion');
+  const path = ['input', 'deletionId'];
+  if (deletion.state === 'RUNNING') throw new Refusal('DELETION_RUNNING', 'The deletion is still at work. No recovery was ordered. Wait until it has completed.', path);
+  if (!deletion.isRecoverable)
+    throw new Refusal('RECOVERY_WINDOW_CLOSED', 'The time in which this deletion could be recovered is over. No recovery was ordered, nothing was billed.', path);
+  return deletion;
+}
+
+/**
+ * Orders a recovery and issues its invoice. The same key again gives the same request.
+ * @returns the request's id
+ * @throws NotFound; Refusal PLAN_REQUIRED, DELETION_RUNNING, RECOVERY_WINDOW_CLOSED, ALREADY_REQUESTED, IDEMPOTENCY_KEY_REUSED
+ */
+export async function requestRecovery(app: App, viewer: Viewer, input: { deletionId: string; idempotencyKey: string }): Promise<string> {
+  const { deletionId, idempotencyKey } = input;
+  if (!/^[\x21-\x7e]{8,100}$/.test(idempotencyKey))
+    throw new Refusal('BAD_IDEMPOTENCY_KEY', 'The key must be 8 to 100 visible ASCII characters. Nothing was ordered. Make one for each order, for example a UUID.', ['input', 'idempotencyKey']);
+  return app.database.transact(viewer.organization!.id, async (tx) => {
+    // One order at a time in an organization: the key, the one request for each deletion and the invoice number depend on it.
+    await tx.run(sql`select pg_advisory_xact_lock(hashtextextended(${`recovery orders/${tx.organizationId}`}, 0))`);
+    const earlier = await tx.row<{ id: string; deletionId: string }>(sql`
+      select id, deletion_id as "deletionId" from recovery_request where organization_id = ${tx.organizationId} and idempotency_key = ${idempotencyKey}`);
+    if (earlier?.deletionId === deletionId) return earlier.id;
+    if (earlier)
+      throw new Refusal('IDEMPOTENCY_KEY_REUSED', 'This key ordered the recovery of another deletion. Nothing was ordered. Use a new key.', ['input', 'idempotencyKey']);
+    const { plan } = (await tx.row<{ plan: string }>(sql`select plan from organization where id = ${tx.organizationId}`))!;
+    if (plan !== 'PREMIUM') throw new Refusal('PLAN_REQUIRED', 'Recoveries need the PREMIUM plan. Nothing was ordered. Change the plan first.');
+    const deletion = await recoverableDeletion(tx, deletionId);
+    const id = newId();
+    const added = await tx.run(sql`
+      insert into recovery_request (organization_id, id, deletion_id, state, idempotency_key, requested_by_id, requested_by_name, contact_count)
+      values (${tx.organizationId}, ${id}, ${deletionId}, 'AWAITING_PAYMENT', ${idempotencyKey}, ${viewer.id}, ${viewer.name}, ${deletion.contactCount})
+      on conflict do nothing`);
+    if (added.rowCount === 0)
+      throw new Refusal('ALREADY_REQUESTED', 'A recovery of this deletion has been ordered already. Nothing more was ordered or billed. Look at the deletion’s recoveries.', ['input', 'deletionId']);
+    await issueInvoice(tx, app, id);
+    await announce(tx, viewer, id, 'recovery.requested', deletion.contactCount);
+    return id;
+  });
+}
+
+async function issueInvoice(tx: Transaction, app: App, recoveryRequestId: string): Promise<void> {
+  await tx.run(sql`
+    insert into invoice (organization_id, id, number, recovery_request_id, state, amount_minor, currency, provider)
+    select ${tx.organizationId}, ${newId()}, 'R-' || lpad((count(*) + 1)::text, 5, '0'), ${recoveryRequestId}, 'OPEN',
+      ${app.config.RECOVERY_FEE_MINOR}, ${app.config.RECOVERY_FEE_CURRENCY}, ${app.payments.name}
+    from invoice where organization_id = ${tx.organizationId}`);
+}
+
+/** The entry and the event of a change of state. */
+async function announce(tx: Transaction, actor: Actor, recoveryRequestId: string, action: string, targetCount?: number): Promise<void> {
+  await logAction(tx, actor, { action, target: { kind: 'RecoveryRequest', id: recoveryRequestId }, ...(targetCount === undefined ? {} : { targetCount }) });
+  await publish(tx, 'recovery', recoveryRequestId);
+}
+
+/** Moves a request from one of the states `from` to `to`, unless someone else did. @returns the request as it is now, or undefined */
+async function move(tx: Transaction, id: string, from: readonly RecoveryState[], to: RecoveryState): Promise<RecoveryRow | undefined> {
+  const ends = ['COMPLETED', 'FAILED', 'CANCELLED', 'EXPIRED'].includes(to);
+  return tx.row<RecoveryRow>(sql`
+    update recovery_request r set state = ${to},
+      started_at = case when ${to} = 'RUNNING' then coalesce(started_at, clock_timestamp()) else started_at end,
+      finished_at = ${ends ? raw('clock_timestamp()') : raw('null')}
+    where r.organization_id = ${tx.organizationId} and r.id = ${id} and r.state = any(${from}::text[]) returning ${columns}`);
+}
+
+/**
+ * An operator records that an invoice was paid; the recovery is queued, or waits for approval where the policy asks for it.
+ * A payment that comes after the window is not taken: the request has expired.
+ * @returns the request's id
+ * @throws NotFound; Refusal INVOICE_NOT_OPEN, RECOVERY_WINDOW_CLOSED
+ */
+export async function confirmPayment(app: App, operator: Viewer, organizationId: string, invoiceId: string, reference: string): Promise<string> {
+  const outcome = await app.database.transact(organizationId, async (tx) => {
+    const invoice = await tx.row<{ requestId: string; state: string }>(sql`
+      select recovery_request_id as "requestId", state from invoice where organization_id = ${organizationId} and id = ${invoiceId} for update`);
+    if (!invoice) throw new NotFound('invoice');
+    if (invoice.state !== 'OPEN')
+      throw new Refusal('INVOICE_NOT_OPEN', `The invoice is ${invoice.state}. Nothing was changed. Look at its recovery request.`, ['input', 'invoiceId']);
+    if (await expireIfLate(tx, operator, invoice.requestId)) return undefined;
+    await tx.run(sql`
+      update invoice set state = 'PAID', paid_at = clock_timestamp(), provider_reference = ${reference} where organization_id = ${organizationId} and id = ${invoiceId}`);
+    await announce(tx, operator, invoice.requestId, 'recovery.paid');
+    if (app.config.RECOVERY_APPROVAL) await move(tx, invoice.requestId, ['AWAITING_PAYMENT'], 'AWAITING_APPROVAL');
+    else await queueRecovery(tx, operator, invoice.requestId, 'AWAITING_PAYMENT');
+    return invoice.requestId;
+  });
+  if (!outcome)
+    throw new Refusal('RECOVERY_WINDOW_CLOSED', 'The time in which this deletion could be recovered is over. The payment was not taken; the request has expired.', ['input', 'invoiceId']);
+  return outcome;
+}
+
+/** Expires an unpaid request whose deadline has passed. @returns whether it has expired */
+async function expireIfLate(tx: Transaction, actor: Actor, id: string): Promise<boolean> {
+  const late = await tx.row(sql`
+    select 1 from recovery_request r join deletion d on d.organization_id = r.organization_id and d.id = r.deletion_id
+    where r.organization_id = ${tx.organizationId} and r.id = ${id} and d.recoverable_until <= clock_timestamp()`);
+  if (!late || !(await move(tx, id, ['AWAITING_PAYMENT'], 'EXPIRED'))) return false;
+  await tx.run(sql`update invoice set state = 'VOID' where organization_id = ${tx.organizationId} and recovery_request_id = ${id} and state = 'OPEN'`);
+  await announce(tx, actor, id, 'recovery.expired');
+  return true;
+}
+
+/** Expires every unpaid request of the organization whose deadline has passed. */
+export async function expireLateRequests(app: App, actor: Actor, organizationId: string): Promise<void> {
+  const late = await app.database.transact(organizationId, (tx) =>
+    tx.rows<{ id: string }>(sql`
+      select r.id from recovery_request r join deletion d on d.organization_id = r.organization_id and d.id = r.deletion_id
+      where r.organization_id = ${organizationId} and r.state = 'AWAITING_PAYMENT' and d.recoverable_until <= clock_timestamp()`),
+  );
+  for (const { id } of late) await app.database.transact(organizationId, (tx) => expireIfLate(tx, actor, id));
+}
+
+async function queueRecovery(tx: Transaction, actor: Actor, id: string, from: RecoveryState): Promise<boolean> {
+  const request = await move(tx, id, [from], 'QUEUED');
+  if (!request) return false;
+  const jobId = await queueJob(tx, { kind: 'RECOVER_CONTACTS', subjectId: id, total: request.contactCount, actor });
+  await tx.run(sql`update recovery_request set job_id = ${jobId} where organization_id = ${tx.organizationId} and id = ${id}`);
+  await announce(tx, actor, id, 'recovery.queued');
+  return true;
+}
+
+/** An operator lets a paid recovery start. @returns the request's id @throws NotFound; Refusal NOT_AWAITING_APPROVAL */
+export async function approveRecovery(app: App, operator: Viewer, organizationId: string, id: string): Promise<string> {
+  return app.database.transact(organizationId, async (tx) => {
+    if (!(await readRecoveries(tx, [id]))[0]) throw new NotFound('recovery request');
+    if (!(await queueRecovery(tx, operator, id, 'AWAITING_APPROVAL')))
+      throw new Refusal('NOT_AWAITING_APPROVAL', 'This recovery does not wait for approval. Nothing was changed. Look at its state.', ['input', 'id']);
+    return id;
+  });
+}
+
+/** Cancels a recovery that has not begun; what was paid is refunded. @throws NotFound; Refusal NOT_CANCELLABLE */
+export async function cancelRecovery(app: App, viewer: Viewer, id: string): Promise<string> {
+  return app.database.transact(viewer.organization!.id, async (tx) => {
+    const [request] = await readRecoveries(tx, [id]);
+    if (!request) throw new NotFound('recovery request');
+    if (!(await move(tx, id, ['AWAITING_PAYMENT', 'AWAITING_APPROVAL', 'QUEUED'], 'CANCELLED')))
+      throw new Refusal('NOT_CANCELLABLE', 'The recovery has begun or has ended. Nothing was changed. Look at its state.', ['input', 'id']);
+    if (request.jobId) await endJob(tx, request.jobId, 'CANCELLED');
+    await giveBackFee(tx, app, id);
+    await announce(tx, viewer, id, 'recovery.cancelled');
+    return id;
+  });
+}
+
+/** Refunds a paid invoice and voids an open one. */
+async function giveBackFee(tx: Transaction, app: App, recoveryRequestId: string): Promise<void> {
+  const invoice = await tx.row<{ id: string; number: string; state: string; providerReference: string | null }>(sql`
+    select id, number, state, provider_reference as "providerReference" from invoice
+    where organization_id = ${tx.organizationId} and recovery_request_id = ${recoveryRequestId} for update`);
+  if (invoice?.state === 'OPEN') await tx.run(sql`update invoice set state = 'VOID' where organization_id = ${tx.organizationId} and id = ${invoice.id}`);
+  if (invoice?.state !== 'PAID') return;
+  await app.payments.refund(invoice);
+  await tx.run(sql`update invoice set state = 'REFUNDED', refunded_at = clock_timestamp() where organization_id = ${tx.organizationId} and id = ${invoice.id}`);
+}
+
+/** Starts a queued recovery, or goes on with one that a killed worker had started. @returns it, or undefined when it may not run */
+export async function startRecovery(app: App, actor: Actor, organizationId: string, id: string): Promise<RecoveryRow | undefined> {
+  let late = false;
+  const request = await app.database.transact(organizationId, async (tx) => {
+    const [request] = await readRecoveries(tx, [id]);
+    if (request?.state === 'RUNNING') return request;
+    const [deletion] = request ? await readDeletions(tx, [request.deletionId]) : [];
+    late = deletion?.isRecoverable === false;
+    if (late) return undefined;
+    const started = await move(tx, id, ['QUEUED'], 'RUNNING');
+    if (started) await announce(tx, actor, id, 'recovery.started');
+    return started;
+  });
+  if (late)
+    await endRecovery(app, actor, organizationId, id, {
+      code: 'RECOVERY_WINDOW_CLOSED',
+      message: 'The recovery did not start before its deadline. Nothing was restored and the fee is refunded.',
+    });
+  return request;
+}
+
+/** Ends a running recovery, with its job: completed, or failed and refunded. The first to end it wins. */
+export async function endRecovery(app: App, actor: Actor, organizationId: string, id: string, end: { provenCount: number } | { code: string; message: string }): Promise<void> {
+  await app.database.transact(organizationId, async (tx) => {
+    const failed = 'code' in end;
+    const request = await move(tx, id, failed ? ['QUEUED', 'RUNNING'] : ['RUNNING'], failed ? 'FAILED' : 'COMPLETED');
+    if (!request) return;
+    await tx.run(sql`
+      update recovery_request set failure_code = ${failed ? end.code : null}, failure_message = ${failed ? end.message : null}, proven_count = ${failed ? 0 : end.provenCount}
+      where organization_id = ${organizationId} and id = ${id}`);
+    if (failed) await giveBackFee(tx, app, id);
+    if (request.jobId) await endJob(tx, request.jobId, failed ? 'FAILED' : 'COMPLETED', failed ? end : undefined);
+    await announce(tx, actor, id, failed ? 'recovery.failed' : 'recovery.completed', request.restoredCount);
+  });
+}
+
+export async function readRecoveries(tx: Transaction, ids: readonly string[]): Promise<RecoveryRow[]> {
+  return tx.rows<RecoveryRow>(sql`select ${columns} from recovery_request r where r.organization_id = ${tx.organizationId} and r.id = any(${ids}::uuid[])`);
+}
+
+/** The newest first; of one deletion where it is given; `before` is the id that the last page ended with. */
+export async function listRecoveries(tx: Transaction, limit: number, before: string | null, deletionId: string | null): Promise<RecoveryRow[]> {
+  return tx.rows<RecoveryRow>(sql`
+    select ${columns} from recovery_request r
+    where r.organization_id = ${tx.organizationId} ${before ? sql`and r.id < ${before}` : raw('')} ${deletionId ? sql`and r.deletion_id = ${deletionId}` : raw('')}
+    order by r.id desc limit ${limit}`);
+}
+
+/** The clashes of a request in order of contact id; `after` is the one that the last page ended with. */
+export async function listClashes(tx: Transaction, id: string, limit: number, after: string | null): Promise<Clash[]> {
+  return tx.rows<Clash>(sql`
+    select x.contact_id as "contactId", x.kind, x.live_contact_id as "liveContactId" from recovery_clash x
+    where x.organization_id = ${tx.organizationId} and x.recovery_request_id = ${id} ${after ? sql`and x.contact_id > ${after}` : raw('')}
+    order by x.contact_id limit ${limit}`);
+}

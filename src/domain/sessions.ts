@@ -1,0 +1,139 @@
+// Signing in, and what an access token stands for. The token says who; what they may do is read fresh each time.
+import { hash, verify } from '@node-rs/argon2';
+import { jwtVerify, SignJWT } from 'jose';
+import type { Transaction } from '../database.ts';
+import type { Plan } from '../entities/organization.ts';
+import { Refusal, Unauthenticated } from '../errors.ts';
+import type { Permission } from '../permissions/catalogue.ts';
+import { sql } from '../sql.ts';
+import { logAction } from './action-log.ts';
+import type { Actor, App, Viewer } from './app.ts';
+
+/** What a verified access token says. */
+export interface AccessClaims {
+  readonly accountId: string;
+  readonly organizationId: string | null;
+  readonly expiresAt: Date;
+}
+
+interface AccountRow {
+  id: string;
+  name: string;
+  email: string;
+  passwordHash: string;
+  organizationId: string | null;
+  staffMemberId: string | null;
+}
+
+const issuer = 'reinstate';
+/** OWASP's second recommendation for argon2id: 19 MiB, two passes, one lane. */
+const hashing = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
+/** Verified for unknown accounts, so that they take as long as known ones. */
+const nobodysHash = hash('nobody has this password', hashing);
+
+/** The argon2id hash to store for a password. */
+export const hashPassword = (password: string): Promise<string> => hash(password, hashing);
+
+/** Emails of accounts are compared in this form. */
+export const accountEmail = (email: string): string => email.normalize('NFKC').trim().toLowerCase();
+
+/**
+ * Checks email and password.
+ * @returns a signed access token and the instant it expires
+ * @throws Refusal SIGN_IN_FAILED, the same for an unknown email and a wrong password; logged where the account is known
+ */
+export async function signIn(app: App, from: Omit<Actor, 'kind' | 'id' | 'name'>, email: string, password: string) {
+  const { rows } = await app.database.pool.query<AccountRow>(
+    `select id, name, email, password_hash as "passwordHash", organization_id as "organizationId", staff_member_id as "staffMemberId"
+     from account where email = $1`,
+    [accountEmail(email)],
+  );
+  const account = rows[0];
+  const right = await verify(account?.passwordHash ?? (await nobodysHash), password);
+  const active = account && right && (await isActive(app, account));
+  if (account?.organizationId) {
+    const actor: Actor = { ...from, kind: 'STAFF', id: account.staffMemberId, name: account.name };
+    await app.database.transact(account.organizationId, (tx) =>
+      logAction(tx, actor, {
+        action: 'staff.signed_in',
+        ...(active ? {} : { refusedWith: 'SIGN_IN_FAILED' }),
+        target: { kind: 'StaffMember', id: account.staffMemberId! },
+      }),
+    );
+  }
+  if (!active) throw new Refusal('SIGN_IN_FAILED', 'The email or the password is not right. You are not signed in. Check both and try again.', ['input']);
+  const expiresAt = new Date(Math.floor(Date.now() / 1000) * 1000 + app.config.ACCESS_TOKEN_MINUTES * 60_000);
+  const accessToken = await new SignJWT(account.organizationId ? { org: account.organizationId } : {})
+    .setProtectedHeader({ alg: 'HS256', typ: 'at+jwt' })
+    .setIssuer(issuer)
+    .setAudience(issuer)
+    .setSubject(account.id)
+    .setIssuedAt()
+    .setExpirationTime(expiresAt)
+    .sign(app.keys.tokens);
+  return { accessToken, expiresAt };
+}
+
+async function isActive(app: App, account: AccountRow): Promise<boolean> {
+  if (!account.organizationId) return true;
+  const staff = await app.database.transact(account.organizationId, (tx) =>
+    tx.row<{ active: boolean }>(sql`
+      select suspended_at is null as active from staff_member where organization_id = ${tx.organizationId} and id = ${account.staffMemberId}`),
+  );
+  return staff?.active ?? false;
+}
+
+/** What a token says, or null when it is missing its signature, its audience, its expiry, or is past it. */
+export async function readAccessToken(app: App, token: string): Promise<AccessClaims | null> {
+  try {
+    const { payload } = await jwtVerify(token, app.keys.tokens, {
+      algorithms: ['HS256'],
+      issuer,
+      audience: issuer,
+      typ: 'at+jwt',
+      requiredClaims: ['exp', 'sub', 'iat'],
+    });
+    const organizationId = typeof payload['org'] === 'string' ? payload['org'] : null;
+    return { accountId: payload.sub!, organizationId, expiresAt: new Date(payload.exp! * 1000) };
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Who the token stands for, with the permissions of this moment.
+ * @param reading gives the operation's transaction; absent for an operator
+ * @throws Unauthenticated when the account is gone or suspended
+ */
+export async function readViewer(
+  app: App,
+  claims: AccessClaims,
+  request: { id: string; address: string | null; agent: string | null },
+  reading: (() => Promise<Transaction>) | undefined,
+): Promise<Viewer> {
+  const from = { requestId: request.id, address: request.address, agent: request.agent, accountId: claims.accountId };
+  if (!reading) {
+    const { rows } = await app.database.pool.query<{ name: string; email: string; permissions: Permission[] }>(
+      `select name, email, platform_permissions as permissions from account where id = $1 and organization_id is null`,
+      [claims.accountId],
+    );
+    const operator = rows[0];
+    if (!operator) throw new Unauthenticated();
+    const { name, email } = operator;
+    return { ...from, kind: 'OPERATOR', id: claims.accountId, name, email, organization: null, roles: [], permissions: new Set(operator.permissions) };
+  }
+  const tx = await reading();
+  const staff = await tx.row<{ id: string; name: string; email: string; organization: string; plan: Plan; currency: string; roles: string[]; permissions: Permission[] }>(sql`
+    select s.id, s.name, s.email, o.name as organization, o.plan, o.currency,
+      array(select r.name from staff_member_role l join role r on r.organization_id = l.organization_id and r.id = l.role_id
+        where l.organization_id = s.organization_id and l.staff_member_id = s.id order by r.name) as roles,
+      array(select distinct unnest(r.permissions) from staff_member_role l join role r on r.organization_id = l.organization_id and r.id = l.role_id
+        where l.organization_id = s.organization_id and l.staff_member_id = s.id) as permissions
+    from account a
+    join staff_member s on s.organization_id = a.organization_id and s.id = a.staff_member_id
+    join organization o on o.id = s.organization_id
+    where a.id = ${claims.accountId} and s.organization_id = ${tx.organizationId} and s.suspended_at is null`);
+  if (!staff) throw new Unauthenticated();
+  const organization = { id: tx.organizationId, name: staff.organization, plan: staff.plan, currency: staff.currency };
+  return { ...from, kind: 'STAFF', id: staff.id, name: staff.name, email: staff.email, organization, roles: staff.roles, permissions: new Set(staff.permissions) };
+}

@@ -1,0 +1,86 @@
+// What every job shares: its input is parsed, its progress is saved and then published, its failures are tried again.
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Task } from 'graphile-worker';
+import { z } from 'zod';
+import type { Actor, App } from '../domain/app.ts';
+import { type JobKind, type Progress, type Report, saveProgress, startJob } from '../domain/jobs.ts';
+import { publish } from '../pubsub.ts';
+
+const payload = z.object({
+  organizationId: z.uuid(),
+  jobId: z.uuid(),
+  /** What the job is for: the deletion or the recovery request. */
+  subjectId: z.uuid(),
+  actor: z.object({
+    id: z.uuid().nullable(),
+    name: z.string(),
+    kind: z.enum(['STAFF', 'OPERATOR', 'SYSTEM']),
+    requestId: z.string(),
+    address: z.string().nullable(),
+    agent: z.string().nullable(),
+  }),
+});
+
+export type JobInput = z.output<typeof payload>;
+
+export interface JobDefinition {
+  kind: JobKind;
+  /** Does the work. It may be interrupted anywhere and is then run again from the start: each step must be safe to repeat. */
+  run(app: App, input: JobInput & { actor: Actor }, report: Report, signal: AbortSignal): Promise<void>;
+  /** Ends what the job is for, after it could not be done. */
+  fail(app: App, input: JobInput & { actor: Actor }, failure: { code: string; message: string }): Promise<void>;
+}
+
+/** Watchers see at most this many changes a second. */
+const changesPerSecond = 10;
+/** With the waits between them, enough for a database that is being restarted. */
+const tries = 7;
+
+/** The runner's task for a job. `signal` is the process's own: when it fires, the job stops at its next step and stays queued. */
+export function taskOf(app: App, job: JobDefinition, signal: AbortSignal): Task {
+  return async (raw, helpers) => {
+    const input = payload.parse(raw);
+    const mayRun = await app.database.transact(input.organizationId, (tx) => startJob(tx, input.jobId));
+    if (!mayRun) return;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await job.run(app, input, reporter(app, job, input), signal);
+      } catch (error) {
+        if (signal.aborted) {
+          // Queued anew, because the runner's own retry would make it wait the longer the more often this happens.
+          await helpers.addJob(job.kind, input, { maxAttempts: 10_000 });
+          return;
+        }
+        console.error(JSON.stringify({ at: 'job', kind: job.kind, jobId: input.jobId, attempt, message: (error as Error).message, stack: (error as Error).stack }));
+        if (attempt < tries) await wait(250 * 2 ** attempt, undefined, { signal }).catch(() => undefined);
+        else
+          return job.fail(app, input, {
+            code: 'JOB_FAILED',
+            message: `The work failed ${tries} times and was given up; job ${input.jobId} tells the operator why.`,
+          });
+      }
+    }
+  };
+}
+
+/** Saves and publishes progress, at most ten times a second, each phase's first and last always, never backwards within a phase. */
+function reporter(app: App, job: JobDefinition, input: JobInput): Report {
+  let saved: Progress | undefined;
+  let savedAt = 0;
+  let saving: Promise<void> = Promise.resolve();
+  const save = async (progress: Progress): Promise<void> => {
+    if (saved && saved.phase === progress.phase && progress.done < saved.done) return;
+    saved = progress;
+    savedAt = performance.now();
+    await app.database.transact(input.organizationId, async (tx) => {
+      await saveProgress(tx, input.jobId, progress);
+      if (job.kind === 'RECOVER_CONTACTS') await publish(tx, 'recovery', input.subjectId);
+    });
+  };
+  return (progress) => {
+    const edge = progress.phase !== saved?.phase || progress.done === progress.total;
+    if (!edge && performance.now() - savedAt < 1000 / changesPerSecond) return Promise.resolve();
+    saving = saving.then(() => save(progress));
+    return saving;
+  };
+}

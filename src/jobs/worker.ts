@@ -1,0 +1,80 @@
+// Runs jobs in this process. A worker that is killed leaves its job locked; the others notice within seconds and take it.
+import { EventEmitter } from 'node:events';
+import { makeWorkerUtils, parseCrontab, run, type TaskList, type WorkerEvents } from 'graphile-worker';
+import type { App } from '../domain/app.ts';
+import { quietWorkerLogger } from '../migrate.ts';
+import { deleteContactsJob } from './delete-contacts.ts';
+import { expireRecoveries } from './expire-recoveries.ts';
+import { taskOf } from './kit.ts';
+import { recoverContactsJob } from './recover-contacts.ts';
+
+const jobs = [deleteContactsJob, recoverContactsJob];
+
+const heartbeatSeconds = 2;
+/** A worker that was not heard of for so long is dead: four heartbeats. */
+const silenceSeconds = 8;
+
+/** The runner's tasks, by name. `signal` stops running ones at their next step. */
+export const taskList = (app: App, signal: AbortSignal): TaskList => ({
+  ...Object.fromEntries(jobs.map((job) => [job.kind, taskOf(app, job, signal)])),
+  expire_recoveries: expireRecoveries(app),
+});
+
+export interface Worker {
+  /** Resolves when the worker has ended by itself, which it does only when it is broken. */
+  ended: Promise<void>;
+  /** Lets running jobs reach their next step, gives the unfinished ones back to the queue, and ends. */
+  stop(): Promise<void>;
+}
+
+/** Starts to work on queued jobs, `concurrency` at a time. */
+export async function startWorker(app: App, concurrency = 4): Promise<Worker> {
+  const { pool } = app.database;
+  const stopping = new AbortController();
+  const ids = new Set<string>();
+  const events: WorkerEvents = new EventEmitter();
+  // The runner locks jobs under the pool's id in some versions and under the worker's in others.
+  events.on('pool:create', ({ workerPool }) => ids.add(workerPool.id));
+  events.on('worker:create', ({ worker }) => ids.add(worker.workerId));
+  const utils = await makeWorkerUtils({ pgPool: pool, logger: quietWorkerLogger });
+  const runner = await run({
+    pgPool: pool,
+    concurrency,
+    events,
+    noHandleSignals: true,
+    pollInterval: 1000,
+    logger: quietWorkerLogger,
+    taskList: taskList(app, stopping.signal),
+    parsedCronItems: parseCrontab('* * * * * expire_recoveries'),
+  });
+
+  const beat = async (): Promise<void> => {
+    await pool.query(
+      `insert into worker_heartbeat (worker_id, seen_at) select id, clock_timestamp() from unnest($1::text[]) id
+       on conflict (worker_id) do update set seen_at = excluded.seen_at`,
+      [[...ids]],
+    );
+    const { rows } = await pool.query<{ id: string }>(
+      `select distinct j.locked_by as id from graphile_worker._private_jobs j
+       where j.locked_at < clock_timestamp() - make_interval(secs => $1) and not exists (
+         select 1 from worker_heartbeat h where h.worker_id = j.locked_by and h.seen_at > clock_timestamp() - make_interval(secs => $1))`,
+      [silenceSeconds],
+    );
+    if (rows.length > 0) await utils.forceUnlockWorkers(rows.map((row) => row.id));
+    await pool.query('delete from worker_heartbeat where seen_at < clock_timestamp() - make_interval(hours => 1)');
+  };
+  const tryBeat = () => beat().catch((error: Error) => console.error(JSON.stringify({ at: 'heartbeat', message: error.message })));
+  await tryBeat();
+  const timer = setInterval(tryBeat, heartbeatSeconds * 1000);
+
+  return {
+    ended: runner.promise,
+    async stop() {
+      clearInterval(timer);
+      stopping.abort(new Error('The worker is being stopped.'));
+      await runner.stop();
+      await utils.release();
+      await pool.query('delete from worker_heartbeat where worker_id = any($1)', [[...ids]]);
+    },
+  };
+}

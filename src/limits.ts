@@ -1,0 +1,68 @@
+// How deep and how costly an operation may be, judged before it runs and alike for HTTP and WebSocket.
+import {
+  getNamedType, getNullableType, GraphQLError, isCompositeType, isIntrospectionType, isListType, Kind,
+  type DocumentNode, type FragmentDefinitionNode, type GraphQLOutputType, type GraphQLSchema, type OperationDefinitionNode, type SelectionSetNode,
+} from 'graphql';
+import { getComplexity, type ComplexityEstimator } from 'graphql-query-complexity';
+
+/** Levels of fields, the root field being the first. Introspection is not counted: graphql bounds it itself. */
+const deepest = 12;
+/** An object costs 1 and any other field a tenth; what is inside a list counts once for each row that it may hold. */
+const costliest = 20_000;
+/** What a list without `first` is taken to hold. */
+const unpaged = 10;
+/** Bounds the work of parsing and validating, which grows with the square of a query's size. */
+export const mostTokens = 6_000;
+
+interface Operation {
+  schema: GraphQLSchema;
+  document: DocumentNode;
+  operation: OperationDefinitionNode;
+  variables: Record<string, unknown> | undefined;
+}
+
+/** @throws GraphQLError QUERY_TOO_DEEP or QUERY_TOO_COSTLY */
+export function checkLimits({ schema, document, operation, variables }: Operation): void {
+  const depth = depthOf(operation.selectionSet, document);
+  if (depth > deepest) throw refusal('QUERY_TOO_DEEP', `The query is ${depth} levels deep, and ${deepest} are allowed. Nothing was read or changed. Ask for less at once.`);
+  const query = { kind: Kind.DOCUMENT, definitions: [operation, ...fragmentsOf(document)] } as const;
+  const cost = getComplexity({ schema, query, variables: variables ?? {}, estimators: [costOf], maxQueryNodes: costliest });
+  if (cost > costliest)
+    throw refusal('QUERY_TOO_COSTLY', `The query could give ${Math.ceil(cost)} objects, and ${costliest} are allowed. Nothing was read or changed. Ask for smaller pages with \`first\`, or for fewer lists inside lists.`);
+}
+
+const refusal = (code: string, message: string) => new GraphQLError(message, { extensions: { code, http: { status: 400 } } });
+
+function fragmentsOf(document: DocumentNode): FragmentDefinitionNode[] {
+  return document.definitions.filter((definition) => definition.kind === Kind.FRAGMENT_DEFINITION);
+}
+
+/** Each fragment is measured once: spreads of spreads could otherwise keep the measuring itself busy for hours. */
+function depthOf(root: SelectionSetNode, document: DocumentNode): number {
+  const fragments = new Map(fragmentsOf(document).map((fragment) => [fragment.name.value, fragment.selectionSet]));
+  const known = new Map<string, number>();
+  const measure = (set: SelectionSetNode | undefined): number => {
+    const depths = (set?.selections ?? []).map((node) => {
+      if (node.kind === Kind.INLINE_FRAGMENT) return measure(node.selectionSet);
+      if (node.kind === Kind.FIELD) return node.name.value.startsWith('__') ? 1 : 1 + measure(node.selectionSet);
+      const name = node.name.value;
+      if (!known.has(name)) known.set(name, measure(fragments.get(name)));
+      return known.get(name)!;
+    });
+    return Math.max(0, ...depths);
+  };
+  return measure(root);
+}
+
+const costOf: ComplexityEstimator = ({ type, field, args, childComplexity }) => {
+  const named = getNamedType(field.type);
+  if (isIntrospectionType(type) || isIntrospectionType(named)) return 0;
+  if (!isCompositeType(named)) return 0.1;
+  const first: unknown = args['first'];
+  if (typeof first === 'number') return 1 + Math.max(first, 1) * childComplexity;
+  // A connection's own lists were counted with its `first`.
+  const rows = isList(field.type) && !type.name.endsWith('Connection') ? unpaged : 1;
+  return rows * (1 + childComplexity);
+};
+
+const isList = (type: GraphQLOutputType): boolean => isListType(getNullableType(type));

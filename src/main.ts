@@ -1,0 +1,129 @@
+// Starts the database, the API and the worker, as the role asks, and stops them in reverse order.
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import pg from 'pg';
+import { type DemoPeople, seedDemo } from '../demo/organizations.ts';
+import { type Config, readConfig } from './config.ts';
+import { Database } from './database.ts';
+import type { App } from './domain/app.ts';
+import { manualPayments } from './domain/payments.ts';
+import { type Embedded, startEmbedded } from './embedded.ts';
+import { StartupError } from './errors.ts';
+import { startWorker } from './jobs/worker.ts';
+import { deriveKeys } from './keys.ts';
+import { migrate } from './migrate.ts';
+import { PubSub } from './pubsub.ts';
+import { startServer } from './server.ts';
+import { postgresStore } from './snapshots/store.ts';
+
+export const roles = ['all', 'api', 'worker'] as const;
+export type ProcessRole = (typeof roles)[number];
+
+export interface Running {
+  app: App;
+  /** The database as the role that owns the tables. */
+  ownerUrl: string;
+  /** The address of the API; absent in a worker. */
+  url: string | undefined;
+  /** Resolves when a part has ended by itself, which is a fault. */
+  broken: Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Starts what the role asks for. Nothing is left running when it throws. @throws StartupError with one clear line */
+export async function start(config: Config, role: ProcessRole, say: (line: string) => void = () => {}): Promise<Running> {
+  const stops: (() => Promise<unknown>)[] = [];
+  const stop = async (): Promise<void> => {
+    for (let next = stops.pop(); next; next = stops.pop()) await next();
+  };
+  try {
+    const embedded = config.DATABASE_URL ? undefined : await startEmbedded({ directory: config.DATA_DIRECTORY });
+    if (embedded) stops.push(() => embedded.stop());
+    const keys = deriveKeys(await masterKey(config, say));
+    const ownerUrl = config.DATABASE_URL ?? embedded!.url;
+    const appUrl = await migrate({ url: ownerUrl, appUrl: config.DATABASE_APP_URL, secret: keys.database });
+    const database = await Database.open(appUrl, config.POOL_SIZE);
+    stops.push(() => database.close());
+    const app: App = { config, database, keys, store: postgresStore, payments: manualPayments };
+    let broken = new Promise<void>(() => {});
+    if (role !== 'api') {
+      const worker = await startWorker(app);
+      broken = worker.ended;
+      stops.push(() => worker.stop());
+    }
+    let url: string | undefined;
+    if (role !== 'worker') {
+      const pubsub = new PubSub(appUrl);
+      await pubsub.open();
+      stops.push(() => pubsub.close());
+      const server = await startServer({ app, pubsub, host: config.HOST, port: config.PORT });
+      url = server.url;
+      stops.push(() => server.close());
+    }
+    if (embedded) sayWhere(embedded, say);
+    return { app, ownerUrl, url, broken, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** The configured master key; without one, the key that is kept beside the embedded data. */
+async function masterKey(config: Config, say: (line: string) => void): Promise<Buffer> {
+  if (config.MASTER_KEY) return Buffer.from(config.MASTER_KEY, 'base64');
+  await mkdir(config.DATA_DIRECTORY, { recursive: true });
+  const file = join(config.DATA_DIRECTORY, 'master.key');
+  try {
+    await writeFile(file, randomBytes(32).toString('base64'), { mode: 0o600, flag: 'wx' });
+    say(`A master key was made in ${file}. Without it no snapshot can be opened: keep it, or set MASTER_KEY.`);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    say(`The master key is the one in ${file}.`);
+  }
+  return Buffer.from(await readFile(file, 'utf8'), 'base64');
+}
+
+function sayWhere(embedded: Embedded, say: (line: string) => void): void {
+  say(`Embedded PostgreSQL keeps its data in ${embedded.location}.`);
+}
+
+/** Puts the demo organizations into an embedded database that has none. */
+async function demo(running: Running): Promise<DemoPeople | undefined> {
+  const owner = new pg.Client({ connectionString: running.ownerUrl });
+  await owner.connect();
+  try {
+    return await seedDemo(owner);
+  } finally {
+    await owner.end();
+  }
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { role: { type: 'string', default: 'all' } } });
+  const role = roles.find((one) => one === values.role);
+  if (!role) throw new StartupError(`There is no role ${values.role}; say --role api, worker or all.`);
+  const config = readConfig();
+  const say = (line: string) => console.log(line);
+  const running = await start(config, role, say);
+  if (running.url) {
+    say(`GraphQL is served at ${running.url}`);
+    const people = config.DATABASE_URL ? undefined : await demo(running);
+    for (const line of people?.lines ?? []) say(line);
+  } else say('The worker is ready.');
+  const quit = (code: number) => async () => {
+    process.removeAllListeners('SIGINT').removeAllListeners('SIGTERM');
+    await running.stop();
+    process.exitCode = code;
+  };
+  process.once('SIGINT', quit(0)).once('SIGTERM', quit(0));
+  running.broken.then(quit(1), quit(1));
+}
+
+if (import.meta.main) {
+  main().catch((error: unknown) => {
+    console.error(error instanceof StartupError ? error.message : error);
+    process.exit(1);
+  });
+}

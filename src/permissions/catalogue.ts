@@ -1,0 +1,44 @@
+// Every permission there is, in human words. Roles are sets of these; rules ask for these; nobody asks for a role's name.
+
+export const catalogue = {
+  'contacts:read': ['See contacts', 'Find contacts and see their details, notes, activities, memberships and tags.'],
+  'contacts:create': ['Add contacts', 'Create contacts one by one or from a file.'],
+  'contacts:update': ['Change contacts', 'Change details and tags, and add notes, activities and memberships.'],
+  'contacts:delete': ['Delete contacts', 'Preview and carry out deletions. Deleted contacts can be recovered for 30 days, then they are gone.'],
+  'payments:read': ['See payments', 'See payments, ledger entries and balances.'],
+  'payments:create': ['Record payments', 'Record payments and charges, which changes balances.'],
+  'deletions:read': ['See deletions', 'See who deleted which contacts and when, and how long they can still be recovered.'],
+  'recovery:read': ['See recoveries', 'See recovery plans, requests, invoices and reports.'],
+  'recovery:request': ['Order recoveries', 'Order and cancel recoveries, which the organization is billed for.'],
+  'jobs:read': ['Watch jobs', 'See work in the background and its progress.'],
+  'log:read': ['Read the action log', 'See who did what and exactly when, refused attempts included.'],
+  'platform:organizations': ['Find organizations', 'Operators: list the organizations and their open invoices.'],
+  'platform:payments': ['Confirm payments', 'Operators: record that an invoice was paid.'],
+  'platform:approvals': ['Approve recoveries', 'Operators: let a paid recovery start, where the policy asks for it.'],
+} as const satisfies Record<string, readonly [title: string, description: string]>;
+
+export type Permission = keyof typeof catalogue;
+
+export const permissions = Object.keys(catalogue) as Permission[];
+
+/** The permissions that staff can hold; the others are for operators. */
+export const staffPermissions = permissions.filter((permission) => !permission.startsWith('platform:'));
+
+/** The permissions that only operators hold. */
+export const platformPermissions = permissions.filter((permission) => permission.startsWith('platform:'));
+
+/** The roles that every organization starts with. */
+export const builtInRoles: readonly { name: string; description: string; permissions: readonly Permission[] }[] = [
+  { name: 'Super admin', description: 'May do everything, ordering paid recoveries included.', permissions: staffPermissions },
+  {
+    name: 'Admin',
+    description: 'May do everything but order paid recoveries.',
+    permissions: staffPermissions.filter((permission) => permission !== 'recovery:request'),
+  },
+  {
+    name: 'Staff',
+    description: 'Works with contacts and payments; deletes nothing.',
+    permissions: ['contacts:read', 'contacts:create', 'contacts:update', 'payments:read', 'payments:create', 'jobs:read'],
+  },
+  { name: 'Viewer', description: 'Sees contacts; changes nothing.', permissions: ['contacts:read'] },
+];

@@ -1,0 +1,59 @@
+// The whole policy. Every root field is named here with its rule; what is not named is denied, and the server refuses to
+// start. Roles are data: no rule asks for a role's name.
+import { allow, chain } from './shield.ts';
+import type { Policy } from './guard.ts';
+import { may, onPlan, operator, signedIn, withinWindow } from './rules.ts';
+
+const mayReadPayments = may('payments:read');
+
+export const policy: Policy = {
+  Query: {
+    viewer: signedIn,
+    permissionCatalogue: signedIn,
+    // A node is read under the permission of its kind: see resolvers/nodes.ts.
+    node: signedIn,
+    contact: may('contacts:read'),
+    contacts: may('contacts:read'),
+    membershipPlans: may('contacts:read'),
+    tags: may('contacts:read'),
+    customFieldDefinitions: may('contacts:read'),
+    contactDeletionPreview: may('contacts:delete'),
+    deletion: may('deletions:read'),
+    deletions: may('deletions:read'),
+    recoveryPlan: may('recovery:read'),
+    recoveryRequest: may('recovery:read'),
+    recoveryRequests: may('recovery:read'),
+    job: may('jobs:read'),
+    actionLog: may('log:read'),
+    organizations: operator('platform:organizations'),
+    openInvoices: operator('platform:organizations'),
+  },
+  Mutation: {
+    signIn: allow,
+    createContact: may('contacts:create'),
+    createContacts: may('contacts:create'),
+    updateContact: may('contacts:update'),
+    addNote: may('contacts:update'),
+    addActivity: may('contacts:update'),
+    addMembership: may('contacts:update'),
+    tagContacts: may('contacts:update'),
+    untagContacts: may('contacts:update'),
+    addPayment: may('payments:create'),
+    addCharge: may('payments:create'),
+    deleteContacts: may('contacts:delete'),
+    requestRecovery: chain(may('recovery:request'), onPlan('PREMIUM'), withinWindow),
+    cancelRecovery: may('recovery:request'),
+    confirmPayment: operator('platform:payments'),
+    approveRecovery: operator('platform:approvals'),
+  },
+  Subscription: {
+    jobProgress: may('jobs:read'),
+    recoveryProgress: may('recovery:read'),
+  },
+  Contact: {
+    payments: mayReadPayments,
+    ledgerEntries: mayReadPayments,
+    balances: mayReadPayments,
+    balance: mayReadPayments,
+  },
+};

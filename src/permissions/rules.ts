@@ -1,0 +1,73 @@
+// The questions that the policy asks: who is it, what may they do, what does their organization pay for, is it in time.
+// A rule answers true, or the error that tells the caller what happened and what to do.
+import type { Context } from '../context.ts';
+import type { Viewer } from '../domain/app.ts';
+import { plans, type Plan } from '../entities/organization.ts';
+import { Forbidden, Unauthenticated } from '../errors.ts';
+import { decodeId } from '../schema/common.ts';
+import { sql } from '../sql.ts';
+import { catalogue, type Permission } from './catalogue.ts';
+import { rule, type Rule } from './shield.ts';
+
+type PlatformPermission = Extract<Permission, `platform:${string}`>;
+type StaffPermission = Exclude<Permission, PlatformPermission>;
+type Question<Args> = (viewer: Viewer, context: Context, args: Args) => true | Error | Promise<true | Error>;
+
+const rules = new Map<string, Rule>();
+
+/** The rule of that name, made once: shield takes two rules of one name for a mistake. It asks anew each time. */
+function ask<Args>(name: string, question: Question<Args>): Rule {
+  const made = rules.get(name);
+  if (made) return made;
+  const fresh = rule(name, { cache: 'no_cache' })(async (_parent: unknown, args: Args, context: Context) => {
+    try {
+      return await question(await viewerOf(context), context, args);
+    } catch (error) {
+      // Shield makes a bare "no" of what is thrown; what is returned keeps its code.
+      return error as Error;
+    }
+  });
+  rules.set(name, fresh);
+  return fresh;
+}
+
+/** @throws Unauthenticated also when the token ran out while a subscription was open */
+async function viewerOf(context: Context): Promise<Viewer> {
+  if (context.claims && context.claims.expiresAt.getTime() <= Date.now()) throw new Unauthenticated();
+  return context.viewer();
+}
+
+/** Anyone with a valid token. */
+export const signedIn = ask('signedIn', () => true);
+
+/** Staff with a role that holds the permission. The rule bears the permission's name. */
+export const may = (permission: StaffPermission) =>
+  ask(permission, (viewer) => (viewer.kind === 'STAFF' && viewer.permissions.has(permission)) || lacking(permission));
+
+/** Operators that hold the permission. The rule bears the permission's name. */
+export const operator = (permission: PlatformPermission) =>
+  ask(permission, (viewer) => (viewer.kind === 'OPERATOR' && viewer.permissions.has(permission)) || lacking(permission));
+
+function lacking(permission: Permission): Forbidden {
+  const whom = permission.startsWith('platform:') ? 'It is for operators only.' : 'Ask an administrator of your organization for a role that holds it.';
+  return new Forbidden('FORBIDDEN', `This takes the permission ${permission} (${catalogue[permission][0]}), which you do not hold. Nothing was changed. ${whom}`);
+}
+
+/** An organization on this plan or a larger one. */
+export const onPlan = (least: Plan) =>
+  ask(`onPlan ${least}`, ({ organization }) => {
+    if (organization && plans.indexOf(organization.plan) >= plans.indexOf(least)) return true;
+    const message = `This is part of the ${least} plan, and your organization is on ${organization?.plan ?? 'none'}. Nothing was changed. Move to ${least} and ask again: a deletion waits until its own deadline.`;
+    return new Forbidden('PLAN_REQUIRED', message);
+  });
+
+/** A deletion whose time has not run out by the database clock. An unknown one passes: the domain answers for it. */
+export const withinWindow = ask('withinWindow', async (_viewer, context, args: { input: { deletionId: string } }) => {
+  const tx = await context.reading();
+  const deletion = await tx.row<{ until: Date; closed: boolean | null }>(sql`
+    select recoverable_until as until, recoverable_until <= clock_timestamp() as closed
+    from deletion where organization_id = ${tx.organizationId} and id = ${decodeId('Deletion', args.input.deletionId)}`);
+  if (!deletion?.closed) return true;
+  const message = `This deletion could be recovered until ${deletion.until.toISOString()}, and that has passed. Nothing was changed. Its contacts can't be brought back; if you keep a file of them, import it.`;
+  return new Forbidden('RECOVERY_WINDOW_CLOSED', message);
+});

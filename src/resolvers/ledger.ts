@@ -1,0 +1,66 @@
+// A contact's money: its payments, ledger and balances, and adding to them.
+import { Arg, Args, Ctx, FieldResolver, Mutation, Resolver, Root } from 'type-graphql';
+import type { Context } from '../context.ts';
+import { addCharge, addPayment, type BalanceRow, balancesOf, ledgerEntriesOf, type LedgerEntryRow, type PaymentRow, paymentsOf } from '../domain/ledger.ts';
+import { decodeId, encodeId, Money, PageArgs, type Page, payload } from '../schema/common.ts';
+import { Contact } from '../schema/contacts.ts';
+import {
+  AddChargeInput, AddChargePayload, AddPaymentInput, AddPaymentPayload, type LedgerEntry, LedgerEntryConnection, type Payment, PaymentConnection,
+} from '../schema/ledger.ts';
+import { type ChildList, childPage } from './pages.ts';
+
+const shownPayment = ({ id, membershipId, amountMinor, currency, ...row }: PaymentRow): Payment => ({
+  ...row, id: encodeId('Payment', id), membershipId: membershipId && encodeId('Membership', membershipId), amount: { amountMinor, currency },
+});
+const shownLedgerEntry = ({ id, paymentId, amountMinor, currency, ...row }: LedgerEntryRow): LedgerEntry => ({
+  ...row, id: encodeId('LedgerEntry', id), paymentId: paymentId && encodeId('Payment', paymentId), amount: { amountMinor, currency },
+});
+
+const paymentList: ChildList<PaymentRow, Payment> = { name: 'payments', read: paymentsOf, show: shownPayment };
+const ledgerList: ChildList<LedgerEntryRow, LedgerEntry> = { name: 'ledger entries', read: ledgerEntriesOf, show: shownLedgerEntry };
+
+const balances = (context: Context, { uuid }: Contact): Promise<BalanceRow[]> => context.loader('balances', balancesOf).load(uuid);
+
+@Resolver(() => Contact)
+export class LedgerResolver {
+  @FieldResolver(() => PaymentConnection, { description: 'Its payments, the one that was recorded last first.' })
+  payments(@Ctx() context: Context, @Root() contact: Contact, @Args(() => PageArgs) page: PageArgs): Promise<Page<Payment>> {
+    return childPage(context, contact, page, paymentList);
+  }
+
+  @FieldResolver(() => LedgerEntryConnection, { description: 'Its ledger, the one that was entered last first.' })
+  ledgerEntries(@Ctx() context: Context, @Root() contact: Contact, @Args(() => PageArgs) page: PageArgs): Promise<Page<LedgerEntry>> {
+    return childPage(context, contact, page, ledgerList);
+  }
+
+  @FieldResolver(() => [Money], { description: 'The sum of its ledger for each currency that was ever used: below zero when the contact owes.' })
+  balances(@Ctx() context: Context, @Root() contact: Contact): Promise<Money[]> {
+    return balances(context, contact);
+  }
+
+  @FieldResolver(() => Money, { description: 'The balance in the organization’s own currency: below zero when the contact owes.' })
+  async balance(@Ctx() context: Context, @Root() contact: Contact): Promise<Money> {
+    const { currency } = (await context.viewer()).organization!;
+    return (await balances(context, contact)).find((balance) => balance.currency === currency) ?? { amountMinor: 0, currency };
+  }
+
+  @Mutation(() => AddPaymentPayload, { description: 'Records a payment, which raises the contact’s balance.' })
+  addPayment(
+    @Ctx() context: Context,
+    @Arg('input', () => AddPaymentInput, { description: 'The payment.' }) { contactId, membershipId, ...rest }: AddPaymentInput,
+  ): Promise<AddPaymentPayload> {
+    const payment = { ...rest, contactId: decodeId('Contact', contactId), membershipId: membershipId && decodeId('Membership', membershipId) };
+    const work = async () => ({ payment: shownPayment(await context.write((app, viewer) => addPayment(app, viewer, payment))) });
+    return payload<AddPaymentPayload>(work, { payment: null });
+  }
+
+  @Mutation(() => AddChargePayload, { description: 'Charges a contact, which lowers its balance.' })
+  addCharge(
+    @Ctx() context: Context,
+    @Arg('input', () => AddChargeInput, { description: 'The charge.' }) input: AddChargeInput,
+  ): Promise<AddChargePayload> {
+    const charge = { ...input, contactId: decodeId('Contact', input.contactId) };
+    const work = async () => ({ ledgerEntry: shownLedgerEntry(await context.write((app, viewer) => addCharge(app, viewer, charge))) });
+    return payload<AddChargePayload>(work, { ledgerEntry: null });
+  }
+}

@@ -1,0 +1,98 @@
+// The action log, as the world sees it.
+import { Field, ID, InputType, Int, ObjectType, registerEnumType } from 'type-graphql';
+import { connectionOf, DateTime, Node } from './common.ts';
+
+export const ActorKind = { STAFF: 'STAFF', OPERATOR: 'OPERATOR', SYSTEM: 'SYSTEM' } as const;
+registerEnumType(ActorKind, {
+  name: 'ActorKind',
+  description: 'What kind of actor did something.',
+  valuesConfig: {
+    STAFF: { description: 'A staff member of the organization.' },
+    OPERATOR: { description: 'An operator: staff of the company that runs Reinstate.' },
+    SYSTEM: { description: 'Reinstate itself, by the clock.' },
+  },
+});
+
+export const ActionOutcome = { DONE: 'DONE', REFUSED: 'REFUSED' } as const;
+registerEnumType(ActionOutcome, {
+  name: 'ActionOutcome',
+  description: 'Whether something was done or refused.',
+  valuesConfig: {
+    DONE: { description: 'It was done; the entry was committed with it.' },
+    REFUSED: { description: 'It was tried and refused; nothing was changed.' },
+  },
+});
+
+@ObjectType({ implements: Node, description: 'Who did what to which target, and exactly when. Entries are only ever added.' })
+export class ActionLogEntry extends Node {
+  @Field(() => DateTime, { description: 'When, by the database clock.' })
+  occurredAt!: Date;
+
+  @Field(() => ActorKind, { description: 'What kind of actor it was.' })
+  actorKind!: keyof typeof ActorKind;
+
+  @Field(() => ID, { nullable: true, description: 'The id of the staff member; null for others.' })
+  actorId!: string | null;
+
+  @Field(() => String, { description: 'The name of the actor at that time.' })
+  actorName!: string;
+
+  @Field(() => String, { description: 'What: `contacts.deleted`, `recovery.requested` and so on; for a refused attempt, the field that was asked for.' })
+  action!: string;
+
+  @Field(() => ActionOutcome, { description: 'Whether it was done or refused.' })
+  outcome!: keyof typeof ActionOutcome;
+
+  @Field(() => String, { nullable: true, description: 'Why it was refused, as a stable code.' })
+  code!: string | null;
+
+  @Field(() => String, { nullable: true, description: 'The kind of the target: `Contact`, `Deletion` and so on.' })
+  targetKind!: string | null;
+
+  @Field(() => ID, { nullable: true, description: 'The id of the target. It stays when the target is gone.' })
+  targetId!: string | null;
+
+  @Field(() => Int, { description: 'How many records it touched.' })
+  targetCount!: number;
+
+  @Field(() => String, { nullable: true, description: 'Why, in the words of who did it.' })
+  reason!: string | null;
+
+  @Field(() => String, { description: 'The id of the request, as in the response header `x-request-id`.' })
+  requestId!: string;
+
+  @Field(() => String, { nullable: true, description: 'The network address that the request came from.' })
+  address!: string | null;
+
+  @Field(() => String, { nullable: true, description: 'The user agent that the request named.' })
+  agent!: string | null;
+
+  deletionUuid!: string | null;
+  chunkNumber!: number | null;
+}
+
+export const ActionLogEntryConnection = connectionOf(ActionLogEntry, 'action log entry', 'action log entries');
+
+@InputType({ description: 'Which entries. What is given must all fit.' })
+export class ActionLogFilter {
+  @Field(() => ID, { nullable: true, description: 'Done by this staff member.' })
+  actorId?: string | null;
+
+  @Field(() => String, { nullable: true, description: 'This action.' })
+  action?: string | null;
+
+  @Field(() => ActionOutcome, { nullable: true, description: 'With this outcome.' })
+  outcome?: keyof typeof ActionOutcome | null;
+
+  @Field(() => ID, { nullable: true, description: 'About this record, a contact that was part of a batch included.' })
+  targetId?: string | null;
+
+  @Field(() => String, { nullable: true, description: 'Of this request.' })
+  requestId?: string | null;
+
+  @Field(() => DateTime, { nullable: true, description: 'At this instant or later.' })
+  from?: Date | null;
+
+  @Field(() => DateTime, { nullable: true, description: 'Before this instant.' })
+  before?: Date | null;
+}

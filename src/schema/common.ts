@@ -1,0 +1,199 @@
+// What all nouns share in the contract: ids, scalars, pages and user errors.
+import 'reflect-metadata';
+import { GraphQLScalarType, Kind } from 'graphql';
+import { ArgsType, type ClassType, Field, ID, Int, InterfaceType, ObjectType } from 'type-graphql';
+import { InvalidInput, Refusal } from '../errors.ts';
+
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** The kinds of record that have a global id. */
+export type Kinds =
+  | 'ActionLogEntry' | 'Activity' | 'Contact' | 'ContactPoint' | 'CustomFieldDefinition' | 'Deletion' | 'Invoice' | 'Job' | 'LedgerEntry'
+  | 'Membership' | 'MembershipPlan' | 'Note' | 'Organization' | 'Payment' | 'RecoveryRequest' | 'StaffMember' | 'Tag';
+
+/** The global id of a record: opaque to clients, unique across kinds. */
+export const encodeId = (kind: Kinds, id: string): string => Buffer.from(`${kind}:${id}`).toString('base64url');
+
+/**
+ * The UUID in a global id.
+ * @throws InvalidInput MALFORMED_ID when it is not one of that kind
+ */
+export function decodeId(kind: Kinds, globalId: string): string {
+  const [found, id] = decodeAnyId(globalId);
+  if (found !== kind) throw new InvalidInput('MALFORMED_ID', `This is not the id of a ${kind}. Nothing was changed. Use ids exactly as the API gave them.`);
+  return id;
+}
+
+/** The kind and the UUID in a global id. @throws InvalidInput MALFORMED_ID */
+export function decodeAnyId(globalId: string): [kind: string, id: string] {
+  const [kind = '', id = ''] = Buffer.from(globalId.slice(0, 100), 'base64url').toString('utf8').split(':');
+  if (!uuid.test(id) || Buffer.from(`${kind}:${id}`).toString('base64url') !== globalId)
+    throw new InvalidInput('MALFORMED_ID', 'An id is malformed. Nothing was changed. Use ids exactly as the API gave them.');
+  return [kind, id];
+}
+
+const badValue = (what: string) => new InvalidInput('BAD_INPUT', `${what} Nothing was changed.`);
+
+function scalar<T>(name: string, description: string, write: (value: unknown) => T, read: (value: unknown) => unknown) {
+  return new GraphQLScalarType({
+    name,
+    description,
+    serialize: write,
+    parseValue: read,
+    parseLiteral: (node) => read(node.kind === Kind.INT ? Number(node.value) : 'value' in node ? node.value : undefined),
+  });
+}
+
+export const DateTime = scalar(
+  'DateTime',
+  'An instant in UTC with milliseconds, as in `2026-11-23T09:30:00.000Z` (RFC 3339).',
+  (value) => (value as Date).toISOString(),
+  (value) => {
+    const instant = typeof value === 'string' && /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/.test(value) ? new Date(value) : undefined;
+    if (!instant || Number.isNaN(instant.getTime())) throw badValue('An instant must look like 2026-11-23T09:30:00.000Z.');
+    return instant;
+  },
+);
+
+export const CalendarDate = scalar(
+  'Date',
+  'A calendar date without time or zone, as in `1984-05-09` (ISO 8601).',
+  (value) => value as string,
+  (value) => {
+    const date = typeof value === 'string' && /^\d{4}-\d\d-\d\d$/.test(value) ? new Date(`${value}T00:00:00Z`) : undefined;
+    if (!date || Number.isNaN(date.getTime()) || date.toISOString().slice(0, 10) !== value) throw badValue('A date must be a real one and look like 1984-05-09.');
+    return value;
+  },
+);
+
+export const MinorUnits = scalar(
+  'MinorUnits',
+  'An amount of money as a whole number of minor units (cents), exact up to 2^53 - 1.',
+  (value) => value as number,
+  (value) => {
+    if (!Number.isSafeInteger(value)) throw badValue('An amount must be a whole number of minor units (cents).');
+    return value;
+  },
+);
+
+@ObjectType({ description: 'An amount of money.' })
+export class Money {
+  @Field(() => MinorUnits, { description: 'The amount in minor units (cents). Negative: the contact owes it.' })
+  amountMinor!: number;
+
+  @Field(() => String, { description: 'The ISO 4217 code of the currency.' })
+  currency!: string;
+}
+
+@InterfaceType({ description: 'A record that `node` can find by its global id.', resolveType: (value: { __typename: string }) => value.__typename })
+export abstract class Node {
+  @Field(() => ID, { description: 'The global id: opaque, stable, and kept by a recovery.' })
+  id!: string;
+}
+
+@ObjectType({ description: 'An expected refusal. Nothing was changed.' })
+export class UserError {
+  @Field(() => String, { description: 'A stable code in SCREAMING_SNAKE_CASE, made for programs.' })
+  code!: string;
+
+  @Field(() => String, { description: 'What happened, what was left unchanged and what to do, made for people.' })
+  message!: string;
+
+  @Field(() => [String], { description: 'The part of the input that it is about; empty when it is about the whole.' })
+  path!: string[];
+}
+
+/**
+ * Turns an expected refusal into `userErrors`; the one place where that happens.
+ * `empty` gives the payload's other fields when there is nothing to show.
+ */
+export async function payload<P extends { userErrors: UserError[] }>(work: () => Promise<Omit<P, 'userErrors'>>, empty: Omit<P, 'userErrors'>): Promise<P> {
+  try {
+    return { ...(await work()), userErrors: [] as UserError[] } as P;
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    return { ...empty, userErrors: [{ code: error.code, message: error.message, path: error.path }] } as P;
+  }
+}
+
+@ObjectType({ description: 'Where a page stands in its list.' })
+export class PageInfo {
+  @Field(() => Boolean, { description: 'Whether more follow after this page.' })
+  hasNextPage!: boolean;
+
+  @Field(() => String, { nullable: true, description: 'The cursor of the last row on this page: give it as `after` for the next.' })
+  endCursor!: string | null;
+}
+
+@ArgsType()
+export class PageArgs {
+  @Field(() => Int, { defaultValue: 50, description: 'How many rows to give, 1 to 100.' })
+  first!: number;
+
+  @Field(() => String, { nullable: true, description: 'Gives the rows after this cursor; it stays right when rows are added.' })
+  after?: string | null;
+}
+
+/** A page: rows with a cursor each. */
+export interface Page<T> {
+  nodes: T[];
+  edges: { node: T; cursor: string }[];
+  pageInfo: PageInfo;
+}
+
+/** @throws InvalidInput BAD_PAGE_SIZE outside of 1 to 100 */
+export function checkFirst(first: number): number {
+  if (first < 1 || first > 100) throw new InvalidInput('BAD_PAGE_SIZE', `\`first\` must be 1 to 100, not ${first}. Ask for fewer rows and go on with \`after\`.`);
+  return first;
+}
+
+/** A cursor for a row: the values that the list is sorted by, the last of them unique. */
+export const encodeCursor = (values: readonly unknown[]): string => Buffer.from(JSON.stringify(values)).toString('base64url');
+
+/** The values in a cursor, each a string or null. @throws InvalidInput BAD_CURSOR */
+export function decodeCursor(cursor: string, length: number): (string | null)[] {
+  const bad = new InvalidInput('BAD_CURSOR', 'The cursor is broken, or belongs to another list or sort order. Start again without `after`.');
+  let values: unknown;
+  try {
+    values = JSON.parse(Buffer.from(cursor.slice(0, 2000), 'base64url').toString('utf8'));
+  } catch {
+    throw bad;
+  }
+  const fits = Array.isArray(values) && values.length === length && values.every((value) => value === null || typeof value === 'string');
+  if (!fits || !uuid.test(String((values as unknown[]).at(-1)))) throw bad;
+  return values as (string | null)[];
+}
+
+/** Makes a page of up to `first` rows out of `first + 1`. */
+export function pageOf<Row>(rows: readonly Row[], first: number, cursor: (row: Row) => readonly unknown[]): Page<Row>;
+/** The same, with each row as clients see it. */
+export function pageOf<Row, T>(rows: readonly Row[], first: number, cursor: (row: Row) => readonly unknown[], show: (row: Row) => T): Page<T>;
+export function pageOf<Row>(rows: readonly Row[], first: number, cursor: (row: Row) => readonly unknown[], show: (row: Row) => unknown = (row) => row): Page<unknown> {
+  const edges = rows.slice(0, first).map((row) => ({ node: show(row), cursor: encodeCursor(cursor(row)) }));
+  return { nodes: edges.map((edge) => edge.node), edges, pageInfo: { hasNextPage: rows.length > first, endCursor: edges.at(-1)?.cursor ?? null } };
+}
+
+/** The Relay connection type of a node type, named after it. */
+export function connectionOf<T extends object>(node: ClassType<T>, noun: string, plural: string) {
+  @ObjectType(`${node.name}Edge`, { description: `A ${noun} in a list.` })
+  class Edge {
+    @Field(() => node, { description: `The ${noun}.` })
+    node!: T;
+
+    @Field(() => String, { description: 'Its place in the list: give it as `after`.' })
+    cursor!: string;
+  }
+
+  @ObjectType(`${node.name}Connection`, { description: `A page of ${plural}.` })
+  class Connection implements Page<T> {
+    @Field(() => [Edge], { description: `The ${plural} with their cursors.` })
+    edges!: Edge[];
+
+    @Field(() => [node], { description: `The ${plural} alone.` })
+    nodes!: T[];
+
+    @Field(() => PageInfo, { description: 'Where the page stands.' })
+    pageInfo!: PageInfo;
+  }
+  return Connection;
+}

@@ -1,0 +1,115 @@
+// Deleting, as the world sees it: the preview, the confirmation, and the record that stays.
+import { Field, ID, InputType, Int, ObjectType, registerEnumType } from 'type-graphql';
+import { connectionOf, DateTime, Money, Node, UserError } from './common.ts';
+import { ContactFilter } from './contacts.ts';
+
+export const DeletionState = { RUNNING: 'RUNNING', COMPLETED: 'COMPLETED' } as const;
+registerEnumType(DeletionState, {
+  name: 'DeletionState',
+  description: 'Where a deletion stands.',
+  valuesConfig: {
+    RUNNING: { description: 'Its job is moving contacts into the snapshot.' },
+    COMPLETED: { description: 'All is removed, and can be recovered until its deadline.' },
+  },
+});
+
+@ObjectType({ description: 'How many rows of one kind.' })
+export class RowCount {
+  @Field(() => String, { description: 'The kind of row: `Contact`, `Note`, `Payment` and so on. New kinds may be added.' })
+  kind!: string;
+
+  @Field(() => Int, { description: 'How many.' })
+  count!: number;
+}
+
+@InputType({ description: 'Asks what a deletion would remove. Give either `contactIds` or `filter`.' })
+export class ContactDeletionPreviewInput {
+  @Field(() => [ID], { nullable: true, description: 'The contacts, at most 10,000.' })
+  contactIds?: string[] | null;
+
+  @Field(() => ContactFilter, { nullable: true, description: 'All contacts that this finds. An empty filter finds all contacts of the organization.' })
+  filter?: ContactFilter | null;
+}
+
+@ObjectType({ description: 'The alert before a deletion: exactly what will go. Show it before asking for a confirmation.' })
+export class ContactDeletionPreview {
+  @Field(() => Int, { description: 'How many contacts will go.' })
+  contactCount!: number;
+
+  @Field(() => [RowCount], { description: 'How many rows of each kind will go with them, the contacts included.' })
+  rows!: RowCount[];
+
+  @Field(() => [Money], { description: 'The sum of their balances, for each currency.' })
+  balances!: Money[];
+
+  @Field(() => DateTime, { description: 'Until when they could be recovered if they were deleted now. After that they are gone.' })
+  recoverableUntil!: Date;
+
+  @Field(() => String, {
+    nullable: true,
+    description: 'What `deleteContacts` takes: bound to you, to your organization and to exactly these contacts, and used once. Null when there is nothing to delete.',
+  })
+  confirmation!: string | null;
+
+  @Field(() => DateTime, { nullable: true, description: 'Until when the confirmation is valid.' })
+  confirmationExpiresAt!: Date | null;
+}
+
+@InputType({ description: 'Deletes what was previewed. Name the contacts exactly as in the preview.' })
+export class DeleteContactsInput extends ContactDeletionPreviewInput {
+  @Field(() => String, { description: 'The confirmation that the preview gave.' })
+  confirmation!: string;
+
+  @Field(() => String, { description: 'Why, in 1 to 500 characters; kept in the action log. Don’t name people in it.' })
+  reason!: string;
+}
+
+@ObjectType({ description: 'A contact that a deletion removed.' })
+export class DeletedContact {
+  @Field(() => ID, { description: 'The id that the contact had, and has again when it is recovered.' })
+  id!: string;
+}
+
+export const DeletedContactConnection = connectionOf(DeletedContact, 'deleted contact', 'deleted contacts');
+
+@ObjectType({ implements: Node, description: 'One delete operation: who, when, why, which contacts, and until when they can be recovered.' })
+export class Deletion extends Node {
+  @Field(() => DeletionState, { description: 'Where it stands.' })
+  state!: keyof typeof DeletionState;
+
+  @Field(() => String, { description: 'Why, in the words of who ordered it.' })
+  reason!: string;
+
+  @Field(() => String, { description: 'The name of who ordered it.' })
+  requestedByName!: string;
+
+  @Field(() => Int, { description: 'How many contacts.' })
+  contactCount!: number;
+
+  @Field(() => DateTime, { description: 'When it was ordered.' })
+  requestedAt!: Date;
+
+  @Field(() => DateTime, { nullable: true, description: 'When the last contact was removed; null while it runs. The countdown starts here.' })
+  deletedAt!: Date | null;
+
+  @Field(() => DateTime, { nullable: true, description: 'Until when it can be recovered; null while it runs.' })
+  recoverableUntil!: Date | null;
+
+  @Field(() => Boolean, { description: 'Whether it can be recovered now, by the database clock.' })
+  isRecoverable!: boolean;
+
+  snapshotId!: string;
+  jobId!: string | null;
+  uuid!: string;
+}
+
+export const DeletionConnection = connectionOf(Deletion, 'deletion', 'deletions');
+
+@ObjectType({ description: 'The outcome of `deleteContacts`.' })
+export class DeleteContactsPayload {
+  @Field(() => Deletion, { nullable: true, description: 'The deletion. Small ones are done; of large ones, watch the job.' })
+  deletion!: Deletion | null;
+
+  @Field(() => [UserError], { description: 'Why nothing was deleted; empty when it was.' })
+  userErrors!: UserError[];
+}

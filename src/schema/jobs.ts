@@ -1,0 +1,91 @@
+// Background work as the world sees it.
+import { Field, ID, Int, Float, ObjectType, registerEnumType } from 'type-graphql';
+import type { JobKind, JobState } from '../domain/jobs.ts';
+import type { JobPhase } from '../entities/job.ts';
+import { DateTime, Node } from './common.ts';
+
+const enumOf = <T extends string>(values: readonly T[]) => Object.fromEntries(values.map((value) => [value, value])) as Record<T, T>;
+
+export const JobKindEnum = enumOf<JobKind>(['DELETE_CONTACTS', 'RECOVER_CONTACTS']);
+registerEnumType(JobKindEnum, {
+  name: 'JobKind',
+  description: 'What a job does.',
+  valuesConfig: {
+    DELETE_CONTACTS: { description: 'Carries out a large deletion.' },
+    RECOVER_CONTACTS: { description: 'Carries out a recovery.' },
+  },
+});
+
+export const JobStateEnum = enumOf<JobState>(['QUEUED', 'RUNNING', 'COMPLETED', 'FAILED', 'CANCELLED']);
+registerEnumType(JobStateEnum, {
+  name: 'JobState',
+  description: 'Where a job stands. The last three are final.',
+  valuesConfig: {
+    QUEUED: { description: 'Waits for a worker.' },
+    RUNNING: { description: 'A worker is at it, or will go on with it after a crash.' },
+    COMPLETED: { description: 'Everything is done.' },
+    FAILED: { description: 'It was given up; `failure` says why.' },
+    CANCELLED: { description: 'It was called off before it began.' },
+  },
+});
+
+export const JobPhaseEnum = enumOf<JobPhase>(['REMOVING', 'CHECKING', 'MIGRATING', 'RECONCILING', 'PROVING']);
+registerEnumType(JobPhaseEnum, {
+  name: 'JobPhase',
+  description: 'What a running job is at. Each phase counts from nothing to all of its contacts.',
+  valuesConfig: {
+    REMOVING: { description: 'Deletion: contacts move into the snapshot, batch by batch.' },
+    CHECKING: { description: 'Recovery: every chunk is decrypted and held against its manifest before anything is written.' },
+    MIGRATING: { description: 'Recovery: contacts come back, chunk by chunk, each graph compared with its digest before it is committed.' },
+    RECONCILING: { description: 'Recovery: every balance is held against its ledger.' },
+    PROVING: { description: 'Recovery: every contact of the snapshot is accounted for.' },
+  },
+});
+
+@ObjectType({ description: 'Why something failed.' })
+export class Failure {
+  @Field(() => String, { description: 'A stable code.' })
+  code!: string;
+
+  @Field(() => String, { description: 'What happened, what was left unchanged and what to do.' })
+  message!: string;
+}
+
+@ObjectType({ implements: Node, description: 'Work in the background: its phase, how much is done, and its outcome.' })
+export class Job extends Node {
+  @Field(() => JobKindEnum, { description: 'What it does.' })
+  kind!: JobKind;
+
+  @Field(() => JobStateEnum, { description: 'Where it stands.' })
+  state!: JobState;
+
+  @Field(() => ID, { description: 'The id of the deletion or the recovery request that it carries out.' })
+  subjectId!: string;
+
+  @Field(() => JobPhaseEnum, { nullable: true, description: 'What it is at; null before it starts.' })
+  phase!: JobPhase | null;
+
+  @Field(() => Int, { description: 'Contacts done in this phase.' })
+  done!: number;
+
+  @Field(() => Int, { description: 'Contacts in all.' })
+  total!: number;
+
+  @Field(() => Float, { description: 'Seconds from its start to its end, or to now.' })
+  elapsedSeconds!: number;
+
+  @Field(() => Failure, { nullable: true, description: 'Why it failed, when it did.' })
+  failure!: Failure | null;
+
+  @Field(() => DateTime, { description: 'When it was queued.' })
+  createdAt!: Date;
+
+  @Field(() => DateTime, { nullable: true, description: 'When a worker first took it.' })
+  startedAt!: Date | null;
+
+  @Field(() => DateTime, { description: 'When it last told of its progress.' })
+  updatedAt!: Date;
+
+  @Field(() => DateTime, { nullable: true, description: 'When it ended.' })
+  finishedAt!: Date | null;
+}

@@ -1,0 +1,75 @@
+// Signing in and the one who is signed in, as clients see them.
+import { Field, ID, InputType, ObjectType, registerEnumType } from 'type-graphql';
+import { DateTime, UserError } from './common.ts';
+import { Organization } from './organizations.ts';
+
+export const ViewerKind = { STAFF: 'STAFF', OPERATOR: 'OPERATOR' } as const;
+
+registerEnumType(ViewerKind, {
+  name: 'ViewerKind',
+  description: 'Where someone who is signed in stands.',
+  valuesConfig: {
+    STAFF: { description: 'A staff member of one organization.' },
+    OPERATOR: { description: 'Staff of the company that runs the platform; works across organizations.' },
+  },
+});
+
+@ObjectType({ description: 'Who is signed in, with what they may do at this moment.' })
+export class Viewer {
+  @Field(() => ID, { nullable: true, description: 'The global id of the staff member; null for an operator.' })
+  id!: string | null;
+
+  @Field(() => String, { description: 'Their name, as the action log shows it.' })
+  name!: string;
+
+  @Field(() => String, { description: 'The email that they sign in with.' })
+  email!: string;
+
+  @Field(() => ViewerKind, { description: 'Whether they are staff of an organization or an operator.' })
+  kind!: keyof typeof ViewerKind;
+
+  @Field(() => Organization, { nullable: true, description: 'The organization that they work for; null for an operator.' })
+  organization!: Organization | null;
+
+  @Field(() => [String], { description: 'The names of the roles that they hold, in alphabetical order.' })
+  roles!: string[];
+
+  @Field(() => [String], { description: 'What their roles let them do, as `noun:verb`. `permissionCatalogue` explains each.' })
+  permissions!: string[];
+}
+
+@ObjectType({ description: 'One thing that a role can let its holders do.' })
+export class PermissionDescription {
+  @Field(() => String, { description: 'The permission, as `noun:verb`; made for programs.' })
+  permission!: string;
+
+  @Field(() => String, { description: 'A short title for people.' })
+  title!: string;
+
+  @Field(() => String, { description: 'What it allows.' })
+  description!: string;
+}
+
+@InputType({ description: 'Who wants to sign in.' })
+export class SignInInput {
+  @Field(() => String, { description: 'The email of the account; upper and lower case are alike.' })
+  email!: string;
+
+  @Field(() => String, { description: 'The password of the account.' })
+  password!: string;
+}
+
+@ObjectType({ description: 'What signing in gives.' })
+export class SignInPayload {
+  @Field(() => String, {
+    nullable: true,
+    description: 'Send it as `Authorization: Bearer …` with each request, and as `accessToken` in the first message of a WebSocket. Null when signing in failed.',
+  })
+  accessToken!: string | null;
+
+  @Field(() => DateTime, { nullable: true, description: 'When the token runs out. Null when signing in failed.' })
+  expiresAt!: Date | null;
+
+  @Field(() => [UserError], { description: 'Why signing in failed; empty when it did not.' })
+  userErrors!: UserError[];
+}

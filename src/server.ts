@@ -1,0 +1,160 @@
+// HTTP and WebSocket around one schema on one port.
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { once } from 'node:events';
+import { createServer, type Server as HttpServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ApolloServer, HeaderMap, type ApolloServerPlugin } from '@apollo/server';
+import { ApolloServerPluginCacheControlDisabled, ApolloServerPluginLandingPageDisabled, ApolloServerPluginUsageReportingDisabled } from '@apollo/server/plugin/disabled';
+import { expressMiddleware } from '@as-integrations/express5';
+import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
+import { GraphQLError, type GraphQLSchema } from 'graphql';
+import { buildApi, present } from './api.ts';
+import type { RequestInfo } from './context.ts';
+import type { App } from './domain/app.ts';
+import { Unauthenticated } from './errors.ts';
+import { graphiqlPage } from './graphiql.ts';
+import { checkLimits, mostTokens } from './limits.ts';
+import { Operation, readAuthorization, requestInfo, Running } from './operation.ts';
+import type { PubSub } from './pubsub.ts';
+import { serveSockets } from './sockets.ts';
+
+const path = '/graphql';
+const largestBody = '1mb';
+/** How long requests in progress may take to end when the server is closed. */
+const patience = 10_000;
+
+export interface ServerOptions {
+  app: App;
+  pubsub: PubSub;
+  schema?: GraphQLSchema;
+  host: string;
+  /** 0 for any that is free. */
+  port: number;
+}
+
+export interface RunningServer {
+  /** Of the GraphQL endpoint. */
+  url: string;
+  port: number;
+  /** Takes no new work, ends subscriptions, lets requests in progress end, and is done within seconds. */
+  close(): Promise<void>;
+}
+
+/** Apollo's context: a shell that it may clone. */
+interface Holder {
+  operation: Operation;
+}
+
+export async function startServer({ app, pubsub, schema = buildApi(), host, port }: ServerOptions): Promise<RunningServer> {
+  const introspection = app.config.INTROSPECTION ?? app.config.NODE_ENV !== 'production';
+  const requests = new AsyncLocalStorage<RequestInfo>();
+  const running = new Running();
+  const apollo = new ApolloServer<Holder>({
+    schema,
+    introspection,
+    hideSchemaDetailsFromClientErrors: !introspection,
+    includeStacktraceInErrorResponses: false,
+    // main.ts stops everything in its order.
+    stopOnTerminationSignals: false,
+    persistedQueries: false,
+    parseOptions: { maxTokens: mostTokens },
+    formatError: (_formatted, error) => present(error, requests.getStore()!.id),
+    // Cache control would wrap every field's resolver, and none of this may be cached.
+    plugins: [runIn(running), ApolloServerPluginCacheControlDisabled(), ApolloServerPluginLandingPageDisabled(), ApolloServerPluginUsageReportingDisabled()],
+  });
+  await apollo.start();
+
+  const web = express().disable('x-powered-by').disable('etag');
+  web.use((request, response, next) => {
+    const info = requestInfo(request);
+    response.set({ 'x-request-id': info.id, 'cache-control': 'no-store' });
+    requests.run(info, next);
+  });
+  web.get('/health', (_request, response) => answerHealth(app, response));
+  if (introspection) web.get(path, showGraphiql);
+  const context = async ({ req }: { req: Request }) => {
+    const claims = await readAuthorization(app, req.headers.authorization).catch(asHttp401);
+    return { operation: new Operation(app, pubsub, requests.getStore()!, claims) };
+  };
+  web.use(path, express.json({ limit: largestBody }), expressMiddleware(apollo, { context }));
+  answerTheRest(web, requests);
+
+  const http = createServer(web);
+  const closeSockets = serveSockets({ app, pubsub, schema, http, path, running });
+  http.listen(port, host);
+  await once(http, 'listening');
+  const address = http.address() as AddressInfo;
+  const name = address.family === 'IPv6' ? `[${address.address}]` : address.address;
+  let closing: Promise<void> | undefined;
+  const close = async () => {
+    await closeHttp(http, closeSockets, running);
+    await apollo.stop();
+  };
+  return { url: `http://${name}:${address.port}${path}`, port: address.port, close: () => (closing ??= close()) };
+}
+
+/** Judges an operation before it runs, and runs it: Apollo would clone its context, and a client may go away while it runs. */
+const runIn = (running: Running): ApolloServerPlugin<Holder> => ({
+  async requestDidStart() {
+    return {
+      async didResolveOperation({ schema, document, operation, request }) {
+        if (operation) checkLimits({ schema, document, operation, variables: request.variables });
+      },
+      async responseForOperation({ schema, document, operation, request, response, contextValue }) {
+        if (!operation) return null;
+        const { variables: variableValues, operationName } = request;
+        const singleResult = await running.track(contextValue.operation.execute({ schema, document, operationName, variableValues }));
+        // By GraphQL over HTTP: the request was wrong when execution never began.
+        if (singleResult.data === undefined) response.http.status = 400;
+        return { http: response.http, body: { kind: 'single', singleResult } };
+      },
+    };
+  },
+});
+
+function asHttp401(error: unknown): never {
+  if (!(error instanceof Unauthenticated)) throw error;
+  const extensions: Record<string, unknown> = { http: { status: 401, headers: new HeaderMap([['www-authenticate', 'Bearer']]) } };
+  throw new GraphQLError(error.message, { originalError: error, extensions });
+}
+
+async function showGraphiql(request: Request, response: Response, next: () => void): Promise<void> {
+  if (request.accepts(['json', 'html']) !== 'html') return next();
+  const { body, policy } = await graphiqlPage(path);
+  response.set({ 'content-type': 'text/html; charset=utf-8', 'content-encoding': 'gzip', 'content-security-policy': policy, 'x-content-type-options': 'nosniff' });
+  response.send(body);
+}
+
+async function answerHealth(app: App, response: Response): Promise<void> {
+  const reached = app.database.pool.query('select 1').then(() => true, () => false);
+  const healthy = await Promise.race([reached, delay(2000, false, { ref: false })]);
+  response.status(healthy ? 200 : 503).json({ status: healthy ? 'ok' : 'the database does not answer' });
+}
+
+/** Unknown paths, and requests that never become an operation: too large, not JSON, broken off. */
+function answerTheRest(web: Express, requests: AsyncLocalStorage<RequestInfo>): void {
+  const answer = (response: Response, status: number, code: string, message: string) =>
+    response.status(status).json({ errors: [{ message, extensions: { code, requestId: requests.getStore()!.id } }] });
+  web.use((_request, response) => void answer(response, 404, 'NOT_FOUND', `There is nothing here. The API is at ${path}.`));
+  const onError: ErrorRequestHandler = (error: { status?: number }, _request, response, _next) => {
+    const status = error.status ?? 500;
+    if (status === 413) return void answer(response, status, 'BODY_TOO_LARGE', `The request is larger than ${largestBody}. Nothing was read or changed. Split it.`);
+    if (status < 500) return void answer(response, status, 'BAD_REQUEST', 'The request is not one that GraphQL over HTTP knows. Nothing was read or changed. Send JSON with a `query`.');
+    const { message, extensions } = present(error, requests.getStore()!.id);
+    response.status(500).json({ errors: [{ message, extensions }] });
+  };
+  web.use(onError);
+}
+
+async function closeHttp(http: HttpServer, closeSockets: () => Promise<void>, running: Running): Promise<void> {
+  const closed = once(http, 'close');
+  http.close();
+  const sockets = closeSockets();
+  // A connection that is kept alive becomes idle with its last answer, and would be waited for.
+  const sweep = setInterval(() => http.closeIdleConnections(), 20);
+  const late = setTimeout(() => http.closeAllConnections(), patience);
+  await Promise.race([Promise.all([closed, sockets]).then(() => running.ended()), delay(patience + 1000, undefined, { ref: false })]);
+  clearInterval(sweep);
+  clearTimeout(late);
+}

@@ -1,0 +1,132 @@
+// A world for a test: its own database, cloned from the template, with a server on it, and clients for everyone in it.
+import { randomBytes } from 'node:crypto';
+import type { GraphQLSchema } from 'graphql';
+import pg from 'pg';
+import { inject } from 'vitest';
+import { createClient, type Client } from '../sdk/client.ts';
+import { SignInDocument } from '../sdk/generated.ts';
+import { buildApi } from '../src/api.ts';
+import { readConfig } from '../src/config.ts';
+import { Database } from '../src/database.ts';
+import type { App } from '../src/domain/app.ts';
+import { manualPayments } from '../src/domain/payments.ts';
+import { PubSub } from '../src/pubsub.ts';
+import { startServer, type RunningServer } from '../src/server.ts';
+import { quoted } from '../src/sql.ts';
+import { postgresStore } from '../src/snapshots/store.ts';
+import { emailOf, masterKey, operatorEmail, password, testKeys, type OrganizationName, type RoleName } from './people.ts';
+
+export interface WorldOptions {
+  /** Settings as the environment would give them. */
+  settings?: Record<string, string>;
+  /** In place of the real API: for tests of what is around it. */
+  schema?: GraphQLSchema;
+}
+
+/** One per process: building it is most of what starting a server takes. */
+let api: GraphQLSchema | undefined;
+
+/** Use with `await using`: its end closes and drops everything, and fails the test that leaked a connection. */
+export async function createWorld({ settings = {}, schema = (api ??= buildApi()) }: WorldOptions = {}): Promise<World> {
+  const template = inject('template');
+  const name = `${template.name}_${randomBytes(5).toString('hex')}`;
+  const admin = new pg.Client({ connectionString: template.url });
+  await admin.connect();
+  await admin.query(`create database ${quoted(name)} template ${quoted(template.name)}`);
+  const owner = new pg.Client({ connectionString: at(template.url, name) });
+  await owner.connect();
+  const appUrl = at(template.appUrl, name);
+  const config = readConfig({ MASTER_KEY: masterKey.toString('base64'), NODE_ENV: 'test', ...settings });
+  const database = await Database.open(appUrl, config.POOL_SIZE);
+  const app: App = { config, database, keys: testKeys, store: postgresStore, payments: manualPayments };
+  const pubsub = new PubSub(appUrl);
+  await pubsub.open();
+  const server = await startServer({ app, pubsub, schema, host: '127.0.0.1', port: 0 });
+  return new World(app, pubsub, server, owner, admin, name);
+}
+
+export class World {
+  #clients: Client[] = [];
+  #tokens = new Map<string, Promise<string>>();
+
+  constructor(
+    readonly app: App,
+    readonly pubsub: PubSub,
+    readonly server: RunningServer,
+    /** The owner of the tables, who sees every organization: for looking behind the curtain. */
+    readonly owner: pg.Client,
+    readonly admin: pg.Client,
+    readonly name: string,
+  ) {}
+
+  get url(): string {
+    return this.server.url;
+  }
+
+  /** The organization's id, as the database has it. */
+  organizationId(name: OrganizationName = 'Riverside Club'): string {
+    return inject('template').organizations[name]!;
+  }
+
+  /** A client for whoever holds the token; without one: signed out. */
+  client(accessToken?: string): Client {
+    const client = createClient({ url: this.url, ...(accessToken === undefined ? {} : { accessToken }) });
+    this.#clients.push(client);
+    return client;
+  }
+
+  /** A client for the one who holds the role in the organization. */
+  async as(role: RoleName, organization: OrganizationName = 'Riverside Club'): Promise<Client> {
+    return this.client(await this.token(role, organization));
+  }
+
+  /** Signs in, the first time. */
+  token(role: RoleName, organization: OrganizationName = 'Riverside Club'): Promise<string> {
+    const email = role === 'Operator' ? operatorEmail : emailOf(role, organization);
+    const token = this.#tokens.get(email) ?? this.#signIn(email);
+    this.#tokens.set(email, token);
+    return token;
+  }
+
+  async #signIn(email: string): Promise<string> {
+    const { signIn } = await this.client().request(SignInDocument, { input: { email, password } });
+    return signIn.accessToken!;
+  }
+
+  /** The texts of the SQL statements that are sent while `work` runs. */
+  async statements(work: () => Promise<unknown>): Promise<string[]> {
+    const trace: string[] = (this.app.database.trace = []);
+    try {
+      await work();
+      return trace;
+    } finally {
+      this.app.database.trace = undefined;
+    }
+  }
+
+  /** The connections that someone has taken and not given back. */
+  get connectionsOut(): number {
+    const { pool } = this.app.database;
+    return pool.totalCount - pool.idleCount;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const client of this.#clients) await client.close();
+    await this.server.close();
+    const leaked = this.connectionsOut;
+    await this.pubsub.close();
+    if (leaked === 0) await this.app.database.close();
+    // The pool has said goodbye without waiting for an answer; dropping the database cuts its last connections short.
+    this.app.database.pool.removeAllListeners('error').on('error', () => {});
+    await this.owner.end();
+    await this.admin.query(`drop database ${quoted(this.name)} with (force)`);
+    await this.admin.end();
+    if (leaked > 0) throw new Error(`${leaked} database connections were taken and never given back.`);
+  }
+}
+
+function at(url: string, database: string): string {
+  const address = new URL(url);
+  address.pathname = database;
+  return address.href;
+}
