@@ -39,7 +39,8 @@ interface Scope {
   chosen: Sql;
 }
 
-async function makePlans(client: ClientBase, { organizationId, currency }: Scope): Promise<void> {
+/** Makes the membership plans that the organization lacks. */
+export async function makePlans(client: ClientBase, { organizationId, currency }: Pick<Scope, 'organizationId' | 'currency'>): Promise<void> {
   await run(client, sql`
     insert into membership_plan (organization_id, id, name, price_minor, currency, interval)
     select ${organizationId}, ${uuidAt(sql`timestamptz '2023-01-01 00:00Z'`, sql`${organizationId}::text || name`)}, name, price, ${currency}, 'YEAR'
@@ -118,7 +119,7 @@ const paymentsAndLedger = (of: Scope): Sql => sql`
   from paid
   union all
   select organization_id, ${uuidAt(sql`at`, sql`key`)}, contact_id, null, 'CHARGE',
-    (${pick(of.seed, sql`key || 'how'`, 3)} - 1) * (1 + ${pick(of.seed, sql`key || 'off'`, 900)}) - total, currency, 'Membership fees', at, at
+    (${pick(of.seed, sql`total || 'how'`, 3)} - 1) * (1 + ${pick(of.seed, sql`total || 'off'`, 900)}) - total, currency, 'Membership fees', at, at
   from charged
   order by occurred_at`;
 

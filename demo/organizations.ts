@@ -4,7 +4,7 @@ import { createOperator, createOrganization } from '../src/domain/organizations.
 import { hashPassword } from '../src/domain/sessions.ts';
 import { platformPermissions } from '../src/permissions/catalogue.ts';
 import { makeContacts } from './contacts.ts';
-import { giveHistory } from './history.ts';
+import { giveHistory, makePlans } from './history.ts';
 
 /** Everyone in the demo has this password; the demo is for a machine of your own. */
 export const demoPassword = 'reinstate-demo';
@@ -33,10 +33,19 @@ export async function createDemoOrganizations(owner: pg.Client): Promise<Map<str
   const ids = new Map<string, string>();
   for (const { name, plan, domain } of demoOrganizations) {
     const staff = demoRoles.map((role) => ({ name: `${role} of ${name}`, email: demoEmail(role, domain), passwordHash, roles: [role] }));
-    ids.set(name, (await createOrganization(owner, { name, plan, currency: 'USD', staff })).id);
+    const { id: organizationId } = await createOrganization(owner, { name, plan, currency: 'USD', staff });
+    await inOrganization(owner, organizationId, () => makePlans(owner, { organizationId, currency: 'USD' }));
+    ids.set(name, organizationId);
   }
   await createOperator(owner, { name: 'Operator', email: operatorEmail, passwordHash }, platformPermissions);
   return ids;
+}
+
+/** Runs `work` in a transaction of the organization on the owner's connection. */
+export async function inOrganization(owner: pg.Client, organizationId: string, work: () => Promise<void>): Promise<void> {
+  await owner.query(`begin; set local app.organization_id = '${organizationId}'`);
+  await work();
+  await owner.query('commit');
 }
 
 /** Fills a database that has no accounts; leaves any other as it is. */
@@ -49,10 +58,10 @@ export async function seedDemo(owner: pg.Client): Promise<DemoPeople> {
   if (empty) {
     const ids = await createDemoOrganizations(owner);
     const organizationId = ids.get(demoOrganizations[0].name)!;
-    await owner.query(`begin; set local app.organization_id = '${organizationId}'`);
-    await makeContacts(owner, organizationId, 250, 1);
-    await giveHistory(owner, organizationId, { seed: 1 });
-    await owner.query('commit');
+    await inOrganization(owner, organizationId, async () => {
+      await makeContacts(owner, organizationId, 250, 1);
+      await giveHistory(owner, organizationId, { seed: 1 });
+    });
   }
   return { lines: empty || there ? signInLines() : [] };
 }

@@ -21,6 +21,10 @@ const schema = z.object({
   CONFIRMATION_MINUTES: count(1, 60).default(10),
   /** Deletions up to this many contacts are done within the request; larger ones become a job. */
   DELETE_AT_ONCE: count(1, 1000).default(200),
+  /** Contacts in a chunk of a snapshot, which is what one transaction removes or restores. */
+  CHUNK_CONTACTS: count(1, 1000).default(1000),
+  /** A worker that was not heard of for so long is dead, and its jobs are given to others. */
+  WORKER_SILENCE_SECONDS: count(1, 3600).default(8),
   RECOVERY_WINDOW_DAYS: count(1, 365).default(30),
   RECOVERY_FEE_MINOR: count(0, 100_000_000).default(50_000),
   RECOVERY_FEE_CURRENCY: z.string().regex(/^[A-Z]{3}$/).default('USD'),

@@ -21,17 +21,29 @@ interface Operation {
   variables: Record<string, unknown> | undefined;
 }
 
-/** @throws GraphQLError QUERY_TOO_DEEP or QUERY_TOO_COSTLY */
-export function checkLimits({ schema, document, operation, variables }: Operation): void {
-  const depth = depthOf(operation.selectionSet, document);
+/** @throws GraphQLError QUERY_TOO_DEEP or QUERY_TOO_COSTLY, and BAD_USER_INPUT when the variables don't fit */
+export function checkLimits(asked: Operation): void {
+  const depth = depthOf(asked.operation.selectionSet, asked.document);
   if (depth > deepest) throw refusal('QUERY_TOO_DEEP', `The query is ${depth} levels deep, and ${deepest} are allowed. Nothing was read or changed. Ask for less at once.`);
-  const query = { kind: Kind.DOCUMENT, definitions: [operation, ...fragmentsOf(document)] } as const;
-  const cost = getComplexity({ schema, query, variables: variables ?? {}, estimators: [costOf], maxQueryNodes: costliest });
+  const cost = estimate(asked);
   if (cost > costliest)
-    throw refusal('QUERY_TOO_COSTLY', `The query could give ${Math.ceil(cost)} objects, and ${costliest} are allowed. Nothing was read or changed. Ask for smaller pages with \`first\`, or for fewer lists inside lists.`);
+    throw refusal('QUERY_TOO_COSTLY', `The query could give more than the ${costliest} objects that are allowed. Nothing was read or changed. Ask for smaller pages with \`first\`, or for fewer lists inside lists.`);
 }
 
-const refusal = (code: string, message: string) => new GraphQLError(message, { extensions: { code, http: { status: 400 } } });
+function estimate({ schema, document, operation, variables }: Operation): number {
+  const query = { kind: Kind.DOCUMENT, definitions: [operation, ...fragmentsOf(document)] } as const;
+  try {
+    return getComplexity({ schema, query, variables: variables ?? {}, estimators: [costOf], maxQueryNodes: costliest });
+  } catch (error) {
+    // What doesn't fit is found at its place in the query; without one, the estimate itself has become too long.
+    if (!(error instanceof GraphQLError)) throw error;
+    if (!error.nodes) return Infinity;
+    throw refusal('BAD_USER_INPUT', error.message, error);
+  }
+}
+
+const refusal = (code: string, message: string, originalError?: GraphQLError) =>
+  new GraphQLError(message, { originalError, nodes: originalError?.nodes, extensions: { code, http: { status: 400 } } });
 
 function fragmentsOf(document: DocumentNode): FragmentDefinitionNode[] {
   return document.definitions.filter((definition) => definition.kind === Kind.FRAGMENT_DEFINITION);

@@ -29,18 +29,19 @@ export interface Running {
   url: string | undefined;
   /** Resolves when a part has ended by itself, which is a fault. */
   broken: Promise<void>;
-  stop(): Promise<void>;
+  /** Stops everything that was started; `remove` deletes the embedded database. */
+  stop(how?: { remove?: boolean }): Promise<void>;
 }
 
 /** Starts what the role asks for. Nothing is left running when it throws. @throws StartupError with one clear line */
 export async function start(config: Config, role: ProcessRole, say: (line: string) => void = () => {}): Promise<Running> {
-  const stops: (() => Promise<unknown>)[] = [];
-  const stop = async (): Promise<void> => {
-    for (let next = stops.pop(); next; next = stops.pop()) await next();
+  const stops: ((how: { remove?: boolean }) => Promise<unknown>)[] = [];
+  const stop = async (how: { remove?: boolean } = {}): Promise<void> => {
+    for (let next = stops.pop(); next; next = stops.pop()) await next(how);
   };
   try {
     const embedded = config.DATABASE_URL ? undefined : await startEmbedded({ directory: config.DATA_DIRECTORY });
-    if (embedded) stops.push(() => embedded.stop());
+    if (embedded) stops.push((how) => embedded.stop(how));
     const keys = deriveKeys(await masterKey(config, say));
     const ownerUrl = config.DATABASE_URL ?? embedded!.url;
     const appUrl = await migrate({ url: ownerUrl, appUrl: config.DATABASE_APP_URL, secret: keys.database });

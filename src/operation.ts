@@ -52,7 +52,7 @@ export class Running {
   #work = new Set<Promise<unknown>>();
 
   track<T>(work: Promise<T>): Promise<T> {
-    const ended = work.then(() => this.#work.delete(ended), () => this.#work.delete(ended));
+    const ended: Promise<unknown> = work.catch(() => undefined).then(() => this.#work.delete(ended));
     this.#work.add(ended);
     return work;
   }

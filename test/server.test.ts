@@ -108,8 +108,8 @@ test('GraphiQL comes from the server itself and is forbidden to load anything fr
   const policy = response.headers.get('content-security-policy')!;
   expect(policy).toContain("default-src 'none'");
   expect(policy.match(/https?:|\*/g)).toBeNull();
-  expect(page.match(/<(?:script|link|img|iframe)[^>]*(?:src|href)="(?!data:)/g)).toBeNull();
-  expect(page.match(/@import|url\((?!["']?(?:data:|#))/g)).toBeNull();
+  const markup = page.slice(0, page.indexOf('<script>')) + page.slice(page.lastIndexOf('</script>'));
+  expect(markup.match(/(?:src|href)="(?!data:)|@import|url\((?!["']?(?:data:|#))/g)).toBeNull();
   expect(page).toContain('YogaGraphiQL.renderYogaGraphiQL(');
   expect(page.slice(-2000)).toContain('connectionParams()');
 });
@@ -152,16 +152,16 @@ test('a query that could give too much is refused, and an ordinary page is far f
   const variables = { first: 100 };
   const query = 'query ($first: Int!) { contacts(first: $first) { nodes { friends(first: $first) { nodes { friends(first: $first) { nodes { name } } } } } } }';
   expect((await post(world, '', { body: JSON.stringify({ query, variables }) })).codes).toEqual(['QUERY_TOO_COSTLY']);
-  const aliases = Array.from({ length: 2200 }, (_, n) => `a${n}: name`).join(' ');
-  expect((await post(world, page(100, aliases))).codes).toEqual(['QUERY_TOO_COSTLY']);
+  const aliases = Array.from({ length: 1900 }, (_, n) => `a${n}: name`).join(' ');
+  expect((await post(world, page(100, `friends(first: 2) { nodes { ${aliases} } }`))).codes).toEqual(['QUERY_TOO_COSTLY']);
 });
 
 test('queries that are made to keep the server busy are refused at once', async () => {
   await using world = await createWorld({ schema: schemaOf({ 'Query.contact': () => null }) });
   const doubling = Array.from({ length: 10 }, (_, n) => `fragment F${n} on Contact { ${Array.from({ length: 10 }, (_, a) => `a${a}: friend { ...F${n + 1} }`).join(' ')} }`).join(' ');
   const started = performance.now();
-  expect((await post(world, `{ contact { ...F0 } } ${doubling} fragment F10 on Contact { name }`)).codes).toHaveLength(1);
-  expect((await post(world, `{ contact { ${'name '.repeat(5000)} } }`)).codes).toEqual([]);
+  expect((await post(world, `{ contact { ...F0 } } ${doubling} fragment F10 on Contact { name }`)).codes).toEqual(['QUERY_TOO_COSTLY']);
+  expect((await post(world, `{ contact { ${'name '.repeat(5000)} } }`)).codes).toEqual(['GRAPHQL_VALIDATION_FAILED']);
   expect((await post(world, `{ contact { ${'name '.repeat(100_000)} } }`)).codes).toEqual(['GRAPHQL_PARSE_FAILED']);
   expect(performance.now() - started).toBeLessThan(2500);
 });
@@ -311,6 +311,8 @@ test('the socket takes subscriptions only, and answers what it refuses without c
 test('a message larger than 64 KB closes the socket', async () => {
   await using world = await createWorld({ schema: schemaOf() });
   await using client = await openSocket(world, await tokenOf(world, '1h'));
+  // graphql-ws tells of it.
+  vi.spyOn(console, 'error').mockImplementation(() => {});
   const closed = once(client.socket, 'close');
   client.subscribe('1', `subscription { ${' '.repeat(65_000)} ticks }`);
   client.subscribe('2', `subscription { ${' '.repeat(66_000)} ticks }`);

@@ -11,8 +11,6 @@ import { readConfirmation, signConfirmation } from './confirmations.ts';
 import { type ContactFilter, matching } from './contacts.ts';
 import { endJob, queueJob, type Report } from './jobs.ts';
 
-/** How many contacts a chunk holds. */
-const chunkSize = 1000;
 /** Chunks at work at the same time: one is read and sealed while another is written. */
 const lanes = 2;
 
@@ -131,9 +129,9 @@ export async function deleteContacts(app: App, viewer: Viewer, input: DeletionTa
       on conflict (organization_id, confirmation_id) do nothing`);
     if (added.rowCount === 0)
       throw new Refusal('CONFIRMATION_USED', 'This confirmation has been used. Nothing more was deleted. Ask for a new preview if there is more to delete.', ['input', 'confirmation']);
-    const count = await freezeSet(tx, id, input, confirmed.digest);
+    const count = await freezeSet(tx, app, id, input, confirmed.digest);
     await startSnapshot(tx, app, snapshotId);
-    if (count <= app.config.DELETE_AT_ONCE) {
+    if (count <= Math.min(app.config.DELETE_AT_ONCE, app.config.CHUNK_CONTACTS)) {
       await removeAndLog(tx, app, viewer, { id, snapshotId, reason }, 1);
       await completeDeletion(tx, app, id);
     } else {
@@ -146,10 +144,10 @@ export async function deleteContacts(app: App, viewer: Viewer, input: DeletionTa
 }
 
 /** Writes down which contacts go, chunk by chunk, and holds them against what was confirmed. @returns how many */
-async function freezeSet(tx: Transaction, deletionId: string, target: DeletionTarget, digest: string): Promise<number> {
+async function freezeSet(tx: Transaction, app: App, deletionId: string, target: DeletionTarget, digest: string): Promise<number> {
   await tx.run(sql`
     insert into deletion_contact (organization_id, contact_id, deletion_id, chunk_number)
-    select c.organization_id, c.id, ${deletionId}, (row_number() over (order by c.id) - 1) / ${raw(String(chunkSize))} + 1
+    select c.organization_id, c.id, ${deletionId}, (row_number() over (order by c.id) - 1) / ${raw(String(app.config.CHUNK_CONTACTS))} + 1
     from contact c where ${targeted(tx, target)}`);
   const frozen = (await tx.row<{ count: number; digest: string }>(sql`
     update deletion set contact_count = f.count

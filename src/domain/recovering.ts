@@ -1,6 +1,7 @@
 // Carrying a recovery out: check every chunk before anything is written, restore chunk by chunk, reconcile the balances,
 // account for every contact. Safe to run again after a crash, and by two workers at once.
 import type { Transaction } from '../database.ts';
+import { followIndexes } from '../snapshots/capture.ts';
 import { type Chunk, DamagedChunk } from '../snapshots/chunk.ts';
 import { eachInLanes } from '../snapshots/lanes.ts';
 import { type Clash, readChunk, restoreChunk } from '../snapshots/restore.ts';
@@ -144,9 +145,10 @@ async function reconcile(run: Run): Promise<void> {
   const { app, organizationId } = run;
   const sums = (chunk: ChunkState) => sql`
     select l.contact_id, l.currency, sum(l.amount_minor)::bigint as amount from ledger_entry l
-    where l.organization_id = ${organizationId} and l.contact_id in (${restoredOf(run, chunk)}) group by l.contact_id, l.currency`;
+    where l.organization_id = ${organizationId} and l.contact_id = any (array(${restoredOf(run, chunk)})) group by l.contact_id, l.currency`;
   await eachChunk(run, 'RECONCILING', () => false, (chunk) =>
     app.database.transact(organizationId, async (tx) => {
+      await followIndexes(tx);
       const off = await tx.rows<{ contactId: string }>(sql`
         select s.contact_id as "contactId" from (${sums(chunk)}) s
         left join balance b on b.organization_id = ${organizationId} and b.contact_id = s.contact_id and b.currency = s.currency
@@ -174,6 +176,7 @@ async function account(run: Run): Promise<number> {
   let proven = 0;
   await eachChunk(run, 'PROVING', () => false, (chunk) =>
     app.database.transact(organizationId, async (tx) => {
+      await followIndexes(tx);
       const found = (await tx.row<{ restored: number; clashed: number; missing: number }>(sql`
         select k.restored_count as restored, k.clash_count as clashed,
           (select count(*)::int from (${restoredOf(run, chunk)}) r

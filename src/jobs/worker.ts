@@ -10,9 +10,8 @@ import { recoverContactsJob } from './recover-contacts.ts';
 
 const jobs = [deleteContactsJob, recoverContactsJob];
 
-const heartbeatSeconds = 2;
-/** A worker that was not heard of for so long is dead: four heartbeats. */
-const silenceSeconds = 8;
+/** Heartbeats that must be missed before a worker is taken for dead. */
+const missedBeats = 4;
 
 /** The runner's tasks, by name. `signal` stops running ones at their next step. */
 export const taskList = (app: App, signal: AbortSignal): TaskList => ({
@@ -30,6 +29,7 @@ export interface Worker {
 /** Starts to work on queued jobs, `concurrency` at a time. */
 export async function startWorker(app: App, concurrency = 4): Promise<Worker> {
   const { pool } = app.database;
+  const silenceSeconds = app.config.WORKER_SILENCE_SECONDS;
   const stopping = new AbortController();
   const ids = new Set<string>();
   const events: WorkerEvents = new EventEmitter();
@@ -65,7 +65,7 @@ export async function startWorker(app: App, concurrency = 4): Promise<Worker> {
   };
   const tryBeat = () => beat().catch((error: Error) => console.error(JSON.stringify({ at: 'heartbeat', message: error.message })));
   await tryBeat();
-  const timer = setInterval(tryBeat, heartbeatSeconds * 1000);
+  const timer = setInterval(tryBeat, (silenceSeconds * 1000) / missedBeats);
 
   return {
     ended: runner.promise,

@@ -25,7 +25,10 @@ export const columnList = (columns: readonly { name: string }[], alias = ''): st
 export const rowOrder = (table: GraphTable, alias = ''): string =>
   [...new Set([table.contactColumn, ...table.key])].map((name) => `${alias}${quoted(name)}`).join(', ');
 
-/** For this transaction: the sets are small and each table has an index that leads to them, whatever the planner's statistics say. */
+/**
+ * For this transaction: the sets are small and each table has an index that leads to them, whatever the planner's
+ * statistics say. Sets are given as `= any (array(…))`, which is looked up in the index; a join may be turned around.
+ */
 export async function followIndexes(tx: Transaction): Promise<void> {
   await tx.run(sql`select set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), set_config('enable_seqscan', 'off', true)`);
 }
@@ -60,9 +63,10 @@ export async function removeChunk(tx: Transaction, app: App, deletionId: string,
   if (done) return null;
   await followIndexes(tx);
   const batch = `select contact_id from deletion_contact where organization_id = '${tx.organizationId}' and deletion_id = '${deletionId}' and chunk_number = ${Number(name.number)}`;
-  await tx.run(sql`
-    select 1 from contact c join deletion_contact d on d.organization_id = c.organization_id and d.contact_id = c.id
-    where c.organization_id = ${tx.organizationId} and d.deletion_id = ${deletionId} and d.chunk_number = ${name.number} for update of c`);
+  // In order, so that two deletions of the same contacts wait for each other instead of locking each other up.
+  await tx.inTurn(() =>
+    tx.client.query(`select 1 from contact where organization_id = '${tx.organizationId}' and id = any (array(${batch})) order by id for update`),
+  );
   const graph = graphOf(app);
   const balances = await removeBalances(tx, batch);
   const parts: Part[] = [];
@@ -86,8 +90,7 @@ export async function removeChunk(tx: Transaction, app: App, deletionId: string,
 /** Removes the rows of a table and gives them, in the order that they are digested in. */
 function removal(organizationId: string, table: GraphTable, batch: string): string {
   return `with gone as (
-      delete from ${quoted(table.name)} t using (${batch}) b
-      where t.organization_id = '${organizationId}' and t.${quoted(table.contactColumn)} = b.contact_id returning t.*
+      delete from ${quoted(table.name)} t where t.organization_id = '${organizationId}' and t.${quoted(table.contactColumn)} = any (array(${batch})) returning t.*
     ) select ${columnList(table.columns)} from gone order by ${rowOrder(table)}`;
 }
 
@@ -96,8 +99,7 @@ async function removeBalances(tx: Transaction, batch: string): Promise<Record<st
   const rows = await tx.inTurn(() =>
     tx.client.query<{ currency: string; amount: number }>(`
       with gone as (
-        delete from balance t using (${batch}) b
-        where t.organization_id = '${tx.organizationId}' and t.contact_id = b.contact_id returning t.currency, t.amount_minor
+        delete from balance t where t.organization_id = '${tx.organizationId}' and t.contact_id = any (array(${batch})) returning t.currency, t.amount_minor
       ) select currency, sum(amount_minor)::bigint as amount from gone group by currency`),
   );
   return Object.fromEntries(rows.rows.map((row) => [row.currency, row.amount]));

@@ -172,9 +172,10 @@ async function digestsOf(tx: Transaction, staged: Staged[], from: (one: Staged) 
   for (const one of staged) {
     const { table, part } = one;
     const rows = await copyOut(tx, `
-      select ${columnList(part.columns, 't.')} from ${staged[0]!.stage} s
-      join ${from(one)} t on t.organization_id = '${tx.organizationId}' and t.${quoted(table.contactColumn)} = s.id
-      where ${without('s.id', clashes)} order by ${rowOrder(table, 't.')}`);
+      select ${columnList(part.columns)} from ${from(one)}
+      where organization_id = '${tx.organizationId}'
+        and ${quoted(table.contactColumn)} = any (array(select id from ${staged[0]!.stage} where ${without('id', clashes)}))
+      order by ${rowOrder(table)}`);
     parts.push({ table: table.name, rows, contactIndex: contactIndex({ ...table, columns: part.columns }) });
   }
   return digestGraphs(parts);
