@@ -28,8 +28,7 @@ export async function giveHistory(client: ClientBase, organizationId: string, { 
   await run(client, noteRows(of));
   await run(client, activities(of));
   await run(client, memberships(of));
-  await run(client, paymentsAndLedger(of));
-  await run(client, balances(of));
+  await run(client, money(of));
 }
 
 interface Scope {
@@ -48,18 +47,24 @@ export async function makePlans(client: ClientBase, { organizationId, currency }
     on conflict (organization_id, name) do nothing`);
 }
 
-/** The `count` children of a kind for each contact, oldest first: when each came about (`at`), its id, and `key` to choose by. */
-function children({ organizationId, seed, chosen }: Scope, kind: string, count: number): Sql {
+/** The `n`th of `count` children of a kind for contact c: what is chosen by, when it came about, and its id. */
+function child({ organizationId, seed }: Scope, kind: string, count: number, n: Sql): { key: Sql; at: Sql; id: Sql } {
+  const key = sql`concat_ws(':', coalesce(c.member_number, c.id::text), ${raw(`'${kind}'`)}, ${n})`;
+  const span = Math.floor(90e6 / count);
+  const at = sql`timestamptz '2023-01-01 00:00Z' + ((${n} - 1) * ${raw(String(span))} + ${pick(seed, key, span)}) * interval '1 second'`;
+  return { key, at, id: uuidAt(at, sql`concat_ws(':', ${organizationId}::text, ${seed}::bigint, c.id, ${key})`) };
+}
+
+/**
+ * All children of a kind, oldest first, with the ids of their contacts. Nothing is joined: for an organization that
+ * PostgreSQL has no statistics of yet, it would pick a nested loop and never end.
+ */
+function children(of: Scope, kind: string, count: number, more: Sql = raw('')): Sql {
+  const { key, at, id } = child(of, kind, count, raw('n'));
   return sql`(
-    select ${organizationId}::uuid as organization_id, contact_id, n, at, key,
-      ${uuidAt(sql`at`, sql`concat_ws(':', ${organizationId}::text, ${seed}::bigint, contact_id, key)`)} as id
-    from (
-      select c.id as contact_id, n, key, timestamptz '2023-01-01 00:00Z'
-        + (((n - 1) * 90e6 / ${raw(String(count))})::bigint + ${pick(seed, sql`key`, Math.floor(90e6 / count))}) * interval '1 second' as at
-      from contact c cross join generate_series(1, ${raw(String(count))}) n
-      cross join lateral (select concat_ws(':', coalesce(c.member_number, c.id::text), ${raw(`'${kind}'`)}, n) as key) k
-      where c.organization_id = ${organizationId} ${chosen}
-    ) child order by at
+    select ${of.organizationId}::uuid as organization_id, c.id as contact_id, n, ${key} as key, ${at} as at, ${id} as id ${more}
+    from contact c cross join generate_series(1, ${raw(String(count))}) n
+    where c.organization_id = ${of.organizationId} ${of.chosen} order by at
   ) child`;
 }
 
@@ -96,37 +101,32 @@ const memberships = (of: Scope): Sql => sql`
     and plan.name = ${oneOf(of.seed, sql`key || 'plan'`, plans.map(([name]) => name))}`;
 
 /**
- * Payments for the newest membership, a ledger entry for each, and one charge for what they paid: to a third of the
- * contacts a little more than they paid, to a third exactly that, to a third a little less.
+ * Payments for the membership, a ledger entry for each, one charge for what they were for (to a third of the contacts a
+ * little more than they paid, to a third exactly that, to a third a little less), and the balance that all this moves.
  */
-const paymentsAndLedger = (of: Scope): Sql => sql`
+const money = (of: Scope): Sql => sql`
   with paid as (
     insert into payment (organization_id, id, contact_id, membership_id, amount_minor, currency, method, reference, paid_at, created_at)
     select organization_id, id, contact_id, membership_id, 1000 + ${pick(of.seed, sql`key || 'amount'`, 20_000)}, ${of.currency},
       ${oneOf(of.seed, sql`key || 'method'`, ['CARD', 'BANK_TRANSFER', 'CASH', 'DIRECT_DEBIT'])}, 'R' || substr(md5(key), 1, 10), at, at
-    from ${children(of, 'payment', 3)}
-    cross join lateral (select m.id as membership_id from membership m
-      where m.organization_id = ${of.organizationId} and m.contact_id = child.contact_id order by m.id desc limit 1) newest
+    from ${children(of, 'payment', 3, sql`, ${child(of, 'membership', 1, raw('1')).id} as membership_id`)}
     returning *
   ), charged as (
     select organization_id, contact_id, currency, max(paid_at) as at, sum(amount_minor)::bigint as total,
       concat_ws(':', ${of.seed}::bigint, contact_id, 'charge') as key
     from paid group by organization_id, contact_id, currency
+  ), entered as (
+    insert into ledger_entry (organization_id, id, contact_id, payment_id, kind, amount_minor, currency, description, occurred_at, created_at)
+    select organization_id, ${uuidAt(sql`paid_at`, sql`id || 'entry'`)}, contact_id, id, 'PAYMENT', amount_minor, currency,
+      'Payment ' || reference, paid_at as occurred_at, paid_at
+    from paid
+    union all
+    select organization_id, ${uuidAt(sql`at`, sql`key`)}, contact_id, null, 'CHARGE',
+      (${pick(of.seed, sql`total || 'how'`, 3)} - 1) * (1 + ${pick(of.seed, sql`total || 'off'`, 900)}) - total, currency, 'Membership fees', at, at
+    from charged
+    order by occurred_at
+    returning *
   )
-  insert into ledger_entry (organization_id, id, contact_id, payment_id, kind, amount_minor, currency, description, occurred_at, created_at)
-  select organization_id, ${uuidAt(sql`paid_at`, sql`id || 'entry'`)}, contact_id, id, 'PAYMENT', amount_minor, currency,
-    'Payment ' || reference, paid_at as occurred_at, paid_at
-  from paid
-  union all
-  select organization_id, ${uuidAt(sql`at`, sql`key`)}, contact_id, null, 'CHARGE',
-    (${pick(of.seed, sql`total || 'how'`, 3)} - 1) * (1 + ${pick(of.seed, sql`total || 'off'`, 900)}) - total, currency, 'Membership fees', at, at
-  from charged
-  order by occurred_at`;
-
-const balances = (of: Scope): Sql => sql`
   insert into balance (organization_id, contact_id, currency, amount_minor)
-  select l.organization_id, l.contact_id, l.currency, sum(l.amount_minor)
-  from contact c join ledger_entry l on l.organization_id = c.organization_id and l.contact_id = c.id
-  where c.organization_id = ${of.organizationId} ${of.chosen}
-  group by l.organization_id, l.contact_id, l.currency
-  on conflict (organization_id, contact_id, currency) do update set amount_minor = excluded.amount_minor, updated_at = now()`;
+  select organization_id, contact_id, currency, sum(amount_minor) from entered group by organization_id, contact_id, currency
+  on conflict (organization_id, contact_id, currency) do update set amount_minor = balance.amount_minor + excluded.amount_minor, updated_at = now()`;

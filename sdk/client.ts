@@ -58,12 +58,18 @@ export function createClient({ url, accessToken, webSocket }: ClientOptions): Cl
     async request<Result, Variables>(document: Document<Result, Variables>, ...[variables]: Given<Variables>) {
       const response = await fetch(url, {
         method: 'POST',
-        headers: { 'content-type': 'application/json', accept: 'application/json', ...(accessToken === undefined ? {} : { authorization: `Bearer ${accessToken}` }) },
+        headers: {
+          'content-type': 'application/json',
+          accept: 'application/json',
+          ...(accessToken === undefined ? {} : { authorization: `Bearer ${accessToken}` }),
+        },
         body: JSON.stringify({ query: print(document), variables }),
       }).catch((error: Error) => {
         throw new ReinstateError(`No answer from ${url}: ${error.message}`, 'NETWORK', null);
       });
-      const answer = (await response.json().catch(() => ({ errors: [{ message: `The answer is not JSON (HTTP ${response.status}).` }] }))) as Answer<Result>;
+      const answer = (await response
+        .json()
+        .catch(() => ({ errors: [{ message: `The answer is not JSON (HTTP ${response.status}).` }] }))) as Answer<Result>;
       return resultOf(answer, response.headers.get('x-request-id'));
     },
     async *subscribe<Result, Variables>(document: Document<Result, Variables>, ...[variables]: Given<Variables>) {
@@ -87,14 +93,21 @@ interface Answer<Result> {
 
 function resultOf<Result>({ data, errors = [] }: Answer<Result>, requestId: string | null): Result {
   const [first] = errors;
-  if (first) throw new ReinstateError(first.message, first.extensions?.code ?? 'UNKNOWN', requestId ?? first.extensions?.requestId ?? null, errors);
+  if (first)
+    throw new ReinstateError(first.message, first.extensions?.code ?? 'UNKNOWN', requestId ?? first.extensions?.requestId ?? null, errors);
   return data as Result;
 }
 
 /** graphql-ws throws the errors of an answer as an array, and the close event of a lost connection. */
 function asReinstateError(error: unknown): ReinstateError {
   if (error instanceof ReinstateError) return error;
-  if (Array.isArray(error)) return new ReinstateError(String(error[0]?.message), error[0]?.extensions?.code ?? 'UNKNOWN', error[0]?.extensions?.requestId ?? null, error);
+  if (Array.isArray(error))
+    return new ReinstateError(
+      String(error[0]?.message),
+      error[0]?.extensions?.code ?? 'UNKNOWN',
+      error[0]?.extensions?.requestId ?? null,
+      error,
+    );
   const { code, reason, message } = error as { code?: number; reason?: string; message?: string };
   if (code === 4401 || code === 4403) return new ReinstateError(reason || 'The access token is missing.', 'UNAUTHENTICATED', null);
   return new ReinstateError(`The connection was lost: ${reason || message || code}.`, 'NETWORK', null);

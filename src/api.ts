@@ -18,8 +18,19 @@ import { ReferenceResolver } from './resolvers/references.ts';
 import { SessionResolver } from './resolvers/sessions.ts';
 
 const resolvers: NonEmptyArray<Function> = [
-  SessionResolver, OrganizationResolver, NodeResolver, ContactResolver, ContactConnectionResolver, ReferenceResolver, HistoryResolver, LedgerResolver,
-  DeletionResolver, RecoveryResolver, OperatorResolver, JobResolver, ActionLogResolver,
+  SessionResolver,
+  OrganizationResolver,
+  NodeResolver,
+  ContactResolver,
+  ContactConnectionResolver,
+  ReferenceResolver,
+  HistoryResolver,
+  LedgerResolver,
+  DeletionResolver,
+  RecoveryResolver,
+  OperatorResolver,
+  JobResolver,
+  ActionLogResolver,
 ];
 
 const noTopics = (): never => {
@@ -28,9 +39,16 @@ const noTopics = (): never => {
 /** type-graphql insists on one. */
 const unused = { publish: noTopics, subscribe: noTopics };
 
+const roots: Record<string, string> = {
+  Query: 'All that can be read. Reading changes nothing.',
+  Mutation: 'All that can be done. Each takes one `input` and says in `userErrors` why it did nothing.',
+  Subscription: 'All that can be watched live, over a WebSocket at the same address (graphql-transport-ws).',
+};
+
 /** @throws StartupError when a root field has no rule, or a permission is asked for nowhere */
 export function buildApi(): GraphQLSchema {
   const schema = buildSchemaSync({ resolvers, validate: false, pubSub: unused });
+  for (const [name, description] of Object.entries(roots)) schema.getType(name)!.description = description;
   assertComplete(schema, policy);
   return guard(schema, policy);
 }
@@ -46,7 +64,9 @@ export function present(error: unknown, requestId: string): GraphQLFormattedErro
   const code = codeOf(error, cause);
   if (!code) logFault(cause, requestId);
   const shown = error instanceof GraphQLError ? error.toJSON() : {};
-  const message = code ? (error as Error).message : `Something went wrong on our side, and we have a record of it. Try again; if it stays, name request ${requestId}.`;
+  const message = code
+    ? (error as Error).message
+    : `Something went wrong on our side, and we have a record of it. Try again; if it stays, name request ${requestId}.`;
   return { ...shown, message, extensions: { code: code ?? 'INTERNAL_SERVER_ERROR', requestId } };
 }
 
@@ -72,7 +92,10 @@ const sqlState = (error: unknown): string | undefined => (error as { code?: stri
 function logFault(cause: unknown, requestId: string): void {
   const { name, message, stack } = cause instanceof Error ? cause : new Error(String(cause));
   const state = sqlState(cause);
-  const where = stack?.split('\n').filter((line) => /^\s+at /.test(line)).map((line) => line.trim());
+  const where = stack
+    ?.split('\n')
+    .filter((line) => /^\s+at /.test(line))
+    .map((line) => line.trim());
   const quotesData = state?.startsWith('22') || state?.startsWith('23');
   console.error(JSON.stringify({ at: 'api', requestId, name, code: state, message: quotesData ? undefined : message, where }));
 }

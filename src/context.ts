@@ -3,7 +3,7 @@ import DataLoader from 'dataloader';
 import type { PubSub } from './pubsub.ts';
 import type { Transaction } from './database.ts';
 import type { App, Viewer } from './domain/app.ts';
-import { readViewer, type AccessClaims } from './domain/sessions.ts';
+import { readOperator, staffFrom, staffOpening, type AccessClaims } from './domain/sessions.ts';
 import { Unauthenticated } from './errors.ts';
 
 export interface RequestInfo {
@@ -32,13 +32,16 @@ export class Context {
   viewer(): Promise<Viewer> {
     const { claims } = this;
     if (!claims) return Promise.reject(new Unauthenticated());
-    return (this.#viewer ??= readViewer(this.app, claims, this.request, claims.organizationId ? () => this.reading() : undefined));
+    return (this.#viewer ??= claims.organizationId
+      ? this.reading().then(({ opened }) => staffFrom(opened, claims, this.request))
+      : readOperator(this.app, claims, this.request));
   }
 
   /** The read-only transaction that everything this operation reads shares. Staff only: operators have no organization. */
   reading(): Promise<Transaction> {
-    if (!this.claims?.organizationId) return Promise.reject(new Unauthenticated());
-    return (this.#reading ??= this.app.database.begin(this.claims.organizationId, { readOnly: true }));
+    const { claims } = this;
+    if (!claims?.organizationId) return Promise.reject(new Unauthenticated());
+    return (this.#reading ??= this.app.database.begin(claims.organizationId, { readOnly: true, opening: staffOpening(claims) }));
   }
 
   /** Ends the reads so that `work` may write; what is read afterwards is read anew. An operation holds one connection at most. */

@@ -19,6 +19,15 @@ types.setTypeParser(pg.types.builtins.INT8, (text) => {
 export interface TransactionOptions {
   /** A read-only transaction: every write fails. */
   readOnly?: boolean;
+  /** A statement that goes along in the round trip of the BEGIN; its rows are `opened`. */
+  opening?: Opening;
+}
+
+/** A statement that is prepared once for a connection. `$1` is the organization, the others are `args`, all of them UUIDs. */
+export interface Opening {
+  name: string;
+  text: string;
+  args: readonly string[];
 }
 
 /** An open transaction of one organization. Everything done through it commits together. */
@@ -31,6 +40,8 @@ export class Transaction {
     readonly database: Database,
     readonly client: pg.PoolClient,
     readonly organizationId: string,
+    /** The rows of the opening statement. */
+    readonly opened: readonly object[] = [],
   ) {}
 
   /** The rows of a statement. It is prepared once per connection, so its text must not vary with its values. */
@@ -94,6 +105,8 @@ export class Database {
   /** Every statement text that was sent, for tests that count; undefined when nobody counts. */
   trace: string[] | undefined;
   #names = new Map<string, string>();
+  /** The connections that have prepared the opening statement, of which there is one. */
+  #opened = new WeakSet<pg.PoolClient>();
 
   private constructor(
     readonly pool: pg.Pool,
@@ -145,17 +158,28 @@ export class Database {
   }
 
   /** Opens a transaction that the caller ends with `end`. */
-  async begin(organizationId: string, options: TransactionOptions = {}): Promise<Transaction> {
-    if (!uuid.test(organizationId)) throw new Error('The organization id is not a UUID.');
+  async begin(organizationId: string, { readOnly = false, opening }: TransactionOptions = {}): Promise<Transaction> {
+    const ids = [organizationId, ...(opening?.args ?? [])];
+    if (!ids.every((id) => uuid.test(id))) throw new Error('An id is not a UUID.');
     const client = await this.pool.connect();
     try {
-      // Plain SET LOCAL, because set_config() does not travel to the nodes of a distributed PostgreSQL. One round trip.
-      await client.query(`BEGIN${options.readOnly ? ' READ ONLY' : ''}; SET LOCAL app.organization_id = '${organizationId}'`);
+      const parts = [
+        `BEGIN${readOnly ? ' READ ONLY' : ''}`,
+        // Plain SET LOCAL, because set_config() does not travel to the nodes of a distributed PostgreSQL.
+        `SET LOCAL app.organization_id = '${organizationId}'`,
+      ];
+      if (opening) {
+        if (!this.#opened.has(client)) parts.push(`PREPARE ${opening.name} AS ${opening.text}`);
+        parts.push(`EXECUTE ${opening.name} ('${ids.join("', '")}')`);
+        this.trace?.push(opening.text);
+      }
+      const results = (await client.query(parts.join('; '))) as unknown as pg.QueryResult[];
+      if (opening) this.#opened.add(client);
+      return new Transaction(this, client, organizationId, opening ? results.at(-1)!.rows : []);
     } catch (error) {
       client.release(true);
       throw error;
     }
-    return new Transaction(this, client, organizationId);
   }
 
   /** Runs `work` in a read-only transaction that sees which organizations there are, and nothing inside them. */

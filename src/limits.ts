@@ -1,13 +1,27 @@
 // How deep and how costly an operation may be, judged before it runs and alike for HTTP and WebSocket.
 import {
-  getNamedType, getNullableType, GraphQLError, isCompositeType, isIntrospectionType, isListType, Kind,
-  type DocumentNode, type FragmentDefinitionNode, type GraphQLOutputType, type GraphQLSchema, type OperationDefinitionNode, type SelectionSetNode,
+  getNamedType,
+  getNullableType,
+  GraphQLError,
+  isCompositeType,
+  isIntrospectionType,
+  isListType,
+  Kind,
+  type DocumentNode,
+  type FragmentDefinitionNode,
+  type GraphQLOutputType,
+  type GraphQLSchema,
+  type OperationDefinitionNode,
+  type SelectionSetNode,
 } from 'graphql';
 import { getComplexity, type ComplexityEstimator } from 'graphql-query-complexity';
 
 /** Levels of fields, the root field being the first. Introspection is not counted: graphql bounds it itself. */
 const deepest = 12;
-/** An object costs 1 and any other field a tenth; what is inside a list counts once for each row that it may hold. */
+/**
+ * An object costs 1 and any other field a tenth; what is inside a list counts once for each row that it may hold. A field
+ * that is much more work than it shows says so itself, in its `complexity`.
+ */
 const costliest = 20_000;
 /** What a list without `first` is taken to hold. */
 const unpaged = 10;
@@ -24,10 +38,17 @@ interface Operation {
 /** @throws GraphQLError QUERY_TOO_DEEP or QUERY_TOO_COSTLY, and BAD_USER_INPUT when the variables don't fit */
 export function checkLimits(asked: Operation): void {
   const depth = depthOf(asked.operation.selectionSet, asked.document);
-  if (depth > deepest) throw refusal('QUERY_TOO_DEEP', `The query is ${depth} levels deep, and ${deepest} are allowed. Nothing was read or changed. Ask for less at once.`);
+  if (depth > deepest)
+    throw refusal(
+      'QUERY_TOO_DEEP',
+      `The query is ${depth} levels deep, and ${deepest} are allowed. Nothing was read or changed. Ask for less at once.`,
+    );
   const cost = estimate(asked);
   if (cost > costliest)
-    throw refusal('QUERY_TOO_COSTLY', `The query could give more than the ${costliest} objects that are allowed. Nothing was read or changed. Ask for smaller pages with \`first\`, or for fewer lists inside lists.`);
+    throw refusal(
+      'QUERY_TOO_COSTLY',
+      `The query could give more than the ${costliest} objects that are allowed. Nothing was read or changed. Ask for smaller pages with \`first\`, or for fewer lists inside lists.`,
+    );
 }
 
 function estimate({ schema, document, operation, variables }: Operation): number {
@@ -70,6 +91,8 @@ const costOf: ComplexityEstimator = ({ type, field, args, childComplexity }) => 
   const named = getNamedType(field.type);
   if (isIntrospectionType(type) || isIntrospectionType(named)) return 0;
   if (!isCompositeType(named)) return 0.1;
+  const work = field.extensions['complexity'];
+  if (typeof work === 'number') return work + childComplexity;
   const first: unknown = args['first'];
   if (typeof first === 'number') return 1 + Math.max(first, 1) * childComplexity;
   // A connection's own lists were counted with its `first`.

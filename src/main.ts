@@ -57,8 +57,8 @@ export async function start(config: Config, role: ProcessRole, say: (line: strin
     let url: string | undefined;
     if (role !== 'worker') {
       const pubsub = new PubSub(appUrl);
-      await pubsub.open();
       stops.push(() => pubsub.close());
+      await pubsub.open();
       const server = await startServer({ app, pubsub, host: config.HOST, port: config.PORT });
       url = server.url;
       stops.push(() => server.close());
@@ -102,21 +102,43 @@ async function demo(running: Running): Promise<DemoPeople | undefined> {
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { role: { type: 'string', default: 'all' } } });
-  const role = roles.find((one) => one === values.role);
-  if (!role) throw new StartupError(`There is no role ${values.role}; say --role api, worker or all.`);
+  const role = askedRole();
   const config = readConfig();
   const say = (line: string) => console.log(line);
   const running = await start(config, role, say);
+  const people = running.url && !config.DATABASE_URL ? await demo(running) : undefined;
+  stopWhenTold(running);
   if (running.url) {
     say(`GraphQL is served at ${running.url}`);
-    const people = config.DATABASE_URL ? undefined : await demo(running);
     for (const line of people?.lines ?? []) say(line);
   } else say('The worker is ready.');
+}
+
+/** @throws StartupError */
+function askedRole(): ProcessRole {
+  let asked: string;
+  try {
+    asked = parseArgs({ options: { role: { type: 'string', default: 'all' } } }).values.role;
+  } catch (error) {
+    throw new StartupError((error as Error).message);
+  }
+  const role = roles.find((one) => one === asked);
+  if (!role) throw new StartupError(`There is no role ${asked}; say --role api, worker or all.`);
+  return role;
+}
+
+/** Stops everything, once: with exit code 0 when it is told to, and 1 when a part has ended by itself. */
+function stopWhenTold(running: Running): void {
+  let stopping = false;
   const quit = (code: number) => async () => {
+    // A worker that is being stopped ends, which is no fault then.
+    if (stopping) return;
+    stopping = true;
+    process.exitCode = code;
+    if (code) console.error('The worker has ended by itself. Everything is stopped; start again.');
+    // Told a second time, the process ends at once.
     process.removeAllListeners('SIGINT').removeAllListeners('SIGTERM');
     await running.stop();
-    process.exitCode = code;
   };
   process.once('SIGINT', quit(0)).once('SIGTERM', quit(0));
   running.broken.then(quit(1), quit(1));

@@ -5,14 +5,18 @@ import { createServer, type Server as HttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ApolloServer, HeaderMap, type ApolloServerPlugin } from '@apollo/server';
-import { ApolloServerPluginCacheControlDisabled, ApolloServerPluginLandingPageDisabled, ApolloServerPluginUsageReportingDisabled } from '@apollo/server/plugin/disabled';
+import {
+  ApolloServerPluginCacheControlDisabled,
+  ApolloServerPluginLandingPageDisabled,
+  ApolloServerPluginUsageReportingDisabled,
+} from '@apollo/server/plugin/disabled';
 import { expressMiddleware } from '@as-integrations/express5';
 import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
 import { GraphQLError, type GraphQLSchema } from 'graphql';
 import { buildApi, present } from './api.ts';
 import type { RequestInfo } from './context.ts';
 import type { App } from './domain/app.ts';
-import { Unauthenticated } from './errors.ts';
+import { StartupError, Unauthenticated } from './errors.ts';
 import { graphiqlPage } from './graphiql.ts';
 import { checkLimits, mostTokens } from './limits.ts';
 import { Operation, readAuthorization, requestInfo, Running } from './operation.ts';
@@ -61,7 +65,12 @@ export async function startServer({ app, pubsub, schema = buildApi(), host, port
     parseOptions: { maxTokens: mostTokens },
     formatError: (_formatted, error) => present(error, requests.getStore()!.id),
     // Cache control would wrap every field's resolver, and none of this may be cached.
-    plugins: [runIn(running), ApolloServerPluginCacheControlDisabled(), ApolloServerPluginLandingPageDisabled(), ApolloServerPluginUsageReportingDisabled()],
+    plugins: [
+      runIn(running),
+      ApolloServerPluginCacheControlDisabled(),
+      ApolloServerPluginLandingPageDisabled(),
+      ApolloServerPluginUsageReportingDisabled(),
+    ],
   });
   await apollo.start();
 
@@ -81,9 +90,12 @@ export async function startServer({ app, pubsub, schema = buildApi(), host, port
   answerTheRest(web, requests);
 
   const http = createServer(web);
-  const closeSockets = serveSockets({ app, pubsub, schema, http, path, running });
   http.listen(port, host);
-  await once(http, 'listening');
+  await once(http, 'listening').catch(async (error: Error) => {
+    await apollo.stop();
+    throw new StartupError(`The API can't listen at ${host}:${port}: ${error.message}. Set HOST or PORT.`);
+  });
+  const closeSockets = serveSockets({ app, pubsub, schema, http, path, running });
   const address = http.address() as AddressInfo;
   const name = address.family === 'IPv6' ? `[${address.address}]` : address.address;
   let closing: Promise<void> | undefined;
@@ -122,12 +134,20 @@ function asHttp401(error: unknown): never {
 async function showGraphiql(request: Request, response: Response, next: () => void): Promise<void> {
   if (request.accepts(['json', 'html']) !== 'html') return next();
   const { body, policy } = await graphiqlPage(path);
-  response.set({ 'content-type': 'text/html; charset=utf-8', 'content-encoding': 'gzip', 'content-security-policy': policy, 'x-content-type-options': 'nosniff' });
+  response.set({
+    'content-type': 'text/html; charset=utf-8',
+    'content-encoding': 'gzip',
+    'content-security-policy': policy,
+    'x-content-type-options': 'nosniff',
+  });
   response.send(body);
 }
 
 async function answerHealth(app: App, response: Response): Promise<void> {
-  const reached = app.database.pool.query('select 1').then(() => true, () => false);
+  const reached = app.database.pool.query('select 1').then(
+    () => true,
+    () => false,
+  );
   const healthy = await Promise.race([reached, delay(2000, false, { ref: false })]);
   response.status(healthy ? 200 : 503).json({ status: healthy ? 'ok' : 'the database does not answer' });
 }
@@ -139,8 +159,20 @@ function answerTheRest(web: Express, requests: AsyncLocalStorage<RequestInfo>): 
   web.use((_request, response) => void answer(response, 404, 'NOT_FOUND', `There is nothing here. The API is at ${path}.`));
   const onError: ErrorRequestHandler = (error: { status?: number }, _request, response, _next) => {
     const status = error.status ?? 500;
-    if (status === 413) return void answer(response, status, 'BODY_TOO_LARGE', `The request is larger than ${largestBody}. Nothing was read or changed. Split it.`);
-    if (status < 500) return void answer(response, status, 'BAD_REQUEST', 'The request is not one that GraphQL over HTTP knows. Nothing was read or changed. Send JSON with a `query`.');
+    if (status === 413)
+      return void answer(
+        response,
+        status,
+        'BODY_TOO_LARGE',
+        `The request is larger than ${largestBody}. Nothing was read or changed. Split it.`,
+      );
+    if (status < 500)
+      return void answer(
+        response,
+        status,
+        'BAD_REQUEST',
+        'The request is not one that GraphQL over HTTP knows. Nothing was read or changed. Send JSON with a `query`.',
+      );
     const { message, extensions } = present(error, requests.getStore()!.id);
     response.status(500).json({ errors: [{ message, extensions }] });
   };

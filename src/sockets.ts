@@ -1,7 +1,16 @@
 // Subscriptions over WebSocket (graphql-transport-ws) around the same schema. The socket takes nothing but subscriptions,
 // and its errors read exactly as they do over HTTP.
 import type { IncomingMessage, Server } from 'node:http';
-import { getOperationAST, GraphQLError, parse, subscribe, validate, type ExecutionArgs, type ExecutionResult, type GraphQLSchema } from 'graphql';
+import {
+  getOperationAST,
+  GraphQLError,
+  parse,
+  subscribe,
+  validate,
+  type ExecutionArgs,
+  type ExecutionResult,
+  type GraphQLSchema,
+} from 'graphql';
 import { CloseCode, handleProtocols, type Context as Socket, type SubscribePayload } from 'graphql-ws';
 import { useServer } from 'graphql-ws/use/ws';
 import { WebSocketServer, type WebSocket } from 'ws';
@@ -75,27 +84,46 @@ function tokenIn(params: Record<string, unknown>): string | undefined {
   return typeof header === 'string' ? header.replace(/^Bearer +/i, '') : undefined;
 }
 
-function check(schema: GraphQLSchema, { subscriptions }: Socket, { query, operationName, variables }: SubscribePayload): ExecutionArgs | GraphQLError[] {
+function check(
+  schema: GraphQLSchema,
+  { subscriptions }: Socket,
+  { query, operationName, variables }: SubscribePayload,
+): ExecutionArgs | GraphQLError[] {
   const fail = (code: string, message: string) => [new GraphQLError(message, { extensions: { code } })];
   if (Object.keys(subscriptions).length > mostSubscriptions)
-    return fail('TOO_MANY_SUBSCRIPTIONS', `A connection carries ${mostSubscriptions} subscriptions at most. End one, or open a second connection.`);
+    return fail(
+      'TOO_MANY_SUBSCRIPTIONS',
+      `A connection carries ${mostSubscriptions} subscriptions at most. End one, or open a second connection.`,
+    );
   try {
     const document = parse(query, { maxTokens: mostTokens });
     const faults = validate(schema, document);
     if (faults.length > 0) return faults.map((fault) => coded(fault, 'GRAPHQL_VALIDATION_FAILED'));
     const operation = getOperationAST(document, operationName);
     if (!operation) return fail('OPERATION_RESOLUTION_FAILURE', 'Name the operation that is meant in `operationName`.');
-    if (operation.operation !== 'subscription') return fail('SUBSCRIPTIONS_ONLY', 'The WebSocket takes subscriptions only. Nothing was read or changed. Send queries and mutations over HTTP.');
+    if (operation.operation !== 'subscription')
+      return fail(
+        'SUBSCRIPTIONS_ONLY',
+        'The WebSocket takes subscriptions only. Nothing was read or changed. Send queries and mutations over HTTP.',
+      );
     checkLimits({ schema, document, operation, variables: variables ?? undefined });
     return { schema, document, operationName, variableValues: variables };
   } catch (error) {
     if (!(error instanceof GraphQLError)) throw error;
-    return [error.extensions['code'] ? error : coded(error, error.message.startsWith('Syntax Error') ? 'GRAPHQL_PARSE_FAILED' : 'BAD_USER_INPUT')];
+    return [
+      error.extensions['code'] ? error : coded(error, error.message.startsWith('Syntax Error') ? 'GRAPHQL_PARSE_FAILED' : 'BAD_USER_INPUT'),
+    ];
   }
 }
 
 const coded = (error: GraphQLError, code: string) =>
-  new GraphQLError(error.message, { nodes: error.nodes, source: error.source, positions: error.positions, originalError: error.originalError, extensions: { code } });
+  new GraphQLError(error.message, {
+    nodes: error.nodes,
+    source: error.source,
+    positions: error.positions,
+    originalError: error.originalError,
+    extensions: { code },
+  });
 
 /** Subscribes, and settles the operation after each of its results and at its end, however it ends. */
 async function run(args: ExecutionArgs, running: Running): Promise<AsyncIterableIterator<ExecutionResult> | ExecutionResult> {
@@ -115,7 +143,11 @@ async function run(args: ExecutionArgs, running: Running): Promise<AsyncIterable
 }
 
 /** Not a generator: its `return` would wait for the next event. */
-function settling(results: AsyncGenerator<ExecutionResult>, operation: Operation, running: Running): AsyncIterableIterator<ExecutionResult> {
+function settling(
+  results: AsyncGenerator<ExecutionResult>,
+  operation: Operation,
+  running: Running,
+): AsyncIterableIterator<ExecutionResult> {
   return {
     next: () => running.track(results.next().finally(() => operation.settle())),
     return: () => results.return(undefined),

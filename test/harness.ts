@@ -34,13 +34,11 @@ export async function createWorld({ settings = {}, schema = (api ??= buildApi())
   await admin.connect();
   await admin.query(`create database ${quoted(name)} template ${quoted(template.name)}`);
   const owner = new pg.Client({ connectionString: at(template.url, name) });
-  await owner.connect();
   const appUrl = at(template.appUrl, name);
   const config = readConfig({ MASTER_KEY: masterKey.toString('base64'), NODE_ENV: 'test', ...settings });
-  const database = await Database.open(appUrl, config.POOL_SIZE);
-  const app: App = { config, database, keys: testKeys, store: postgresStore, payments: manualPayments };
   const pubsub = new PubSub(appUrl);
-  await pubsub.open();
+  const [database] = await Promise.all([Database.open(appUrl, config.POOL_SIZE), pubsub.open(), owner.connect()]);
+  const app: App = { config, database, keys: testKeys, store: postgresStore, payments: manualPayments };
   const server = await startServer({ app, pubsub, schema, host: '127.0.0.1', port: 0 });
   return new World(app, pubsub, server, owner, admin, name);
 }

@@ -1,6 +1,6 @@
 // The machinery of permissions, on a schema of a few fields: what is named, what is not, and what a subscription may see.
 import { buildSchema, type GraphQLSchema, parse, subscribe, type ExecutionResult } from 'graphql';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { createWorld, type World } from './harness.ts';
 import { readAccessToken } from '../src/domain/sessions.ts';
 import { Forbidden } from '../src/errors.ts';
@@ -134,7 +134,8 @@ test('refused attempts are in the action log with their code and target, once fo
   await using world = await createWorld();
   const id = crypto.randomUUID();
   const target = encodeId('Contact', id);
-  const query = 'mutation ($ids: [ID!]!) { a: deleteContacts(input: { contactIds: $ids }) { userErrors { code } } b: deleteContacts(input: { contactIds: $ids }) { userErrors { code } } }';
+  const query =
+    'mutation ($ids: [ID!]!) { a: deleteContacts(input: { contactIds: $ids }) { userErrors { code } } b: deleteContacts(input: { contactIds: $ids }) { userErrors { code } } }';
   await codes(await operationOf(world, 'Viewer'), query, { ids: [target] });
   await codes(await operationOf(world, 'Admin'), query, { ids: [target] });
   await codes(await operationOf(world, 'Viewer'), '{ log }');
@@ -144,8 +145,22 @@ test('refused attempts are in the action log with their code and target, once fo
     `select actor_name, action, outcome, code, target_kind, target_id from action_log where action <> 'staff.signed_in' order by id`,
   );
   expect(rows).toEqual([
-    { actor_name: 'Viewer of Riverside Club', action: 'deleteContacts', outcome: 'REFUSED', code: 'FORBIDDEN', target_kind: 'Contact', target_id: id },
-    { actor_name: 'Admin of Riverside Club', action: 'deleteContacts', outcome: 'REFUSED', code: 'CONFIRMATION_EXPIRED', target_kind: 'Contact', target_id: id },
+    {
+      actor_name: 'Viewer of Riverside Club',
+      action: 'deleteContacts',
+      outcome: 'REFUSED',
+      code: 'FORBIDDEN',
+      target_kind: 'Contact',
+      target_id: id,
+    },
+    {
+      actor_name: 'Admin of Riverside Club',
+      action: 'deleteContacts',
+      outcome: 'REFUSED',
+      code: 'CONFIRMATION_EXPIRED',
+      target_kind: 'Contact',
+      target_id: id,
+    },
     { actor_name: 'Viewer of Riverside Club', action: 'log', outcome: 'REFUSED', code: 'FORBIDDEN', target_kind: null, target_id: null },
   ]);
 });
@@ -154,9 +169,12 @@ test('an operation whose refusal can not be logged fails', async () => {
   await using world = await createWorld();
   const viewer = await operationOf(world, 'Viewer');
   await world.owner.query('alter table action_log rename to action_log_gone');
+  const log = vi.spyOn(console, 'error').mockImplementation(() => {});
   const result = await viewer.execute({ schema: tinySchema(), document: parse('{ member log }') });
   expect(result.data).toBeUndefined();
   expect(result.errors?.map((error) => error.extensions?.['code'])).toEqual(['INTERNAL_SERVER_ERROR']);
+  expect(log).toHaveBeenCalledOnce();
+  log.mockRestore();
 });
 
 test('refused queries on every connection of the pool at once do not wait for each other', async () => {
@@ -171,7 +189,11 @@ test('a subscription that is refused never opens its source', async () => {
   await revoke(world, 'Viewer');
   const ticks = ticker();
   const operation = await operationOf(world, 'Viewer');
-  const refused = (await subscribe({ schema: tinySchema(ticks), document: parse('subscription { ticks }'), contextValue: operation })) as ExecutionResult;
+  const refused = (await subscribe({
+    schema: tinySchema(ticks),
+    document: parse('subscription { ticks }'),
+    contextValue: operation,
+  })) as ExecutionResult;
   expect(refused.errors?.[0]?.originalError).toBeInstanceOf(Forbidden);
   expect(ticks.opened).toBe(false);
   await operation.close();
@@ -183,7 +205,11 @@ test('a subscription asks again before each event, and ends when the answer has 
   await using world = await createWorld();
   const ticks = ticker();
   const operation = await operationOf(world, 'Viewer');
-  const events = (await subscribe({ schema: tinySchema(ticks), document: parse('subscription { ticks }'), contextValue: operation })) as AsyncGenerator<ExecutionResult>;
+  const events = (await subscribe({
+    schema: tinySchema(ticks),
+    document: parse('subscription { ticks }'),
+    contextValue: operation,
+  })) as AsyncGenerator<ExecutionResult>;
   const first = events.next();
   ticks.emit(1);
   expect((await first).value).toEqual({ data: { ticks: 1 } });
@@ -206,10 +232,17 @@ test('what is not complete is named before the server starts', () => {
   const named = { ...rules, Query: { ...rules['Query'], unnamed: allow } };
   expect(() => assertComplete(schema, { ...named, Contact: { age: signedIn } })).toThrow('the schema lacks: Contact.age.');
   expect(() => assertComplete(schema, { ...named, Ghost: { age: signedIn } })).toThrow('the schema lacks: Ghost.age.');
-  expect(() => assertComplete(schema, named)).toThrow(/No rule asks for these permissions of the catalogue: contacts:create, .*platform:approvals\./);
+  expect(() => assertComplete(schema, named)).toThrow(
+    /No rule asks for these permissions of the catalogue: contacts:create, .*platform:approvals\./,
+  );
 });
 
 test('every permission of the catalogue is asked for by the real policy', () => {
-  const fields = Object.entries(policy).map(([type, names]) => `type ${type} { ${Object.keys(names).map((name) => `${name}: Int`).join(' ')} }`);
+  const fields = Object.entries(policy).map(
+    ([type, names]) =>
+      `type ${type} { ${Object.keys(names)
+        .map((name) => `${name}: Int`)
+        .join(' ')} }`,
+  );
   expect(() => assertComplete(buildSchema(fields.join('\n')), policy)).not.toThrow();
 });

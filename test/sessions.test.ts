@@ -11,9 +11,14 @@ import { OrganizationsDocument, PermissionCatalogueDocument, SignInDocument, Vie
 import { permissions, platformPermissions } from '../src/permissions/catalogue.ts';
 import { encodeId } from '../src/schema/common.ts';
 
-const signIn = (world: World, email: string, secret: string) => world.client().request(SignInDocument, { input: { email, password: secret } });
+const signIn = (world: World, email: string, secret: string) =>
+  world.client().request(SignInDocument, { input: { email, password: secret } });
 
-const failure = (promise: Promise<unknown>): Promise<ReinstateError> => promise.then(() => Promise.reject(new Error('It succeeded.')), (error: ReinstateError) => error);
+const failure = (promise: Promise<unknown>): Promise<ReinstateError> =>
+  promise.then(
+    () => Promise.reject(new Error('It succeeded.')),
+    (error: ReinstateError) => error,
+  );
 
 test('the right password gives a token that says who it is and what they may do', async () => {
   await using world = await createWorld();
@@ -22,7 +27,10 @@ test('the right password gives a token that says who it is and what they may do'
   expect(new Date(signedIn.expiresAt!).getTime() - Date.now()).toBeGreaterThan(59 * 60_000);
   const { viewer } = await world.client(signedIn.accessToken!).request(ViewerDocument);
   expect(viewer).toMatchObject({
-    kind: 'STAFF', name: 'Staff of Riverside Club', roles: ['Staff'], organization: { name: 'Riverside Club', plan: 'PREMIUM', currency: 'USD' },
+    kind: 'STAFF',
+    name: 'Staff of Riverside Club',
+    roles: ['Staff'],
+    organization: { name: 'Riverside Club', plan: 'PREMIUM', currency: 'USD' },
     permissions: ['contacts:create', 'contacts:read', 'contacts:update', 'jobs:read', 'payments:create', 'payments:read'],
   });
 });
@@ -31,7 +39,14 @@ test('an operator signs in without an organization, and finds all of them', asyn
   await using world = await createWorld();
   const operator = await world.as('Operator');
   const { viewer } = await operator.request(ViewerDocument);
-  expect(viewer).toMatchObject({ id: null, kind: 'OPERATOR', email: operatorEmail, organization: null, roles: [], permissions: [...platformPermissions].sort() });
+  expect(viewer).toMatchObject({
+    id: null,
+    kind: 'OPERATOR',
+    email: operatorEmail,
+    organization: null,
+    roles: [],
+    permissions: [...platformPermissions].sort(),
+  });
   const { organizations: first } = await operator.request(OrganizationsDocument, { first: 1 });
   expect(first.nodes.map(({ name, plan }) => [name, plan])).toEqual([['Hilltop Society', 'FREE']]);
   expect(first.pageInfo.hasNextPage).toBe(true);
@@ -56,7 +71,9 @@ test('a wrong password and an unknown email get the same answer, and the attempt
   expect(await signIn(world, 'nobody@riverside.example', password)).toEqual(wrong);
   expect(await signIn(world, '', '')).toEqual(wrong);
   const { rows } = await world.owner.query('select actor_name, action, outcome, code, address from action_log');
-  expect(rows).toEqual([{ actor_name: 'Admin of Riverside Club', action: 'staff.signed_in', outcome: 'REFUSED', code: 'SIGN_IN_FAILED', address: '127.0.0.1' }]);
+  expect(rows).toEqual([
+    { actor_name: 'Admin of Riverside Club', action: 'staff.signed_in', outcome: 'REFUSED', code: 'SIGN_IN_FAILED', address: '127.0.0.1' },
+  ]);
 });
 
 test('the suspended can not sign in, and the tokens that they have are worth nothing', async () => {
@@ -86,20 +103,33 @@ test('the catalogue explains every permission', async () => {
 
 /** Tokens that look right but for one thing. */
 async function badTokens(world: World): Promise<Record<string, string>> {
-  const { rows } = await world.owner.query<{ id: string }>('select id from account where email = $1', [emailOf('Super admin', 'Riverside Club')]);
+  const { rows } = await world.owner.query<{ id: string }>('select id from account where email = $1', [
+    emailOf('Super admin', 'Riverside Club'),
+  ]);
   const claims = { org: world.organizationId(), sub: rows[0]!.id, iss: 'reinstate', aud: 'reinstate' };
-  const token = (changes: object = {}) => new SignJWT({ ...claims, ...changes }).setProtectedHeader({ alg: 'HS256', typ: 'at+jwt' }).setIssuedAt();
+  const token = (changes: object = {}) =>
+    new SignJWT({ ...claims, ...changes }).setProtectedHeader({ alg: 'HS256', typ: 'at+jwt' }).setIssuedAt();
   const good = await token().setExpirationTime('1h').sign(testKeys.tokens);
   expect((await world.client(good).request(ViewerDocument)).viewer.name).toBe('Super admin of Riverside Club');
   return {
-    'expired': await token().setExpirationTime(Math.floor(Date.now() / 1000) - 1).sign(testKeys.tokens),
+    expired: await token()
+      .setExpirationTime(Math.floor(Date.now() / 1000) - 1)
+      .sign(testKeys.tokens),
     'without an expiry': await token().sign(testKeys.tokens),
-    'unsigned': new UnsecuredJWT(claims).setExpirationTime('1h').setIssuedAt().encode(),
+    unsigned: new UnsecuredJWT(claims).setExpirationTime('1h').setIssuedAt().encode(),
     'for another audience': await token({ aud: 'another' }).setExpirationTime('1h').sign(testKeys.tokens),
     'from another issuer': await token({ iss: 'another' }).setExpirationTime('1h').sign(testKeys.tokens),
     'signed with another key': await token().setExpirationTime('1h').sign(testKeys.confirmations),
-    'signed with another algorithm': await new SignJWT(claims).setProtectedHeader({ alg: 'HS512', typ: 'at+jwt' }).setIssuedAt().setExpirationTime('1h').sign(testKeys.tokens),
-    'of another type': await new SignJWT(claims).setProtectedHeader({ alg: 'HS256' }).setIssuedAt().setExpirationTime('1h').sign(testKeys.tokens),
+    'signed with another algorithm': await new SignJWT(claims)
+      .setProtectedHeader({ alg: 'HS512', typ: 'at+jwt' })
+      .setIssuedAt()
+      .setExpirationTime('1h')
+      .sign(testKeys.tokens),
+    'of another type': await new SignJWT(claims)
+      .setProtectedHeader({ alg: 'HS256' })
+      .setIssuedAt()
+      .setExpirationTime('1h')
+      .sign(testKeys.tokens),
     'changed by one letter': `${good.slice(0, -2)}${good.at(-2) === 'A' ? 'B' : 'A'}${good.at(-1)}`,
     'not a token at all': 'nonsense',
   };
@@ -129,14 +159,27 @@ test('a token that is wrong in any way is refused on HTTP and on WebSocket, and 
     expect([how, response.status, errors.map(({ extensions }) => extensions.code)]).toEqual([how, 401, ['UNAUTHENTICATED']]);
     expect([how, await closeCode(world, { accessToken: token })]).toEqual([how, 4401]);
   }
-  expect((await fetch(world.url, { method: 'POST', headers: { 'content-type': 'application/json', authorization: 'Basic Og==' }, body: '{"query":"{viewer{name}}"}' })).status).toBe(401);
+  expect(
+    (
+      await fetch(world.url, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: 'Basic Og==' },
+        body: '{"query":"{viewer{name}}"}',
+      })
+    ).status,
+  ).toBe(401);
 });
 
 test('a token of one organization with the name of another gives neither', async () => {
   await using world = await createWorld();
-  const { rows } = await world.owner.query<{ id: string }>('select id from account where email = $1', [emailOf('Viewer', 'Riverside Club')]);
+  const { rows } = await world.owner.query<{ id: string }>('select id from account where email = $1', [
+    emailOf('Viewer', 'Riverside Club'),
+  ]);
   const token = await new SignJWT({ org: world.organizationId('Hilltop Society'), sub: rows[0]!.id, iss: 'reinstate', aud: 'reinstate' })
-    .setProtectedHeader({ alg: 'HS256', typ: 'at+jwt' }).setIssuedAt().setExpirationTime('1h').sign(testKeys.tokens);
+    .setProtectedHeader({ alg: 'HS256', typ: 'at+jwt' })
+    .setIssuedAt()
+    .setExpirationTime('1h')
+    .sign(testKeys.tokens);
   expect((await failure(world.client(token).request(ViewerDocument))).code).toBe('UNAUTHENTICATED');
 });
 

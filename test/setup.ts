@@ -1,12 +1,12 @@
 // Once for all test files: a PostgreSQL (given, or our own), and one template database that every world is cloned from.
 import { randomBytes } from 'node:crypto';
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { hash } from '@node-rs/argon2';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
 import { createOperator, createOrganization } from '../src/domain/organizations.ts';
-import { hashPassword } from '../src/domain/sessions.ts';
 import { startEmbedded } from '../src/embedded.ts';
 import { migrate } from '../src/migrate.ts';
 import { builtInRoles, platformPermissions } from '../src/permissions/catalogue.ts';
@@ -32,7 +32,7 @@ declare module 'vitest' {
 
 const prefix = 'reinstate_test_';
 
-export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const { url, stop } = await findServer();
   const name = prefix + randomBytes(5).toString('hex');
   // Stays open: as long as this session lives, nobody takes the databases of this run for leftovers.
@@ -54,17 +54,27 @@ async function findServer(): Promise<{ url: string; stop: () => Promise<void> }>
   const directory = await mkdtemp(join(tmpdir(), 'reinstate-test-'));
   // A test run that loses its power has nothing to lose.
   const server = await startEmbedded({ directory, settings: { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off' } });
-  return { url: server.urlOf('postgres'), stop: () => server.stop({ remove: true }) };
+  const stop = async () => {
+    await server.stop({ remove: true });
+    await rm(directory, { recursive: true, force: true });
+  };
+  return { url: server.urlOf('postgres'), stop };
 }
 
 /** The people of every world: each built-in role in two organizations, and an operator. All have one password. */
 async function settle(url: string): Promise<Record<string, string>> {
-  const passwordHash = await hashPassword(password);
+  // A hash carries its own cost: this one makes signing in a matter of milliseconds.
+  const passwordHash = await hash(password, { memoryCost: 1024, timeCost: 1 });
   const owner = await connect(url, 'settle');
   try {
     const organizations: Record<string, string> = {};
     for (const organization of [riverside, hilltop]) {
-      const staff = builtInRoles.map((role) => ({ name: `${role.name} of ${organization.name}`, email: emailOf(role.name, organization.name), passwordHash, roles: [role.name] }));
+      const staff = builtInRoles.map((role) => ({
+        name: `${role.name} of ${organization.name}`,
+        email: emailOf(role.name, organization.name),
+        passwordHash,
+        roles: [role.name],
+      }));
       organizations[organization.name] = (await createOrganization(owner, { ...organization, currency: 'USD', staff })).id;
     }
     await createOperator(owner, { name: 'Operator', email: operatorEmail, passwordHash }, platformPermissions);
@@ -93,7 +103,10 @@ async function databasesOf(owner: pg.Client, name: string): Promise<string[]> {
 
 /** What runs left behind that ended without their teardown. Runs that are still going have their session open. */
 async function leftovers(owner: pg.Client): Promise<string[]> {
-  const { rows } = await owner.query<{ name: string }>('select distinct application_name as name from pg_stat_activity where starts_with(application_name, $1)', [prefix]);
+  const { rows } = await owner.query<{ name: string }>(
+    'select distinct application_name as name from pg_stat_activity where starts_with(application_name, $1)',
+    [prefix],
+  );
   return (await databasesOf(owner, prefix)).filter((database) => !rows.some(({ name }) => database.startsWith(name)));
 }
 

@@ -78,6 +78,16 @@ export interface ActionLogFilter {
   before?: Date | undefined;
 }
 
+const columns = sql`
+  a.id, a.occurred_at as "occurredAt", a.actor_kind as "actorKind", a.actor_id as "actorId", a.actor_name as "actorName", a.action,
+  a.outcome, a.code, a.target_kind as "targetKind", a.target_id as "targetId", a.target_count as "targetCount",
+  a.deletion_id as "deletionId", a.chunk_number as "chunkNumber", a.reason, a.request_id as "requestId", a.address, a.agent,
+  to_char(a.occurred_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as cursor`;
+
+export async function readActions(tx: Transaction, ids: readonly string[]): Promise<ActionLogRow[]> {
+  return tx.rows<ActionLogRow>(sql`select ${columns} from action_log a where a.organization_id = ${tx.organizationId} and a.id = any(${ids}::uuid[])`);
+}
+
 /**
  * Entries that fit the filter, the newest first. A target that was part of a batch is found through the batch's contacts.
  * `after` is the instant and the id of the last entry of the page before.
@@ -98,11 +108,7 @@ export async function listActions(tx: Transaction, filter: ActionLogFilter, limi
       : []),
   ];
   return tx.rows<ActionLogRow>(sql`
-    select a.id, a.occurred_at as "occurredAt", a.actor_kind as "actorKind", a.actor_id as "actorId", a.actor_name as "actorName", a.action,
-      a.outcome, a.code, a.target_kind as "targetKind", a.target_id as "targetId", a.target_count as "targetCount",
-      a.deletion_id as "deletionId", a.chunk_number as "chunkNumber", a.reason, a.request_id as "requestId", a.address, a.agent,
-      to_char(a.occurred_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as cursor
-    from action_log a where ${join(conditions, ' and ')} order by a.occurred_at desc, a.id desc limit ${limit}`);
+    select ${columns} from action_log a where ${join(conditions, ' and ')} order by a.occurred_at desc, a.id desc limit ${limit}`);
 }
 
 /** The contacts of a batch, by id. */

@@ -19,6 +19,11 @@ const columns = sql`
   i.id, i.number, i.recovery_request_id as "recoveryRequestId", i.state, i.amount_minor as "amountMinor", i.currency,
   i.provider_reference as "providerReference", i.issued_at as "issuedAt", i.paid_at as "paidAt", i.refunded_at as "refundedAt"`;
 
+/** The invoice with that id, or undefined. */
+export async function readInvoice(tx: Transaction, id: string): Promise<InvoiceRow | undefined> {
+  return tx.row<InvoiceRow>(sql`select ${columns} from invoice i where i.organization_id = ${tx.organizationId} and i.id = ${id}`);
+}
+
 /** The invoice of each recovery request. */
 export async function readInvoices(tx: Transaction, recoveryRequestIds: readonly string[]): Promise<InvoiceRow[]> {
   return tx.rows<InvoiceRow>(sql`

@@ -1,7 +1,7 @@
 // Signing in, and what an access token stands for. The token says who; what they may do is read fresh each time.
 import { hash, verify } from '@node-rs/argon2';
 import { jwtVerify, SignJWT } from 'jose';
-import type { Transaction } from '../database.ts';
+import type { Opening } from '../database.ts';
 import type { Plan } from '../entities/organization.ts';
 import { Refusal, Unauthenticated } from '../errors.ts';
 import type { Permission } from '../permissions/catalogue.ts';
@@ -83,8 +83,25 @@ async function isActive(app: App, account: AccountRow): Promise<boolean> {
   return staff?.active ?? false;
 }
 
+/** Tokens that were verified, until they expire. Checking a signature takes longer than all else that a small query does. */
+const verified = new WeakMap<App, Map<string, AccessClaims>>();
+const mostVerified = 10_000;
+
 /** What a token says, or null when it is missing its signature, its audience, its expiry, or is past it. */
 export async function readAccessToken(app: App, token: string): Promise<AccessClaims | null> {
+  const known = verified.get(app) ?? new Map<string, AccessClaims>();
+  verified.set(app, known);
+  const claims = known.get(token) ?? (await verifyAccessToken(app, token));
+  if (!claims || claims.expiresAt.getTime() <= Date.now()) {
+    known.delete(token);
+    return null;
+  }
+  if (known.size >= mostVerified) known.clear();
+  known.set(token, claims);
+  return claims;
+}
+
+async function verifyAccessToken(app: App, token: string): Promise<AccessClaims | null> {
   try {
     const { payload } = await jwtVerify(token, app.keys.tokens, {
       algorithms: ['HS256'],
@@ -100,40 +117,46 @@ export async function readAccessToken(app: App, token: string): Promise<AccessCl
   }
 }
 
-/**
- * Who the token stands for, with the permissions of this moment.
- * @param reading gives the operation's transaction; absent for an operator
- * @throws Unauthenticated when the account is gone or suspended
- */
-export async function readViewer(
-  app: App,
-  claims: AccessClaims,
-  request: { id: string; address: string | null; agent: string | null },
-  reading: (() => Promise<Transaction>) | undefined,
-): Promise<Viewer> {
-  const from = { requestId: request.id, address: request.address, agent: request.agent, accountId: claims.accountId };
-  if (!reading) {
-    const { rows } = await app.database.pool.query<{ name: string; email: string; permissions: Permission[] }>(
-      `select name, email, platform_permissions as permissions from account where id = $1 and organization_id is null`,
-      [claims.accountId],
-    );
-    const operator = rows[0];
-    if (!operator) throw new Unauthenticated();
-    const { name, email } = operator;
-    return { ...from, kind: 'OPERATOR', id: claims.accountId, name, email, organization: null, roles: [], permissions: new Set(operator.permissions) };
-  }
-  const tx = await reading();
-  const staff = await tx.row<{ id: string; name: string; email: string; organization: string; plan: Plan; currency: string; roles: string[]; permissions: Permission[] }>(sql`
-    select s.id, s.name, s.email, o.name as organization, o.plan, o.currency,
-      array(select r.name from staff_member_role l join role r on r.organization_id = l.organization_id and r.id = l.role_id
-        where l.organization_id = s.organization_id and l.staff_member_id = s.id order by r.name) as roles,
-      array(select distinct unnest(r.permissions) from staff_member_role l join role r on r.organization_id = l.organization_id and r.id = l.role_id
-        where l.organization_id = s.organization_id and l.staff_member_id = s.id) as permissions
+type From = { id: string; address: string | null; agent: string | null };
+
+const fromRequest = ({ id, address, agent }: From, { accountId }: AccessClaims) => ({ requestId: id, address, agent, accountId });
+
+/** Reads an operator. @throws Unauthenticated when the account is gone */
+export async function readOperator(app: App, claims: AccessClaims, request: From): Promise<Viewer> {
+  const { rows } = await app.database.pool.query<{ name: string; email: string; permissions: Permission[] }>(
+    `select name, email, platform_permissions as permissions from account where id = $1 and organization_id is null`,
+    [claims.accountId],
+  );
+  const operator = rows[0];
+  if (!operator) throw new Unauthenticated();
+  const { name, email, permissions } = operator;
+  const from = fromRequest(request, claims);
+  return { ...from, kind: 'OPERATOR', id: claims.accountId, name, email, organization: null, roles: [], permissions: new Set(permissions) };
+}
+
+/** Goes along with the BEGIN of a staff member's operation: who the token stands for, with the permissions of this moment. */
+export const staffOpening = (claims: AccessClaims): Opening => ({
+  name: 'staff_opening',
+  text: `select s.id, s.name, s.email, o.name as organization, o.plan, o.currency,
+      coalesce(array_agg(distinct r.name) filter (where r.id is not null), '{}') as roles, coalesce(array_agg(distinct p) filter (where p is not null), '{}') as permissions
     from account a
     join staff_member s on s.organization_id = a.organization_id and s.id = a.staff_member_id
     join organization o on o.id = s.organization_id
-    where a.id = ${claims.accountId} and s.organization_id = ${tx.organizationId} and s.suspended_at is null`);
+    left join staff_member_role l on l.organization_id = s.organization_id and l.staff_member_id = s.id
+    left join role r on r.organization_id = l.organization_id and r.id = l.role_id
+    left join lateral unnest(r.permissions) p on true
+    where s.organization_id = $1 and a.id = $2 and s.suspended_at is null
+    group by s.id, s.name, s.email, o.name, o.plan, o.currency`,
+  args: [claims.accountId],
+});
+
+/** The staff member in the rows of `staffOpening`. @throws Unauthenticated when the account is gone or suspended */
+export function staffFrom(opened: readonly object[], claims: AccessClaims, request: From): Viewer {
+  const staff = opened[0] as
+    | { id: string; name: string; email: string; organization: string; plan: Plan; currency: string; roles: string[]; permissions: Permission[] }
+    | undefined;
   if (!staff) throw new Unauthenticated();
-  const organization = { id: tx.organizationId, name: staff.organization, plan: staff.plan, currency: staff.currency };
-  return { ...from, kind: 'STAFF', id: staff.id, name: staff.name, email: staff.email, organization, roles: staff.roles, permissions: new Set(staff.permissions) };
+  const { id, name, email, plan, currency, roles } = staff;
+  const organization = { id: claims.organizationId!, name: staff.organization, plan, currency };
+  return { ...fromRequest(request, claims), kind: 'STAFF', id, name, email, organization, roles, permissions: new Set(staff.permissions) };
 }

@@ -1,6 +1,13 @@
 // Puts a policy around a schema: shield's answer before each guarded field, before each subscription and before each
 // event that it passes on. Fields without a rule are left as they are, because shield's wrapping costs a quarter of the speed.
-import { defaultFieldResolver, GraphQLError, type GraphQLField, type GraphQLFieldResolver, type GraphQLObjectType, type GraphQLSchema } from 'graphql';
+import {
+  defaultFieldResolver,
+  GraphQLError,
+  type GraphQLField,
+  type GraphQLFieldResolver,
+  type GraphQLObjectType,
+  type GraphQLSchema,
+} from 'graphql';
 import type { Context } from '../context.ts';
 import { Forbidden, StartupError } from '../errors.ts';
 import { permissions } from './catalogue.ts';
@@ -73,7 +80,10 @@ function guardEvents(field: GraphQLField<unknown, Context>, check: Check): void 
 class GuardedEvents implements AsyncIterableIterator<unknown> {
   readonly #events: AsyncIterator<unknown>;
 
-  constructor(events: AsyncIterable<unknown>, readonly ask: () => Promise<unknown> | unknown) {
+  constructor(
+    events: AsyncIterable<unknown>,
+    readonly ask: () => Promise<unknown> | unknown,
+  ) {
     this.#events = events[Symbol.asyncIterator]();
   }
 
@@ -82,7 +92,7 @@ class GuardedEvents implements AsyncIterableIterator<unknown> {
     if (event.done) return event;
     const refusal = await this.ask();
     if (!(refusal instanceof Error)) return event;
-    void this.return();
+    await this.return();
     throw refusal;
   }
 
@@ -108,13 +118,18 @@ class GuardedEvents implements AsyncIterableIterator<unknown> {
  */
 export function assertComplete(schema: GraphQLSchema, policy: Policy): void {
   const unguarded = rootTypes(schema).flatMap((type) =>
-    Object.keys(type.getFields()).filter((name) => !policy[type.name]?.[name]).map((name) => `${type.name}.${name}`),
+    Object.keys(type.getFields())
+      .filter((name) => !policy[type.name]?.[name])
+      .map((name) => `${type.name}.${name}`),
   );
   if (unguarded.length > 0) throw new StartupError(`These root fields have no rule in src/permissions/index.ts: ${unguarded.join(', ')}.`);
   const absent = Object.entries(policy).flatMap(([type, fields]) =>
-    Object.keys(fields).filter((name) => !fieldsOf(schema, type)[name]).map((name) => `${type}.${name}`),
+    Object.keys(fields)
+      .filter((name) => !fieldsOf(schema, type)[name])
+      .map((name) => `${type}.${name}`),
   );
-  if (absent.length > 0) throw new StartupError(`src/permissions/index.ts has rules for fields that the schema lacks: ${absent.join(', ')}.`);
+  if (absent.length > 0)
+    throw new StartupError(`src/permissions/index.ts has rules for fields that the schema lacks: ${absent.join(', ')}.`);
   const asked = new Set(Object.values(policy).flatMap((fields) => Object.values(fields).flatMap(namesOf)));
   const unused = permissions.filter((permission) => !asked.has(permission));
   if (unused.length > 0) throw new StartupError(`No rule asks for these permissions of the catalogue: ${unused.join(', ')}.`);
@@ -125,7 +140,7 @@ function fieldsOf(schema: GraphQLSchema, type: string): Record<string, unknown> 
   return found && 'getFields' in found ? found.getFields() : {};
 }
 
-/** The names of a rule and of the rules in it; a rule that asks for a permission bears its name. */
+/** The last words of the names of a rule and of the rules in it; of a rule that asks for a permission it is the permission. */
 function namesOf(rule: Rule): string[] {
-  return 'getRules' in rule ? rule.getRules().flatMap(namesOf) : [rule.name];
+  return 'getRules' in rule ? rule.getRules().flatMap(namesOf) : [rule.name.split(' ').at(-1)!];
 }

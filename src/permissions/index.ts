@@ -2,9 +2,7 @@
 // start. Roles are data: no rule asks for a role's name.
 import { allow, chain } from './shield.ts';
 import type { Policy } from './guard.ts';
-import { may, onPlan, operator, signedIn, withinWindow } from './rules.ts';
-
-const mayReadPayments = may('payments:read');
+import { balanceFilter, may, maySee, maySeeOwn, onPlan, operator, signedIn, withinWindow } from './rules.ts';
 
 export const policy: Policy = {
   Query: {
@@ -13,7 +11,7 @@ export const policy: Policy = {
     // A node is read under the permission of its kind: see resolvers/nodes.ts.
     node: signedIn,
     contact: may('contacts:read'),
-    contacts: may('contacts:read'),
+    contacts: chain(may('contacts:read'), balanceFilter),
     membershipPlans: may('contacts:read'),
     tags: may('contacts:read'),
     customFieldDefinitions: may('contacts:read'),
@@ -50,10 +48,15 @@ export const policy: Policy = {
     jobProgress: may('jobs:read'),
     recoveryProgress: may('recovery:read'),
   },
+  // What hangs on a root field gives no more than the root field of its own kind. Where it is not named here, the root suffices.
   Contact: {
-    payments: mayReadPayments,
-    ledgerEntries: mayReadPayments,
-    balances: mayReadPayments,
-    balance: mayReadPayments,
+    payments: maySee('payments:read'),
+    ledgerEntries: maySee('payments:read'),
+    balances: maySee('payments:read'),
+    balance: maySee('payments:read'),
   },
+  UpdateContactPayload: { contact: maySee('contacts:read') },
+  TagContactsPayload: { contacts: maySee('contacts:read') },
+  Deletion: { job: maySeeOwn('jobs:read') },
+  RecoveryRequest: { deletion: maySee('deletions:read'), job: maySeeOwn('jobs:read') },
 };

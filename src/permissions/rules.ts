@@ -10,18 +10,18 @@ import { catalogue, type Permission } from './catalogue.ts';
 import { rule, type Rule } from './shield.ts';
 
 type PlatformPermission = Extract<Permission, `platform:${string}`>;
-type StaffPermission = Exclude<Permission, PlatformPermission>;
-type Question<Args> = (viewer: Viewer, context: Context, args: Args) => true | Error | Promise<true | Error>;
+export type StaffPermission = Exclude<Permission, PlatformPermission>;
+type Question<Args, Parent> = (viewer: Viewer, context: Context, args: Args, parent: Parent) => true | Error | Promise<true | Error>;
 
 const rules = new Map<string, Rule>();
 
 /** The rule of that name, made once: shield takes two rules of one name for a mistake. It asks anew each time. */
-function ask<Args>(name: string, question: Question<Args>): Rule {
+function ask<Args, Parent>(name: string, question: Question<Args, Parent>): Rule {
   const made = rules.get(name);
   if (made) return made;
-  const fresh = rule(name, { cache: 'no_cache' })(async (_parent: unknown, args: Args, context: Context) => {
+  const fresh = rule(name, { cache: 'no_cache' })(async (parent: Parent, args: Args, context: Context) => {
     try {
-      return await question(await viewerOf(context), context, args);
+      return await question(await viewerOf(context), context, args, parent);
     } catch (error) {
       // Shield makes a bare "no" of what is thrown; what is returned keeps its code.
       return error as Error;
@@ -40,17 +40,54 @@ async function viewerOf(context: Context): Promise<Viewer> {
 /** Anyone with a valid token. */
 export const signedIn = ask('signedIn', () => true);
 
+/** Whether they are staff with a role that holds the permission. */
+export const holds = (viewer: Viewer, permission: StaffPermission): boolean =>
+  viewer.kind === 'STAFF' && viewer.permissions.has(permission);
+
 /** Staff with a role that holds the permission. The rule bears the permission's name. */
-export const may = (permission: StaffPermission) =>
-  ask(permission, (viewer) => (viewer.kind === 'STAFF' && viewer.permissions.has(permission)) || lacking(permission));
+export const may = (permission: StaffPermission) => ask(permission, (viewer) => holds(viewer, permission) || lacking(permission));
+
+/**
+ * The same for a field inside of an answer, which is then left out. What the answer is part of has been done: a mutation
+ * has changed what it changes before its payload is read.
+ */
+export const maySee = (permission: StaffPermission) =>
+  ask(`see ${permission}`, (viewer) => holds(viewer, permission) || unseen(permission));
+
+/** The same, and whoever ordered the record that the field belongs to: those who delete may see their deletion's job. */
+export const maySeeOwn = (permission: StaffPermission) =>
+  ask(
+    `see own or ${permission}`,
+    (viewer, _context, _args, { requestedById }: { requestedById: string }) =>
+      holds(viewer, permission) || requestedById === viewer.id || unseen(permission),
+  );
+
+/** A filter by balance tells who owes money: it takes what seeing a balance takes. */
+export const balanceFilter = ask(
+  'balanceFilter',
+  (viewer, _context, { filter }: { filter?: { balance?: string | null } | null }) =>
+    filter?.balance == null || holds(viewer, 'payments:read') || lacking('payments:read'),
+);
 
 /** Operators that hold the permission. The rule bears the permission's name. */
 export const operator = (permission: PlatformPermission) =>
   ask(permission, (viewer) => (viewer.kind === 'OPERATOR' && viewer.permissions.has(permission)) || lacking(permission));
 
 function lacking(permission: Permission): Forbidden {
-  const whom = permission.startsWith('platform:') ? 'It is for operators only.' : 'Ask an administrator of your organization for a role that holds it.';
-  return new Forbidden('FORBIDDEN', `This takes the permission ${permission} (${catalogue[permission][0]}), which you do not hold. Nothing was changed. ${whom}`);
+  const whom = permission.startsWith('platform:')
+    ? 'It is for operators only.'
+    : 'Ask an administrator of your organization for a role that holds it.';
+  return new Forbidden(
+    'FORBIDDEN',
+    `This takes the permission ${permission} (${catalogue[permission][0]}), which you do not hold. Nothing was changed. ${whom}`,
+  );
+}
+
+function unseen(permission: StaffPermission): Forbidden {
+  return new Forbidden(
+    'FORBIDDEN',
+    `Seeing this takes the permission ${permission} (${catalogue[permission][0]}), which you do not hold. It was left out; all else that you asked for was done. Ask an administrator of your organization for a role that holds it.`,
+  );
 }
 
 /** An organization on this plan or a larger one. */

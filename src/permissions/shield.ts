@@ -2,10 +2,11 @@
 // calls it; so the CommonJS copy is taken, after the function has been put back.
 import { createRequire } from 'node:module';
 import util from 'node:util';
+import type * as Shield from 'graphql-shield';
 
 (util as { isUndefined?: (value: unknown) => boolean }).isUndefined ??= (value) => value === undefined;
 
-const { allow, chain, deny, rule, shield } = createRequire(import.meta.url)('graphql-shield') as typeof import('graphql-shield');
+const { allow, chain, deny, rule, shield } = createRequire(import.meta.url)('graphql-shield') as typeof Shield;
 
 export { allow, chain, deny, rule, shield };
 

@@ -1,7 +1,8 @@
 // Reading the action log.
 import { Arg, Args, Ctx, FieldResolver, Query, Resolver, Root } from 'type-graphql';
 import type { Context } from '../context.ts';
-import { type ActionLogRow, listActions, listBatchContacts } from '../domain/action-log.ts';
+import { type ActionLogRow, listActions, listBatchContacts, readActions } from '../domain/action-log.ts';
+import { InvalidInput } from '../errors.ts';
 import { ActionLogEntry, ActionLogEntryConnection, ActionLogFilter } from '../schema/action-log.ts';
 import { checkFirst, decodeAnyId, decodeCursor, decodeId, encodeId, type Kinds, PageArgs, pageOf, type Page } from '../schema/common.ts';
 import { type DeletedContact, DeletedContactConnection } from '../schema/deletions.ts';
@@ -15,6 +16,19 @@ export const shownAction = (row: ActionLogRow): ActionLogEntry & { __typename: s
   deletionUuid: row.deletionId,
 });
 
+/** The entry, or null. */
+export async function loadAction(context: Context, id: string): Promise<(ActionLogEntry & { __typename: string }) | null> {
+  const [row] = await readActions(await context.reading(), [id]);
+  return row ? shownAction(row) : null;
+}
+
+/** Where a page begins. @throws InvalidInput BAD_CURSOR */
+function placeOf(cursor: string): { instant: string; id: string } {
+  const [instant, id] = decodeCursor(cursor, 'actions', 2) as [string | null, string];
+  if (!instant || !/^(?!0000)\d{4}-/.test(instant) || new Date(instant).toJSON() !== instant) throw new InvalidInput('BAD_CURSOR', 'The cursor is broken. Start again without `after`.');
+  return { instant, id };
+}
+
 @Resolver(() => ActionLogEntry)
 export class ActionLogResolver {
   @Query(() => ActionLogEntryConnection, { description: 'Who did what and exactly when, the newest first, refused attempts included.' })
@@ -23,16 +37,16 @@ export class ActionLogResolver {
     @Args(() => PageArgs) { first, after }: PageArgs,
     @Arg('filter', () => ActionLogFilter, { nullable: true, description: 'Which entries.' }) filter?: ActionLogFilter | null,
   ): Promise<Page<ActionLogEntry>> {
-    const [instant, id] = after ? decodeCursor(after, 2) : [];
-    const rows = await listActions(await context.reading(), filterOf(filter ?? {}), checkFirst(first) + 1, instant && id ? { instant, id } : null);
-    return pageOf(rows, first, (row) => [row.cursor, row.id], shownAction);
+    const rows = await listActions(await context.reading(), filterOf(filter ?? {}), checkFirst(first) + 1, after ? placeOf(after) : null);
+    return pageOf(rows, first, (row) => ['actions', row.cursor, row.id], shownAction);
   }
 
   @FieldResolver(() => DeletedContactConnection, { description: 'The contacts that it touched, by id, when it was a batch; else none.' })
   async contacts(@Ctx() context: Context, @Root() entry: ActionLogEntry, @Args(() => PageArgs) { first, after }: PageArgs): Promise<Page<DeletedContact>> {
     const { deletionUuid, chunkNumber } = entry;
-    const rows = deletionUuid ? await listBatchContacts(await context.reading(), deletionUuid, chunkNumber, checkFirst(first) + 1, after ? decodeCursor(after, 1)[0]! : null) : [];
-    return pageOf(rows, first, (row) => [row.id], ({ id }) => ({ id: encodeId('Contact', id) }));
+    const [limit, place] = [checkFirst(first) + 1, after ? decodeCursor(after, 'batch', 1)[0]! : null];
+    const rows = deletionUuid ? await listBatchContacts(await context.reading(), deletionUuid, chunkNumber, limit, place) : [];
+    return pageOf(rows, first, (row) => ['batch', row.id], ({ id }) => ({ id: encodeId('Contact', id) }));
   }
 }
 

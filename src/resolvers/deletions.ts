@@ -35,7 +35,7 @@ const contents = (context: Context, { snapshotId }: Deletion) => context.loader(
 
 @Resolver(() => Deletion)
 export class DeletionResolver {
-  @Query(() => ContactDeletionPreview, { description: 'Exactly what a deletion would remove, and the confirmation that it takes. Changes nothing.' })
+  @Query(() => ContactDeletionPreview, { complexity: 1000, description: 'Exactly what a deletion would remove, and the confirmation that it takes. Changes nothing.' })
   async contactDeletionPreview(
     @Ctx() context: Context,
     @Arg('input', () => ContactDeletionPreviewInput, { description: 'Which contacts.' }) input: ContactDeletionPreviewInput,
@@ -66,8 +66,8 @@ export class DeletionResolver {
 
   @Query(() => DeletionConnection, { description: 'All deletions, the newest first.' })
   async deletions(@Ctx() context: Context, @Args(() => PageArgs) { first, after }: PageArgs): Promise<Page<Deletion>> {
-    const rows = await listDeletions(await context.reading(), checkFirst(first) + 1, after ? decodeCursor(after, 1)[0]! : null);
-    return pageOf(rows, first, (row) => [row.id], shownDeletion);
+    const rows = await listDeletions(await context.reading(), checkFirst(first) + 1, after ? decodeCursor(after, 'deletions', 1)[0]! : null);
+    return pageOf(rows, first, (row) => ['deletions', row.id], shownDeletion);
   }
 
   @FieldResolver(() => [RowCount], { description: 'How many rows of each kind went, the contacts included.' })
@@ -80,14 +80,14 @@ export class DeletionResolver {
     return (await contents(context, deletion)).balances;
   }
 
-  @FieldResolver(() => Job, { nullable: true, description: 'The job that carries it out; null when it was done within the request.' })
+  @FieldResolver(() => Job, { nullable: true, description: 'The job that carries it out, for those who may watch jobs or ordered it; null when it was done within the request.' })
   async job(@Ctx() context: Context, @Root() { jobId }: Deletion): Promise<Job | null> {
     return jobId ? loadJob(context, jobId) : null;
   }
 
   @FieldResolver(() => DeletedContactConnection, { description: 'The contacts that it took, by id.' })
   async contacts(@Ctx() context: Context, @Root() { uuid }: Deletion, @Args(() => PageArgs) { first, after }: PageArgs): Promise<Page<DeletedContact>> {
-    const rows = await listBatchContacts(await context.reading(), uuid, null, checkFirst(first) + 1, after ? decodeCursor(after, 1)[0]! : null);
-    return pageOf(rows, first, (row) => [row.id], ({ id }) => ({ id: encodeId('Contact', id) }));
+    const rows = await listBatchContacts(await context.reading(), uuid, null, checkFirst(first) + 1, after ? decodeCursor(after, 'deleted contacts', 1)[0]! : null);
+    return pageOf(rows, first, (row) => ['deleted contacts', row.id], ({ id }) => ({ id: encodeId('Contact', id) }));
   }
 }

@@ -1,27 +1,36 @@
 // Any record by its global id, as far as the viewer may see records of its kind.
 import { Arg, Ctx, ID, Query, Resolver } from 'type-graphql';
 import type { Context } from '../context.ts';
-import type { Permission } from '../permissions/catalogue.ts';
+import { holds, type StaffPermission } from '../permissions/rules.ts';
 import { Forbidden, NotFound } from '../errors.ts';
 import { decodeAnyId, Node, type Kinds } from '../schema/common.ts';
+import { loadAction } from './action-log.ts';
 import { loadContact } from './contacts.ts';
+import { loadDeletion } from './deletions.ts';
+import { loadJob } from './jobs.ts';
 import { shownOrganization } from './organizations.ts';
+import { loadInvoice, loadRecovery } from './recoveries.ts';
 
 /** How records of a kind are found. What `load` gives carries its `__typename`; null when there is no such record. */
 export interface NodeSource {
   /** Without it: anyone who is signed in. */
-  permission?: Permission;
+  permission?: StaffPermission;
   load(context: Context, id: string): Promise<(Node & { __typename: string }) | null>;
 }
 
 const sources: Partial<Record<Kinds, NodeSource>> = {
+  ActionLogEntry: { permission: 'log:read', load: loadAction },
   Contact: { permission: 'contacts:read', load: loadContact },
+  Deletion: { permission: 'deletions:read', load: loadDeletion },
+  Invoice: { permission: 'recovery:read', load: loadInvoice },
+  Job: { permission: 'jobs:read', load: loadJob },
   Organization: {
     async load(context, id) {
       const { organization } = await context.viewer();
       return organization?.id === id ? shownOrganization(organization) : null;
     },
   },
+  RecoveryRequest: { permission: 'recovery:read', load: loadRecovery },
 };
 
 @Resolver()
@@ -29,10 +38,13 @@ export class NodeResolver {
   @Query(() => Node, { description: 'Finds a record by its global id, under the permission that its kind takes.' })
   async node(@Ctx() context: Context, @Arg('id', () => ID, { description: 'The global id.' }) globalId: string): Promise<Node> {
     const [kind, id] = decodeAnyId(globalId);
-    const source = sources[kind as Kinds];
-    const { permissions } = await context.viewer();
-    if (source?.permission && !permissions.has(source.permission))
-      throw new Forbidden('FORBIDDEN', `Reading a ${kind} takes the permission ${source.permission}, which you do not hold. Ask an administrator of your organization for a role that holds it.`);
+    const source = sources[kind];
+    const viewer = await context.viewer();
+    if (source?.permission && !holds(viewer, source.permission))
+      throw new Forbidden(
+        'FORBIDDEN',
+        `Reading a ${kind} takes the permission ${source.permission}, which you do not hold. Nothing was changed. Ask an administrator of your organization for a role that holds it.`,
+      );
     const record = await source?.load(context, id);
     if (!record) throw new NotFound('record');
     return record;

@@ -3,10 +3,12 @@ import { Args, Ctx, Query, Resolver } from 'type-graphql';
 import type { Context } from '../context.ts';
 import { listOrganizations, type OrganizationRow } from '../domain/organizations.ts';
 import { checkFirst, decodeCursor, encodeId, PageArgs, pageOf, type Page } from '../schema/common.ts';
-import { Organization, OrganizationConnection } from '../schema/organizations.ts';
+import { type Organization, OrganizationConnection } from '../schema/organizations.ts';
 
 export const shownOrganization = (row: OrganizationRow): Organization & { __typename: string } => ({
-  __typename: 'Organization', ...row, id: encodeId('Organization', row.id),
+  __typename: 'Organization',
+  ...row,
+  id: encodeId('Organization', row.id),
 });
 
 @Resolver()
@@ -14,7 +16,7 @@ export class OrganizationResolver {
   @Query(() => OrganizationConnection, { description: 'All organizations in order of name. For operators.' })
   async organizations(@Ctx() context: Context, @Args(() => PageArgs) page: PageArgs): Promise<Page<Organization>> {
     const first = checkFirst(page.first);
-    const rows = await listOrganizations(context.app, first, page.after ? decodeCursor(page.after, 2) : null);
-    return pageOf(rows, first, ({ name, id }) => [name, id], shownOrganization);
+    const rows = await listOrganizations(context.app, first, page.after ? decodeCursor(page.after, 'organizations', 2) : null);
+    return pageOf(rows, first, ({ name, id }) => ['organizations', name, id], shownOrganization);
   }
 }

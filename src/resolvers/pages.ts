@@ -15,7 +15,7 @@ export interface ChildList<Row, Shown> {
 /** A page of a contact's children, the newest first. @throws InvalidInput BAD_PAGE_SIZE or BAD_CURSOR */
 export async function childPage<Row extends { id: string }, Shown>(context: Context, { uuid }: Contact, { first, after }: PageArgs, list: ChildList<Row, Shown>): Promise<Page<Shown>> {
   const limit = checkFirst(first) + 1;
-  const before = after ? decodeCursor(after, 1)[0]! : null;
+  const before = after ? decodeCursor(after, list.name, 1)[0]! : null;
   const loader = context.loader<string, Row[]>(`${list.name} ${limit} ${before}`, (tx, ids) => list.read(tx, ids, { limit, before }));
-  return pageOf(await loader.load(uuid), first, (row) => [row.id], list.show);
+  return pageOf(await loader.load(uuid), first, (row) => [list.name, row.id], list.show);
 }

@@ -1,7 +1,7 @@
 // Recoveries: the plan, ordering and cancelling, what operators do, and the progress live.
 import { Arg, Args, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root, Subscription } from 'type-graphql';
 import type { Context } from '../context.ts';
-import { type InvoiceRow, listOpenInvoices, readInvoices } from '../domain/invoices.ts';
+import { type InvoiceRow, listOpenInvoices, readInvoice, readInvoices } from '../domain/invoices.ts';
 import {
   approveRecovery, cancelRecovery, confirmPayment, listClashes, listRecoveries, planRecovery, readRecoveries, type RecoveryRow, requestRecovery,
 } from '../domain/recoveries.ts';
@@ -53,9 +53,15 @@ export async function loadRecovery(context: Context, id: string): Promise<(Recov
   return row && shownRecovery(row);
 }
 
+/** The invoice, or null. */
+export async function loadInvoice(context: Context, id: string): Promise<(Invoice & { __typename: string }) | null> {
+  const row = await readInvoice(await context.reading(), id);
+  return row ? shownInvoice(context, row) : null;
+}
+
 @Resolver(() => RecoveryRequest)
 export class RecoveryResolver {
-  @Query(() => RecoveryPlan, { description: 'What recovering a deletion would do now. Opens the whole snapshot and changes nothing.' })
+  @Query(() => RecoveryPlan, { complexity: 5000, description: 'What recovering a deletion would do now. Opens the whole snapshot and changes nothing.' })
   async recoveryPlan(@Ctx() context: Context, @Arg('deletionId', () => ID, { description: 'The deletion.' }) deletionId: string): Promise<RecoveryPlan> {
     const plan = await planRecovery(await context.reading(), context.app, decodeId('Deletion', deletionId));
     const clashes = plan.clashes.slice(0, 1000).map(shownClash);
@@ -75,9 +81,9 @@ export class RecoveryResolver {
     @Args(() => PageArgs) { first, after }: PageArgs,
     @Arg('deletionId', () => ID, { nullable: true, description: 'Of this deletion only.' }) deletionId?: string | null,
   ): Promise<Page<RecoveryRequest>> {
-    const before = after ? decodeCursor(after, 1)[0]! : null;
+    const before = after ? decodeCursor(after, 'recoveries', 1)[0]! : null;
     const rows = await listRecoveries(await context.reading(), checkFirst(first) + 1, before, deletionId ? decodeId('Deletion', deletionId) : null);
-    return pageOf(rows, first, (row) => [row.id], shownRecovery);
+    return pageOf(rows, first, (row) => ['recoveries', row.id], shownRecovery);
   }
 
   @Mutation(() => RecoveryPayload, { description: 'Orders the recovery of a deletion and issues its invoice. It starts when the invoice has been paid.' })
@@ -96,12 +102,12 @@ export class RecoveryResolver {
     return changed(context, () => context.write((app, viewer) => cancelRecovery(app, viewer, decodeId('RecoveryRequest', id))));
   }
 
-  @FieldResolver(() => Deletion, { description: 'The deletion that it recovers.' })
-  async deletion(@Ctx() context: Context, @Root() { deletionUuid }: RecoveryRequest): Promise<Deletion> {
-    return (await loadDeletion(context, deletionUuid))!;
+  @FieldResolver(() => Deletion, { nullable: true, description: 'The deletion that it recovers, for those who may see deletions.' })
+  deletion(@Ctx() context: Context, @Root() { deletionUuid }: RecoveryRequest): Promise<Deletion | null> {
+    return loadDeletion(context, deletionUuid);
   }
 
-  @FieldResolver(() => Job, { nullable: true, description: 'The job that carries it out, with its phase and progress; null until it is queued.' })
+  @FieldResolver(() => Job, { nullable: true, description: 'The job that carries it out, with its phase and progress, for those who may watch jobs or ordered it; null until it is queued.' })
   async job(@Ctx() context: Context, @Root() { jobUuid }: RecoveryRequest): Promise<Job | null> {
     return jobUuid ? loadJob(context, jobUuid) : null;
   }
@@ -119,8 +125,8 @@ export class RecoveryResolver {
 
   @FieldResolver(() => ClashConnection, { description: 'The contacts that were skipped, each with what stands in its way.' })
   async clashes(@Ctx() context: Context, @Root() { uuid }: RecoveryRequest, @Args(() => PageArgs) { first, after }: PageArgs): Promise<Page<Clash>> {
-    const rows = await listClashes(await context.reading(), uuid, checkFirst(first) + 1, after ? decodeCursor(after, 1)[0]! : null);
-    return pageOf(rows, first, (row) => [row.contactId], shownClash);
+    const rows = await listClashes(await context.reading(), uuid, checkFirst(first) + 1, after ? decodeCursor(after, 'clashes', 1)[0]! : null);
+    return pageOf(rows, first, (row) => ['clashes', row.contactId], shownClash);
   }
 
   @Subscription(() => RecoveryRequest, {
@@ -140,10 +146,10 @@ export class OperatorResolver {
     @Arg('organizationId', () => ID, { description: 'The organization.' }) organizationId: string,
     @Args(() => PageArgs) { first, after }: PageArgs,
   ): Promise<Page<Invoice>> {
-    const before = after ? decodeCursor(after, 1)[0]! : null;
+    const before = after ? decodeCursor(after, 'open invoices', 1)[0]! : null;
     const id = decodeId('Organization', organizationId);
     const rows = await context.app.database.transact(id, (tx) => listOpenInvoices(tx, checkFirst(first) + 1, before), { readOnly: true });
-    return pageOf(rows, first, (row) => [row.id], (row) => shownInvoice(context, row));
+    return pageOf(rows, first, (row) => ['open invoices', row.id], (row) => shownInvoice(context, row));
   }
 
   @Mutation(() => OperatorPayload, { description: 'Operators: records that an invoice was paid. The recovery is queued, or waits for approval where the policy asks for it.' })

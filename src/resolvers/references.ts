@@ -25,29 +25,30 @@ const inputOf = ({ contactIds, tags }: TagContactsInput): TaggingInput => ({ con
 async function pageBy<Row extends { id: string }, Shown>(
   context: Context,
   { first, after }: PageArgs,
+  noun: string,
   list: (tx: Transaction, limit: number, after: string | null) => Promise<Row[]>,
   key: (row: Row) => string,
   show: (row: Row) => Shown,
 ): Promise<Page<Shown>> {
-  const rows = await list(await context.reading(), checkFirst(first) + 1, after ? decodeCursor(after, 2)[0]! : null);
-  return pageOf(rows, first, (row) => [key(row), row.id], show);
+  const rows = await list(await context.reading(), checkFirst(first) + 1, after ? decodeCursor(after, noun, 2)[0]! : null);
+  return pageOf(rows, first, (row) => [noun, key(row), row.id], show);
 }
 
 @Resolver(() => Contact)
 export class ReferenceResolver {
   @Query(() => MembershipPlanConnection, { description: 'The membership plans of the organization, by name.' })
   membershipPlans(@Ctx() context: Context, @Args(() => PageArgs) page: PageArgs): Promise<Page<MembershipPlan>> {
-    return pageBy(context, page, listPlans, (plan) => plan.name, shownPlan);
+    return pageBy(context, page, 'plans', listPlans, (plan) => plan.name, shownPlan);
   }
 
   @Query(() => TagConnection, { description: 'The tags of the organization, by name.' })
   tags(@Ctx() context: Context, @Args(() => PageArgs) page: PageArgs): Promise<Page<Tag>> {
-    return pageBy(context, page, listTags, (tag) => tag.name, shownTag);
+    return pageBy(context, page, 'tags', listTags, (tag) => tag.name, shownTag);
   }
 
   @Query(() => CustomFieldDefinitionConnection, { description: 'The custom fields of the organization, by key.' })
   customFieldDefinitions(@Ctx() context: Context, @Args(() => PageArgs) page: PageArgs): Promise<Page<CustomFieldDefinition>> {
-    return pageBy(context, page, listCustomFields, (field) => field.key, shownDefinition);
+    return pageBy(context, page, 'custom fields', listCustomFields, (field) => field.key, shownDefinition);
   }
 
   @FieldResolver(() => [Tag], { name: 'tags', description: 'Its tags, by name.' })

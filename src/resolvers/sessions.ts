@@ -9,8 +9,14 @@ import { shownOrganization } from './organizations.ts';
 
 @Resolver()
 export class SessionResolver {
-  @Mutation(() => SignInPayload, { description: 'Signs in with email and password. A wrong password and an unknown email get the same answer.' })
-  signIn(@Ctx() { app, request }: Context, @Arg('input', () => SignInInput, { description: 'Who wants to sign in.' }) input: SignInInput): Promise<SignInPayload> {
+  @Mutation(() => SignInPayload, {
+    complexity: 1000,
+    description: 'Signs in with email and password. A wrong password and an unknown email get the same answer.',
+  })
+  signIn(
+    @Ctx() { app, request }: Context,
+    @Arg('input', () => SignInInput, { description: 'Who wants to sign in.' }) input: SignInInput,
+  ): Promise<SignInPayload> {
     const from = { requestId: request.id, address: request.address, agent: request.agent };
     return payload<SignInPayload>(() => signIn(app, from, input.email, input.password), { accessToken: null, expiresAt: null });
   }
@@ -19,7 +25,10 @@ export class SessionResolver {
   async viewer(@Ctx() context: Context): Promise<Viewer> {
     const { id, name, email, organization, roles, permissions } = await context.viewer();
     return {
-      name, email, roles: [...roles], permissions: [...permissions].sort(),
+      name,
+      email,
+      roles: [...roles],
+      permissions: [...permissions].sort(),
       kind: organization ? 'STAFF' : 'OPERATOR',
       id: organization && encodeId('StaffMember', id),
       organization: organization && shownOrganization(organization),

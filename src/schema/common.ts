@@ -7,9 +7,13 @@ import { InvalidInput, Refusal } from '../errors.ts';
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /** The kinds of record that have a global id. */
-export type Kinds =
-  | 'ActionLogEntry' | 'Activity' | 'Contact' | 'ContactPoint' | 'CustomFieldDefinition' | 'Deletion' | 'Invoice' | 'Job' | 'LedgerEntry'
-  | 'Membership' | 'MembershipPlan' | 'Note' | 'Organization' | 'Payment' | 'RecoveryRequest' | 'StaffMember' | 'Tag';
+const kinds = [
+  'ActionLogEntry', 'Activity', 'Contact', 'ContactPoint', 'CustomFieldDefinition', 'Deletion', 'Invoice', 'Job', 'LedgerEntry',
+  'Membership', 'MembershipPlan', 'Note', 'Organization', 'Payment', 'RecoveryRequest', 'StaffMember', 'Tag',
+] as const;
+export type Kinds = (typeof kinds)[number];
+
+const isKind = (kind: string): kind is Kinds => (kinds as readonly string[]).includes(kind);
 
 /** The global id of a record: opaque to clients, unique across kinds. */
 export const encodeId = (kind: Kinds, id: string): string => Buffer.from(`${kind}:${id}`).toString('base64url');
@@ -25,9 +29,9 @@ export function decodeId(kind: Kinds, globalId: string): string {
 }
 
 /** The kind and the UUID in a global id. @throws InvalidInput MALFORMED_ID */
-export function decodeAnyId(globalId: string): [kind: string, id: string] {
+export function decodeAnyId(globalId: string): [kind: Kinds, id: string] {
   const [kind = '', id = ''] = Buffer.from(globalId.slice(0, 100), 'base64url').toString('utf8').split(':');
-  if (!uuid.test(id) || Buffer.from(`${kind}:${id}`).toString('base64url') !== globalId)
+  if (!isKind(kind) || !uuid.test(id) || encodeId(kind, id) !== globalId)
     throw new InvalidInput('MALFORMED_ID', 'An id is malformed. Nothing was changed. Use ids exactly as the API gave them.');
   return [kind, id];
 }
@@ -147,11 +151,11 @@ export function checkFirst(first: number): number {
   return first;
 }
 
-/** A cursor for a row: the values that the list is sorted by, the last of them unique. */
+/** A cursor for a row: the name of its list, then the values that the list is sorted by, the last of them a unique id. */
 export const encodeCursor = (values: readonly unknown[]): string => Buffer.from(JSON.stringify(values)).toString('base64url');
 
-/** The values in a cursor, each a string or null. @throws InvalidInput BAD_CURSOR */
-export function decodeCursor(cursor: string, length: number): (string | null)[] {
+/** The values in a cursor of that list, each a string or null. @throws InvalidInput BAD_CURSOR also for one of another list */
+export function decodeCursor(cursor: string, list: string, length: number): (string | null)[] {
   const bad = new InvalidInput('BAD_CURSOR', 'The cursor is broken, or belongs to another list or sort order. Start again without `after`.');
   let values: unknown;
   try {
@@ -159,10 +163,13 @@ export function decodeCursor(cursor: string, length: number): (string | null)[] 
   } catch {
     throw bad;
   }
-  const fits = Array.isArray(values) && values.length === length && values.every((value) => value === null || typeof value === 'string');
+  const fits = Array.isArray(values) && values.length === length + 1 && values[0] === list && values.every((value) => value === null || isStorable(value));
   if (!fits || !uuid.test(String((values as unknown[]).at(-1)))) throw bad;
-  return values as (string | null)[];
+  return (values as (string | null)[]).slice(1);
 }
+
+/** PostgreSQL has no character for NUL. */
+const isStorable = (value: unknown): boolean => typeof value === 'string' && !value.includes('\0');
 
 /** Makes a page of up to `first` rows out of `first + 1`. */
 export function pageOf<Row>(rows: readonly Row[], first: number, cursor: (row: Row) => readonly unknown[]): Page<Row>;
@@ -175,7 +182,7 @@ export function pageOf<Row>(rows: readonly Row[], first: number, cursor: (row: R
 
 /** The Relay connection type of a node type, named after it. */
 export function connectionOf<T extends object>(node: ClassType<T>, noun: string, plural: string) {
-  @ObjectType(`${node.name}Edge`, { description: `A ${noun} in a list.` })
+  @ObjectType(`${node.name}Edge`, { description: `${/^[aeiou]/.test(noun) ? 'An' : 'A'} ${noun} in a list.` })
   class Edge {
     @Field(() => node, { description: `The ${noun}.` })
     node!: T;

@@ -98,6 +98,7 @@ export class Deletion extends Node {
   @Field(() => Boolean, { description: 'Whether it can be recovered now, by the database clock.' })
   isRecoverable!: boolean;
 
+  requestedById!: string;
   snapshotId!: string;
   jobId!: string | null;
   uuid!: string;

@@ -15,7 +15,10 @@ registerEnumType(Plan, {
   },
 });
 
-@ObjectType({ implements: Node, description: 'A customer of this platform. Contacts, staff and everything else belong to one organization.' })
+@ObjectType({
+  implements: Node,
+  description: 'A customer of this platform. Contacts, staff and everything else belong to one organization.',
+})
 export class Organization implements Node {
   @Field(() => ID, { description: 'The global id.' })
   id!: string;

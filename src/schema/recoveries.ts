@@ -159,6 +159,7 @@ export class RecoveryRequest extends Node {
   @Field(() => DateTime, { nullable: true, description: 'When it ended.' })
   finishedAt!: Date | null;
 
+  requestedById!: string;
   uuid!: string;
   deletionUuid!: string;
   jobUuid!: string | null;

@@ -63,7 +63,8 @@ export class SignInInput {
 export class SignInPayload {
   @Field(() => String, {
     nullable: true,
-    description: 'Send it as `Authorization: Bearer …` with each request, and as `accessToken` in the first message of a WebSocket. Null when signing in failed.',
+    description:
+      'Send it as `Authorization: Bearer …` with each request, and as `accessToken` in the first message of a WebSocket. Null when signing in failed.',
   })
   accessToken!: string | null;
 

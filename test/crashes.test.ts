@@ -1,0 +1,328 @@
+// What is left when processes are killed: real ones, by `kill -9`, at random moments of their work. Whatever the moment,
+// every contact is in exactly one place, and the work ends by itself.
+import { setTimeout as wait } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createClient } from '../sdk/client.ts';
+import {
+  ContactDeletionPreviewDocument,
+  DeleteContactsDocument,
+  JobProgressDocument,
+  type JobPartsFragment,
+  RecoveryProgressDocument,
+  type RecoveryProgressSubscription,
+  RecoveryRequestDocument,
+} from '../sdk/generated.ts';
+import { decodeId, encodeId } from '../src/schema/common.ts';
+import { readChunk } from '../src/snapshots/restore.ts';
+import { contactId, deleteThem, everything, fill, liveIds, orderRecovery, pay, runJobs } from './graphs.ts';
+import { createWorld, type World } from './harness.ts';
+import { type ServerProcess, startProcess, until } from './processes.ts';
+
+/** Many chunks of few contacts, and dead workers that are noticed soon. */
+const settings = { CHUNK_CONTACTS: '10', DELETE_AT_ONCE: '10', WORKER_SILENCE_SECONDS: '1' };
+/** What is promised: by then the work of a killed process has been taken over and is done. */
+const promised = 30;
+const patience = { timeout: 300_000 };
+
+/** Repeats the moments of a run that failed. */
+const seed = Number(process.env['CRASH_SEED'] ?? Date.now() % 1_000_000);
+const journal: string[] = [];
+
+/** Mulberry32: the same numbers from 0 to 1 for the same seed. */
+function randomFrom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** `count` random moments within so many milliseconds: one in each equal part of them, in random order. */
+function moments(count: number, milliseconds: number, random: () => number): number[] {
+  const spread = Array.from({ length: count }, (_, part) => ({ at: ((part + random()) / count) * milliseconds, order: random() }));
+  return spread.sort((a, b) => a.order - b.order).map(({ at }) => at);
+}
+
+async function row<Row extends object>(world: World, text: string, values: unknown[] = []): Promise<Row> {
+  return (await world.owner.query<Row>(text, values)).rows[0]!;
+}
+
+/**
+ * Every contact is in exactly one place, live or in a chunk that was not given back, and every balance is the sum of its
+ * ledger. True at each instant, also while the work is under way.
+ */
+async function expectEachOnce(world: World, all: readonly string[]): Promise<void> {
+  const organizationId = world.organizationId();
+  const seen = await row<{ live: string[]; chunks: { snapshotId: string; number: number }[]; off: number }>(
+    world,
+    `select (select coalesce(array_agg(id), '{}') from contact where organization_id = $1) as live,
+      (select coalesce(json_agg(json_build_object('snapshotId', k.snapshot_id, 'number', k.number)), '[]')
+        from snapshot_chunk k join deletion d on d.organization_id = k.organization_id and d.snapshot_id = k.snapshot_id
+        where k.organization_id = $1 and not exists (
+          select 1 from recovery_chunk r join recovery_request q on q.organization_id = r.organization_id and q.id = r.recovery_request_id
+          where q.organization_id = $1 and q.deletion_id = d.id and r.number = k.number)) as chunks,
+      (select count(*)::int from balance b
+        full join (select organization_id, contact_id, currency, sum(amount_minor) as amount from ledger_entry group by 1, 2, 3) l
+          using (organization_id, contact_id, currency)
+        where organization_id = $1 and b.amount_minor is distinct from l.amount) as off`,
+    [organizationId],
+  );
+  const kept = await world.app.database.transact(organizationId, async (tx) => {
+    const ids: string[] = [];
+    for (const chunk of seen.chunks) ids.push(...(await readChunk(tx, world.app, { organizationId, ...chunk })).digests.keys());
+    return ids;
+  });
+  expect([...seen.live, ...kept].toSorted()).toEqual(all);
+  expect(seen.off).toBe(0);
+}
+
+/** Each batch that was done is in the action log, once and with its count, and no other is. */
+async function expectLogToMatch(world: World): Promise<void> {
+  const { rows: done } = await world.owner.query(`
+    select 'contacts.deleted' as action, d.id as deletion, k.number, k.contact_count as count
+    from snapshot_chunk k join deletion d on d.organization_id = k.organization_id and d.snapshot_id = k.snapshot_id
+    union all
+    select 'contacts.recovered', q.deletion_id, r.number, r.restored_count
+    from recovery_chunk r join recovery_request q on q.organization_id = r.organization_id and q.id = r.recovery_request_id
+    order by 1, 2, 3`);
+  const { rows: told } = await world.owner.query(`
+    select action, deletion_id as deletion, chunk_number as number, target_count as count from action_log where chunk_number is not null order by 1, 2, 3`);
+  expect(told).toEqual(done);
+}
+
+/** Waits until no job is queued or locked. */
+const idle = (world: World) =>
+  until('the queue to be empty', promised, async () => {
+    const { jobs } = await row<{ jobs: number }>(world, `select count(*)::int as jobs from graphile_worker.jobs where task_identifier <> 'expire_recoveries'`);
+    return jobs === 0;
+  });
+
+const completed = (world: World, table: 'deletion' | 'recovery_request', id: string) =>
+  until(`${table} ${id} to be completed`, promised, async () => {
+    const { state } = await row<{ state: string }>(world, `select state from ${table} where id = $1`, [id]);
+    if (state === 'FAILED') throw new Error(`${table} ${id} has failed.`);
+    return state === 'COMPLETED';
+  });
+
+/** Deletes all contacts with a job, and orders and pays their recovery. */
+async function startRecovery(world: World): Promise<{ id: string; globalId: string }> {
+  const { deletion } = await deleteThem(world, { filter: {} });
+  await completed(world, 'deletion', decodeId('Deletion', deletion!.id));
+  await idle(world);
+  const { recoveryRequest } = await orderRecovery(world, deletion!.id);
+  await pay(world, recoveryRequest!.invoice.id);
+  return { id: decodeId('RecoveryRequest', recoveryRequest!.id), globalId: recoveryRequest!.id };
+}
+
+/** Worker processes on one database, and which of them is at work. */
+class Workers {
+  #all: { process: ServerProcess; ids: string[] }[] = [];
+  #starting: Promise<void> = Promise.resolve();
+
+  constructor(
+    readonly world: World,
+    readonly settings: Record<string, string>,
+  ) {}
+
+  /** Starts one more; it can be waited for with `ready`. */
+  start(): void {
+    this.#starting = this.#starting.then(async () => {
+      const known = new Set(await this.#heartbeats());
+      const process = await startProcess(this.world, 'worker', this.settings);
+      this.#all.push({ process, ids: (await this.#heartbeats()).filter((id) => !known.has(id)) });
+    });
+    this.#starting.catch(() => undefined);
+  }
+
+  ready(): Promise<void> {
+    return this.#starting;
+  }
+
+  async #heartbeats(): Promise<string[]> {
+    const { rows } = await this.world.owner.query<{ id: string }>('select worker_id as id from worker_heartbeat');
+    return rows.map(({ id }) => id);
+  }
+
+  /** Sends a signal to the one that is at work, or to one that is idle when none is. @returns whether one was, and how it ended */
+  async end(signal: NodeJS.Signals): Promise<{ wasAtWork: boolean; code: number | null }> {
+    const { rows } = await this.world.owner.query<{ id: string }>(`select locked_by as id from graphile_worker.jobs where task_identifier <> 'expire_recoveries' and locked_by is not null`);
+    const busy = this.#all.find(({ ids }) => rows.some(({ id }) => ids.includes(id)));
+    const one = busy ?? this.#all[0]!;
+    this.#all.splice(this.#all.indexOf(one), 1);
+    const { code } = await one.process.end(signal);
+    return { wasAtWork: busy !== undefined, code };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#starting.catch(() => undefined);
+    await Promise.all(this.#all.map(({ process }) => process.end('SIGKILL')));
+  }
+}
+
+async function startWorkers(world: World, count: number, settings: Record<string, string>): Promise<Workers> {
+  const workers = new Workers(world, settings);
+  for (let one = 0; one < count; one++) workers.start();
+  await workers.ready();
+  return workers;
+}
+
+beforeAll(() => void journal.push(`CRASH_SEED=${seed}`));
+afterAll(() => console.log(journal.join('\n')));
+
+describe.concurrent('a worker that is killed', () => {
+  it('at any of 20 moments of a recovery is replaced: the recovery ends by itself, and everything is back once', patience, async () => {
+    await using world = await createWorld({ settings });
+    await fill(world, 300);
+    const [before, all] = [await everything(world), await liveIds(world)];
+    await using workers = await startWorkers(world, 2, settings);
+    let undisturbed = 0;
+    for (let run = 0; run < 2; run++) {
+      const { id } = await startRecovery(world);
+      const paid = performance.now();
+      await completed(world, 'recovery_request', id);
+      undisturbed = performance.now() - paid;
+    }
+    const admin = await world.as('Super admin');
+    let hits = 0;
+    for (const moment of moments(20, undisturbed, randomFrom(seed))) {
+      const { id, globalId } = await startRecovery(world);
+      await wait(moment);
+      const { wasAtWork } = await workers.end('SIGKILL');
+      const killed = performance.now();
+      if (wasAtWork) hits++;
+      workers.start();
+      const at = await row<{ state: string; phase: string | null; done: number }>(world, 'select state, phase, done from job order by id desc limit 1');
+      await expectEachOnce(world, all);
+      await completed(world, 'recovery_request', id);
+      journal.push(`recovery: killed ${wasAtWork ? 'the one at work' : 'one that was idle'} after ${moment.toFixed()} of ${undisturbed.toFixed()} ms, ${at.state} ${at.phase} ${at.done}; completed after ${(performance.now() - killed).toFixed()} ms`);
+      await idle(world);
+      await expectEachOnce(world, all);
+      expect(await everything(world)).toEqual(before);
+      const { recoveryRequest } = await admin.request(RecoveryRequestDocument, { id: globalId });
+      expect(recoveryRequest).toMatchObject({ restoredCount: 300, clashCount: 0, provenCount: 300, failure: null, job: { state: 'COMPLETED', done: 300, total: 300 }, invoice: { state: 'PAID' } });
+      const { rows: told } = await world.owner.query(`select action, count(*)::int as times from action_log where target_id = $1 and chunk_number is null group by action order by action`, [id]);
+      expect(told).toEqual(['recovery.completed', 'recovery.paid', 'recovery.queued', 'recovery.requested', 'recovery.started'].map((action) => ({ action, times: 1 })));
+      await workers.ready();
+    }
+    await expectLogToMatch(world);
+    expect(hits).toBeGreaterThanOrEqual(10);
+  });
+
+  it('softly gives its job back at once, and another finishes it', patience, async () => {
+    // Nobody would find out by silence within the test.
+    const slow = { ...settings, WORKER_SILENCE_SECONDS: '3600' };
+    await using world = await createWorld({ settings: slow });
+    await fill(world, 300);
+    const before = await everything(world);
+    await using workers = await startWorkers(world, 2, slow);
+    const { id } = await startRecovery(world);
+    await until('the recovery to have restored something', promised, async () => (await world.owner.query('select 1 from recovery_chunk')).rowCount! > 0);
+    expect(await workers.end('SIGTERM')).toEqual({ wasAtWork: true, code: 0 });
+    expect(await row(world, 'select state from recovery_request where id = $1', [id])).toEqual({ state: 'RUNNING' });
+    await completed(world, 'recovery_request', id);
+    expect(await everything(world)).toEqual(before);
+    await expectLogToMatch(world);
+    expect((await world.owner.query('select 1 from graphile_worker.jobs where locked_by is not null')).rowCount).toBe(0);
+  });
+
+  it('not, but loses all its connections again and again, goes on', patience, async () => {
+    await using world = await createWorld({ settings });
+    await fill(world, 300);
+    const before = await everything(world);
+    await using worker = await startProcess(world, 'worker', settings);
+    const { id } = await startRecovery(world);
+    for (let cut = 1; cut <= 3; cut++) {
+      const { done } = await row<{ done: number }>(world, 'select count(*)::int as done from recovery_chunk');
+      await until('the recovery to go on', promised, async () => {
+        const now = await row<{ done: number; state: string }>(world, 'select count(*)::int as done, (select state from recovery_request where id = $1) as state from recovery_chunk', [id]);
+        return now.done > done || now.state === 'COMPLETED';
+      });
+      await world.owner.query(`select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and usename <> current_user and application_name <> 'reinstate listener'`);
+    }
+    await completed(world, 'recovery_request', id);
+    expect(worker.isRunning).toBe(true);
+    expect(await everything(world)).toEqual(before);
+    await expectLogToMatch(world);
+  });
+});
+
+/** A request to delete, ready to be sent to the process, and what was confirmed. */
+async function prepareDeletion(url: string, accessToken: string, ids: readonly string[], reason: string) {
+  const client = createClient({ url, accessToken });
+  const target = { contactIds: ids.map(contactId) };
+  const { contactDeletionPreview } = await client.request(ContactDeletionPreviewDocument, { input: target });
+  const input = { ...target, confirmation: contactDeletionPreview.confirmation!, reason };
+  return (to = url) => createClient({ url: to, accessToken }).request(DeleteContactsDocument, { input });
+}
+
+/** The rows of `tables` that belong to the contacts, or to none. */
+function only(tables: Record<string, string[]>, ids: ReadonlySet<string>): Record<string, string[]> {
+  const isTheirs = (table: string, text: string) => {
+    const row = JSON.parse(text) as Record<string, string>;
+    return ids.has(row[table === 'contact' ? 'id' : 'contact_id']!);
+  };
+  return Object.fromEntries(Object.entries(tables).map(([table, rows]) => [table, rows.filter((text) => isTheirs(table, text))]));
+}
+
+describe.concurrent('an API that is killed', () => {
+  for (const [size, count] of [['small', 10], ['large', 120]] as const)
+    it(`at any of 10 moments of a ${size} deletion has deleted it whole, or not at all`, patience, async () => {
+      await using world = await createWorld({ settings });
+      await fill(world, count * 12);
+      const [before, all] = [await everything(world), await liveIds(world)];
+      const token = await world.token('Super admin');
+      const sets = Array.from({ length: 12 }, (_, index) => all.slice(index * count, (index + 1) * count));
+      const stateOf = (reason: string) => row<{ id: string; state: string } | undefined>(world, 'select id, state from deletion where reason = $1', [reason]);
+      let api = await startProcess(world, 'all', settings);
+      try {
+        let undisturbed = 0;
+        for (const set of sets.splice(0, 2)) {
+          const send = await prepareDeletion(await api.url(), token, set, 'Undisturbed');
+          const sent = performance.now();
+          const { deleteContacts } = await send();
+          await completed(world, 'deletion', decodeId('Deletion', deleteContacts.deletion!.id));
+          undisturbed = performance.now() - sent;
+        }
+        const random = randomFrom(seed + count);
+        for (const [index, moment] of moments(10, undisturbed, random).entries()) {
+          const [set, reason] = [sets[index]!, `Number ${index}`];
+          const send = await prepareDeletion(await api.url(), token, set, reason);
+          const answering = send().then(({ deleteContacts }) => deleteContacts.deletion?.id, () => undefined);
+          await wait(moment);
+          await api.end('SIGKILL');
+          const answered = await answering;
+          await expectEachOnce(world, all);
+          api = await startProcess(world, 'all', settings);
+          const up = performance.now();
+          const there = await stateOf(reason);
+          if (answered) expect(there?.id).toBe(decodeId('Deletion', answered));
+          if (there) await completed(world, 'deletion', there.id);
+          journal.push(`${size} deletion: killed after ${moment.toFixed()} of ${undisturbed.toFixed()} ms, ${answered ? 'answered' : 'unanswered'}, ${there?.state ?? 'not there'}; completed ${(performance.now() - up).toFixed()} ms after the start`);
+          const live = await liveIds(world);
+          expect(live.filter((id) => set.includes(id))).toEqual(there ? [] : set);
+          await expectEachOnce(world, all);
+          expect(await everything(world)).toEqual(only(before, new Set(live)));
+          await expectLogToMatch(world);
+          // Whoever got no answer asks again with the same confirmation, and it is done once.
+          const { deleteContacts } = await send(await api.url());
+          expect(deleteContacts.userErrors.map((error) => error.code)).toEqual(there ? ['CONFIRMATION_USED'] : []);
+          await completed(world, 'deletion', (await stateOf(reason))!.id);
+        }
+        await idle(world);
+      } finally {
+        await api.end('SIGKILL');
+      }
+      await expectEachOnce(world, all);
+      await expectLogToMatch(world);
+      expect(await liveIds(world)).toEqual([]);
+      const { rows } = await world.owner.query<{ id: string }>('select id from deletion');
+      for (const { id } of rows) {
+        const { recoveryRequest } = await orderRecovery(world, encodeId('Deletion', id));
+        await pay(world, recoveryRequest!.invoice.id);
+      }
+      await runJobs(world);
+      expect(await everything(world)).toEqual(before);
+    });
+});

@@ -1,0 +1,23 @@
+// Staff with roles that an organization made up itself.
+import { v7 as newId } from 'uuid';
+import type { Client } from '../sdk/client.ts';
+import { SignInDocument } from '../sdk/generated.ts';
+import type { Permission } from '../src/permissions/catalogue.ts';
+import type { World } from './harness.ts';
+import { emailOf, password } from './people.ts';
+
+/** Someone new at Riverside Club, whose one role holds exactly these permissions. */
+export async function hire(world: World, ...permissions: Permission[]): Promise<{ client: Client; token: string; name: string }> {
+  const [roleId, staffId, name] = [newId(), newId(), `Holder of ${permissions.join(' and ') || 'nothing'}`];
+  const email = `${staffId}@riverside.example`;
+  const organizationId = world.organizationId();
+  const insert = (table: string, row: object) =>
+    world.owner.query(`insert into ${table} select * from jsonb_populate_record(null::${table}, $1)`, [JSON.stringify({ organization_id: organizationId, created_at: new Date(), ...row })]);
+  await insert('role', { id: roleId, name: `Custom ${roleId}`, description: 'Made for a test.', built_in: false, permissions });
+  await insert('staff_member', { id: staffId, name, email });
+  await insert('staff_member_role', { staff_member_id: staffId, role_id: roleId });
+  const { rows } = await world.owner.query<{ hash: string }>('select password_hash as hash from account where email = $1', [emailOf('Viewer', 'Riverside Club')]);
+  await insert('account', { id: newId(), email, name, password_hash: rows[0]!.hash, staff_member_id: staffId, platform_permissions: [] });
+  const { signIn } = await world.client().request(SignInDocument, { input: { email, password } });
+  return { client: world.client(signIn.accessToken!), token: signIn.accessToken!, name };
+}
