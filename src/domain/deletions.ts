@@ -1,33 +1,21 @@
-// Deleting: the preview that says exactly what will go, the deletion that takes its confirmation, and the work itself.
+// Deleting: the preview that says exactly what will go, and the deletion that takes its confirmation.
 import { v7 as newId } from 'uuid';
 import type { Transaction } from '../database.ts';
 import { NotFound, Refusal } from '../errors.ts';
-import { graphOf, removeChunk, startSnapshot } from '../snapshots/capture.ts';
-import { eachInLanes } from '../snapshots/lanes.ts';
+import { graphOf, startSnapshot } from '../snapshots/capture.ts';
 import { name, raw, type Sql, sql } from '../sql.ts';
 import { logAction } from './action-log.ts';
-import type { Actor, App, Viewer } from './app.ts';
+import type { App, Viewer } from './app.ts';
 import { readConfirmation, signConfirmation } from './confirmations.ts';
 import { type ContactFilter, matching } from './contacts.ts';
-import { endJob, queueJob, type Report } from './jobs.ts';
-
-/** Chunks at work at the same time: one is read and sealed while another is written. */
-const lanes = 2;
+import { completeDeletion, removeAndLog } from './deleting.ts';
+import type { Amount, RowCount } from './deletion-rows.ts';
+import { queueJob } from './jobs.ts';
 
 /** Which contacts: these, or all that the filter finds. */
 export interface DeletionTarget {
   contactIds?: readonly string[] | null | undefined;
   filter?: ContactFilter | null | undefined;
-}
-
-/** How many rows of an entity, and what the balances add up to in a currency. */
-export interface RowCount {
-  kind: string;
-  count: number;
-}
-export interface Amount {
-  amountMinor: number;
-  currency: string;
 }
 
 export interface DeletionPreview {
@@ -38,26 +26,6 @@ export interface DeletionPreview {
   confirmation: string | null;
   confirmationExpiresAt: Date | null;
 }
-
-export interface DeletionRow {
-  id: string;
-  state: 'RUNNING' | 'COMPLETED';
-  reason: string;
-  requestedById: string;
-  requestedByName: string;
-  snapshotId: string;
-  jobId: string | null;
-  contactCount: number;
-  requestedAt: Date;
-  deletedAt: Date | null;
-  recoverableUntil: Date | null;
-  isRecoverable: boolean;
-}
-
-const columns = sql`
-  d.id, d.state, d.reason, d.requested_by_id as "requestedById", d.requested_by_name as "requestedByName", d.snapshot_id as "snapshotId",
-  d.job_id as "jobId", d.contact_count as "contactCount", d.requested_at as "requestedAt", d.deleted_at as "deletedAt",
-  d.recoverable_until as "recoverableUntil", coalesce(d.recoverable_until > clock_timestamp(), false) as "isRecoverable"`;
 
 /** The condition on contacts, alias c, for a target. @throws Refusal when it names both ways or neither */
 function targeted(tx: Transaction, target: DeletionTarget): Sql {
@@ -162,97 +130,4 @@ async function freezeSet(tx: Transaction, app: App, deletionId: string, target: 
       ['input', 'confirmation'],
     );
   return frozen.count;
-}
-
-/** One batch: snapshot, removal and log entry, all in `tx`. @returns how many contacts went; null when it was done before */
-async function removeAndLog(tx: Transaction, app: App, actor: Actor, deletion: { id: string; snapshotId: string; reason: string }, number: number): Promise<number | null> {
-  const removed = await removeChunk(tx, app, deletion.id, { organizationId: tx.organizationId, snapshotId: deletion.snapshotId, number });
-  if (removed !== null)
-    await logAction(tx, actor, {
-      action: 'contacts.deleted',
-      target: { kind: 'Deletion', id: deletion.id },
-      targetCount: removed,
-      batch: { deletionId: deletion.id, chunkNumber: number },
-      reason: deletion.reason,
-    });
-  return removed;
-}
-
-/** From here on the 30 days run. */
-async function completeDeletion(tx: Transaction, app: App, id: string): Promise<void> {
-  await tx.run(sql`
-    update deletion set state = 'COMPLETED', deleted_at = clock_timestamp(),
-      recoverable_until = clock_timestamp() + make_interval(days => ${app.config.RECOVERY_WINDOW_DAYS}),
-      contact_count = (select coalesce(sum(k.contact_count), 0)::int from snapshot_chunk k where k.organization_id = deletion.organization_id and k.snapshot_id = deletion.snapshot_id)
-    where organization_id = ${tx.organizationId} and id = ${id} and state = 'RUNNING'`);
-}
-
-/**
- * Carries out a deletion that has a job: every batch that is not done, each in a transaction of its own. Safe to run again
- * after a crash, and by two workers at once.
- */
-export async function removeContacts(app: App, actor: Actor, organizationId: string, deletionId: string, report: Report, signal: AbortSignal): Promise<void> {
-  const { database } = app;
-  const plan = await database.transact(organizationId, async (tx) => {
-    const deletion = (await readDeletions(tx, [deletionId]))[0]!;
-    const chunks = await tx.rows<{ number: number; count: number; done: boolean }>(sql`
-      select d.chunk_number as number, count(*)::int as count,
-        exists (select 1 from snapshot_chunk k where k.organization_id = ${organizationId} and k.snapshot_id = ${deletion.snapshotId} and k.number = d.chunk_number) as done
-      from deletion_contact d where d.organization_id = ${organizationId} and d.deletion_id = ${deletionId} group by d.chunk_number order by d.chunk_number`);
-    return { deletion, chunks };
-  });
-  const total = plan.chunks.reduce((sum, chunk) => sum + chunk.count, 0);
-  let done = plan.chunks.reduce((sum, chunk) => sum + (chunk.done ? chunk.count : 0), 0);
-  await report({ phase: 'REMOVING', done, total });
-  await eachInLanes(lanes, plan.chunks.filter((chunk) => !chunk.done), async (chunk) => {
-    signal.throwIfAborted();
-    await database.transact(organizationId, (tx) => removeAndLog(tx, app, actor, plan.deletion, chunk.number));
-    done += chunk.count;
-    await report({ phase: 'REMOVING', done, total });
-  });
-  await database.transact(organizationId, async (tx) => {
-    await completeDeletion(tx, app, deletionId);
-    if (plan.deletion.jobId) await endJob(tx, plan.deletion.jobId, 'COMPLETED');
-  });
-}
-
-/** Closes a deletion that could not be finished: what was removed can be recovered, the other contacts stay. */
-export async function stopDeletion(app: App, organizationId: string, deletionId: string, failure: { code: string; message: string }): Promise<void> {
-  await app.database.transact(organizationId, async (tx) => {
-    const [deletion] = await readDeletions(tx, [deletionId]);
-    await completeDeletion(tx, app, deletionId);
-    if (deletion?.jobId) await endJob(tx, deletion.jobId, 'FAILED', failure);
-  });
-}
-
-export async function readDeletions(tx: Transaction, ids: readonly string[]): Promise<DeletionRow[]> {
-  return tx.rows<DeletionRow>(sql`select ${columns} from deletion d where d.organization_id = ${tx.organizationId} and d.id = any(${ids}::uuid[])`);
-}
-
-/** The newest first; `before` is the id that the last page ended with. */
-export async function listDeletions(tx: Transaction, limit: number, before: string | null): Promise<DeletionRow[]> {
-  const after = before ? sql`and d.id < ${before}` : raw('');
-  return tx.rows<DeletionRow>(sql`select ${columns} from deletion d where d.organization_id = ${tx.organizationId} ${after} order by d.id desc limit ${limit}`);
-}
-
-/** What each deletion took: rows of each kind, and the sum of balances, added up from its chunks. */
-export async function readDeletionContents(tx: Transaction, snapshotIds: readonly string[]): Promise<{ snapshotId: string; rows: RowCount[]; balances: Amount[]; storedBytes: number }[]> {
-  const chunks = await tx.rows<{ snapshotId: string; rows: Record<string, number>; balances: Record<string, number>; storedBytes: number }>(sql`
-    select snapshot_id as "snapshotId", row_counts as rows, balances, stored_bytes as "storedBytes"
-    from snapshot_chunk where organization_id = ${tx.organizationId} and snapshot_id = any(${snapshotIds}::uuid[])`);
-  return snapshotIds.map((snapshotId) => {
-    const own = chunks.filter((chunk) => chunk.snapshotId === snapshotId);
-    return {
-      snapshotId,
-      rows: added(own.map((chunk) => chunk.rows)).map(([kind, count]) => ({ kind, count })),
-      balances: added(own.map((chunk) => chunk.balances)).map(([currency, amountMinor]) => ({ currency, amountMinor })),
-      storedBytes: own.reduce((sum, chunk) => sum + chunk.storedBytes, 0),
-    };
-  });
-}
-
-function added(records: readonly Record<string, number>[]): [string, number][] {
-  const sums = new Map<string, number>();
-  for (const record of records) for (const [key, value] of Object.entries(record)) sums.set(key, (sums.get(key) ?? 0) + value);
-  return [...sums];
 }

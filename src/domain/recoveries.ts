@@ -1,96 +1,17 @@
-// Ordering a recovery: its plan, the request, the invoice, and the states it goes through. Each change of state is one
+// Ordering a recovery: the request, the invoice, and the states it goes through. Each change of state is one
 // conditional update, an action log entry and an event, so of two that race exactly one wins.
 import { v7 as newId } from 'uuid';
 import type { Transaction } from '../database.ts';
 import type { RecoveryState } from '../entities/recovery.ts';
 import { NotFound, Refusal } from '../errors.ts';
 import { publish } from '../pubsub.ts';
-import { type Clash, findClashes, readChunk } from '../snapshots/restore.ts';
 import { raw, sql } from '../sql.ts';
 import { logAction } from './action-log.ts';
 import type { Actor, App, Viewer } from './app.ts';
-import { type Amount, type DeletionRow, readDeletionContents, readDeletions, type RowCount } from './deletions.ts';
+import { readDeletions } from './deletion-rows.ts';
 import { endJob, queueJob } from './jobs.ts';
-
-/** Contacts a second, until an organization has recoveries of its own to measure by; about half of what a small machine does. */
-const assumedRate = 2000;
-
-export interface RecoveryRow {
-  id: string;
-  deletionId: string;
-  state: RecoveryState;
-  requestedById: string;
-  requestedByName: string;
-  jobId: string | null;
-  contactCount: number;
-  restoredCount: number;
-  clashCount: number;
-  provenCount: number;
-  failureCode: string | null;
-  failureMessage: string | null;
-  requestedAt: Date;
-  startedAt: Date | null;
-  finishedAt: Date | null;
-}
-
-const columns = sql`
-  r.id, r.deletion_id as "deletionId", r.state, r.requested_by_id as "requestedById", r.requested_by_name as "requestedByName",
-  r.job_id as "jobId", r.contact_count as "contactCount", r.failure_code as "failureCode", r.failure_message as "failureMessage",
-  r.requested_at as "requestedAt", r.started_at as "startedAt", r.finished_at as "finishedAt", r.proven_count as "provenCount",
-  coalesce((select sum(k.restored_count)::int from recovery_chunk k where k.organization_id = r.organization_id and k.recovery_request_id = r.id), 0) as "restoredCount",
-  coalesce((select sum(k.clash_count)::int from recovery_chunk k where k.organization_id = r.organization_id and k.recovery_request_id = r.id), 0) as "clashCount"`;
-
-export interface RecoveryPlan {
-  deletion: DeletionRow;
-  rows: RowCount[];
-  balances: Amount[];
-  clashes: Clash[];
-  fee: Amount;
-  estimatedSeconds: number;
-  recoverableUntil: Date;
-}
-
-/**
- * What a recovery would do now, without doing it: opens every chunk and looks for clashes.
- * @throws NotFound; Refusal DELETION_RUNNING, RECOVERY_WINDOW_CLOSED; DamagedChunk
- */
-export async function planRecovery(tx: Transaction, app: App, deletionId: string): Promise<RecoveryPlan> {
-  const deletion = await recoverableDeletion(tx, deletionId);
-  const clashes: Clash[] = [];
-  for (const number of await chunkNumbers(tx, deletion.snapshotId)) {
-    const chunk = await readChunk(tx, app, { organizationId: tx.organizationId, snapshotId: deletion.snapshotId, number });
-    clashes.push(...(await findClashes(tx, chunk)));
-  }
-  const [contents] = await readDeletionContents(tx, [deletion.snapshotId]);
-  const speed = await tx.row<{ rate: number | null }>(sql`
-    select sum(r.contact_count) / nullif(sum(extract(epoch from r.finished_at - r.started_at)), 0)::float8 as rate
-    from (select * from recovery_request where organization_id = ${tx.organizationId} and state = 'COMPLETED' order by id desc limit 20) r`);
-  return {
-    deletion,
-    rows: contents!.rows,
-    balances: contents!.balances,
-    clashes,
-    fee: { amountMinor: app.config.RECOVERY_FEE_MINOR, currency: app.config.RECOVERY_FEE_CURRENCY },
-    estimatedSeconds: Math.ceil(deletion.contactCount / (speed?.rate || assumedRate)),
-    recoverableUntil: deletion.recoverableUntil!,
-  };
-}
-
-export async function chunkNumbers(tx: Transaction, snapshotId: string): Promise<number[]> {
-  const rows = await tx.rows<{ number: number }>(sql`
-    select number from snapshot_chunk where organization_id = ${tx.organizationId} and snapshot_id = ${snapshotId} order by number`);
-  return rows.map((row) => row.number);
-}
-
-async function recoverableDeletion(tx: Transaction, deletionId: string): Promise<DeletionRow> {
-  const [deletion] = await readDeletions(tx, [deletionId]);
-  if (!deletion) throw new NotFound('deletion');
-  const path = ['input', 'deletionId'];
-  if (deletion.state === 'RUNNING') throw new Refusal('DELETION_RUNNING', 'The deletion is still at work. No recovery was ordered. Wait until it has completed.', path);
-  if (!deletion.isRecoverable)
-    throw new Refusal('RECOVERY_WINDOW_CLOSED', 'The time in which this deletion could be recovered is over. No recovery was ordered, nothing was billed.', path);
-  return deletion;
-}
+import { recoverableDeletion } from './recovery-plans.ts';
+import { readRecoveries, recoveryColumns, type RecoveryRow } from './recovery-rows.ts';
 
 /**
  * Orders a recovery and issues its invoice. The same key again gives the same request.
@@ -146,7 +67,7 @@ async function move(tx: Transaction, id: string, from: readonly RecoveryState[],
     update recovery_request r set state = ${to},
       started_at = case when ${to} = 'RUNNING' then coalesce(started_at, clock_timestamp()) else started_at end,
       finished_at = ${ends ? raw('clock_timestamp()') : raw('null')}
-    where r.organization_id = ${tx.organizationId} and r.id = ${id} and r.state = any(${from}::text[]) returning ${columns}`);
+    where r.organization_id = ${tx.organizationId} and r.id = ${id} and r.state = any(${from}::text[]) returning ${recoveryColumns}`);
 }
 
 /**
@@ -274,24 +195,4 @@ export async function endRecovery(app: App, actor: Actor, organizationId: string
     if (request.jobId) await endJob(tx, request.jobId, failed ? 'FAILED' : 'COMPLETED', failed ? end : undefined);
     await announce(tx, actor, id, failed ? 'recovery.failed' : 'recovery.completed', request.restoredCount);
   });
-}
-
-export async function readRecoveries(tx: Transaction, ids: readonly string[]): Promise<RecoveryRow[]> {
-  return tx.rows<RecoveryRow>(sql`select ${columns} from recovery_request r where r.organization_id = ${tx.organizationId} and r.id = any(${ids}::uuid[])`);
-}
-
-/** The newest first; of one deletion where it is given; `before` is the id that the last page ended with. */
-export async function listRecoveries(tx: Transaction, limit: number, before: string | null, deletionId: string | null): Promise<RecoveryRow[]> {
-  return tx.rows<RecoveryRow>(sql`
-    select ${columns} from recovery_request r
-    where r.organization_id = ${tx.organizationId} ${before ? sql`and r.id < ${before}` : raw('')} ${deletionId ? sql`and r.deletion_id = ${deletionId}` : raw('')}
-    order by r.id desc limit ${limit}`);
-}
-
-/** The clashes of a request in order of contact id; `after` is the one that the last page ended with. */
-export async function listClashes(tx: Transaction, id: string, limit: number, after: string | null): Promise<Clash[]> {
-  return tx.rows<Clash>(sql`
-    select x.contact_id as "contactId", x.kind, x.live_contact_id as "liveContactId" from recovery_clash x
-    where x.organization_id = ${tx.organizationId} and x.recovery_request_id = ${id} ${after ? sql`and x.contact_id > ${after}` : raw('')}
-    order by x.contact_id limit ${limit}`);
 }

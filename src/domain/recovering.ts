@@ -1,16 +1,17 @@
 // Carrying a recovery out: check every chunk before anything is written, restore chunk by chunk, reconcile the balances,
 // account for every contact. Safe to run again after a crash, and by two workers at once.
 import type { Transaction } from '../database.ts';
-import { followIndexes } from '../snapshots/capture.ts';
+import { deferFlush, followIndexes } from '../snapshots/capture.ts';
 import { type Chunk, DamagedChunk } from '../snapshots/chunk.ts';
 import { eachInLanes } from '../snapshots/lanes.ts';
 import { type Clash, readChunk, restoreChunk } from '../snapshots/restore.ts';
 import { sql } from '../sql.ts';
 import { logAction } from './action-log.ts';
 import type { Actor, App } from './app.ts';
-import { readDeletions } from './deletions.ts';
+import { readDeletions } from './deletion-rows.ts';
 import type { Progress, Report } from './jobs.ts';
-import { endRecovery, type RecoveryRow, startRecovery } from './recoveries.ts';
+import { endRecovery, startRecovery } from './recoveries.ts';
+import type { RecoveryRow } from './recovery-rows.ts';
 
 /** Chunks at work at the same time: one is read and opened while another is written. */
 const lanes = 2;
@@ -102,6 +103,7 @@ async function migrate(run: Run): Promise<void> {
   const { app, actor, organizationId, request } = run;
   await eachChunk(run, 'MIGRATING', (chunk) => chunk.restored, (chunk) =>
     app.database.transact(organizationId, async (tx) => {
+      await deferFlush(tx);
       // Held until the commit: nobody can end the recovery while a chunk of it is being written.
       const running = await tx.row(sql`
         select 1 from recovery_request where organization_id = ${organizationId} and id = ${request.id} and state = 'RUNNING' for share`);

@@ -4,8 +4,11 @@ import { defineEntity, p } from '@mikro-orm/postgresql';
 export const plans = ['FREE', 'STANDARD', 'PREMIUM'] as const;
 export type Plan = (typeof plans)[number];
 
-/** The organization of the transaction, as row-level security sees it. */
-export const currentOrganization = "(nullif(current_setting('app.organization_id', true), ''))::uuid";
+/**
+ * The organization of the transaction, as row-level security sees it: looked up once for a statement and not for each row,
+ * because it is a subquery. Written as PostgreSQL shows it, so that entities and tables compare equal.
+ */
+export const currentOrganization = `( SELECT (NULLIF(current_setting('app.organization_id'::text, true), ''::text))::uuid AS "nullif")`;
 
 export const Organization = defineEntity({
   name: 'Organization',

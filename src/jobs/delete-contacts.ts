@@ -1,5 +1,5 @@
 // Carries out a deletion that is too large for one request.
-import { removeContacts, stopDeletion } from '../domain/deletions.ts';
+import { removeContacts, stopDeletion } from '../domain/deleting.ts';
 import type { JobDefinition } from './kit.ts';
 
 export const deleteContactsJob: JobDefinition = {

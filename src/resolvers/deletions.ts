@@ -2,7 +2,8 @@
 import { Arg, Args, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root } from 'type-graphql';
 import type { Context } from '../context.ts';
 import { listBatchContacts } from '../domain/action-log.ts';
-import { deleteContacts, type DeletionRow, type DeletionTarget, listDeletions, previewDeletion, readDeletionContents, readDeletions } from '../domain/deletions.ts';
+import { type DeletionRow, listDeletions, readDeletionContents, readDeletions } from '../domain/deletion-rows.ts';
+import { deleteContacts, type DeletionTarget, previewDeletion } from '../domain/deletions.ts';
 import { NotFound } from '../errors.ts';
 import { checkFirst, decodeCursor, decodeId, encodeId, Money, PageArgs, pageOf, type Page, payload } from '../schema/common.ts';
 import {

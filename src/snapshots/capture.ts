@@ -33,6 +33,15 @@ export async function followIndexes(tx: Transaction): Promise<void> {
   await tx.run(sql`select set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), set_config('enable_seqscan', 'off', true)`);
 }
 
+/**
+ * For this transaction: its commit need not wait for the disk. It stays atomic; after a crash of the database server the
+ * last batches of a job may be undone as a whole, and the job does them again. What ends the job waits for the disk, and so
+ * for all of them.
+ */
+export async function deferFlush(tx: Transaction): Promise<void> {
+  await tx.run(sql`select set_config('synchronous_commit', 'off', true)`);
+}
+
 /** Makes a snapshot's row with a key of its own; chunks follow. */
 export async function startSnapshot(tx: Transaction, app: App, snapshotId: string): Promise<void> {
   const { wrapped } = newSnapshotKey(app.keys.snapshots, tx.organizationId, snapshotId);
