@@ -64,10 +64,11 @@ export function present(error: unknown, requestId: string): GraphQLFormattedErro
   const code = codeOf(error, cause);
   if (!code) logFault(cause, requestId);
   const shown = error instanceof GraphQLError ? error.toJSON() : {};
-  const message = code
-    ? (error as Error).message
-    : `Something went wrong on our side, and we have a record of it. Try again; if it stays, name request ${requestId}.`;
-  return { ...shown, message, extensions: { code: code ?? 'INTERNAL_SERVER_ERROR', requestId } };
+  const sorry = `Something went wrong on our side, and we have a record of it. Try again; if it stays, name request ${requestId}.`;
+  const said = isUnstorable(cause)
+    ? 'A text has a NUL character, which can’t be stored or found. Nothing was changed. Remove it.'
+    : (error as Error).message;
+  return { ...shown, message: code ? said : sorry, extensions: { code: code ?? 'INTERNAL_SERVER_ERROR', requestId } };
 }
 
 /** What was thrown in the first place: graphql wraps it, more than once when it comes out of a scalar. */
@@ -77,14 +78,16 @@ function causeOf(error: unknown): unknown {
 
 function codeOf(error: unknown, cause: unknown): string | undefined {
   if (ours.some((kind) => cause instanceof kind)) return (cause as Refusal).code;
-  // PostgreSQL has no character for NUL, in no text whatsoever.
-  if (sqlState(cause) === '22021') return 'BAD_INPUT';
+  if (isUnstorable(cause)) return 'BAD_INPUT';
   if (!(error instanceof GraphQLError && cause instanceof GraphQLError)) return undefined;
   const code = error.extensions['code'];
   if (typeof code === 'string') return code === 'INTERNAL_SERVER_ERROR' ? undefined : code;
   // Without a path it comes from before the first field: variables that don't fit.
   return error.path ? undefined : 'BAD_USER_INPUT';
 }
+
+/** PostgreSQL has no character for NUL, in no text whatsoever. */
+const isUnstorable = (cause: unknown): boolean => sqlState(cause) === '22021';
 
 const sqlState = (error: unknown): string | undefined => (error as { code?: string } | null)?.code;
 

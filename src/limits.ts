@@ -7,6 +7,9 @@ import {
   isIntrospectionType,
   isListType,
   Kind,
+  Lexer,
+  Source,
+  TokenKind,
   type DocumentNode,
   type FragmentDefinitionNode,
   type GraphQLOutputType,
@@ -27,6 +30,8 @@ const costliest = 20_000;
 const unpaged = 10;
 /** Bounds the work of parsing and validating, which grows with the square of a query's size. */
 export const mostTokens = 6_000;
+/** Brackets of any kind inside brackets. The parser goes one call deeper with each, and its stack has an end. */
+const deepestBrackets = 100;
 
 interface Operation {
   schema: GraphQLSchema;
@@ -34,6 +39,31 @@ interface Operation {
   operation: OperationDefinitionNode;
   variables: Record<string, unknown> | undefined;
 }
+
+/** Judges a text before it is parsed. @throws GraphQLError QUERY_TOO_DEEP for one that the parser could not come back from */
+export function checkBrackets(text: unknown): void {
+  if (typeof text !== 'string' || text.split(/[([{]/).length <= deepestBrackets) return;
+  const lexer = new Lexer(new Source(text));
+  try {
+    for (let depth = 0, tokens = 0; depth <= deepestBrackets; tokens++) {
+      const { kind } = lexer.advance();
+      // Longer ones are refused by the parser.
+      if (kind === TokenKind.EOF || tokens > mostTokens) return;
+      if (opening.has(kind)) depth++;
+      if (closing.has(kind)) depth--;
+    }
+  } catch {
+    // What is no token is told by the parser.
+    return;
+  }
+  throw refusal(
+    'QUERY_TOO_DEEP',
+    `The query has more than ${deepestBrackets} brackets inside each other. Nothing was read or changed. Ask for less at once.`,
+  );
+}
+
+const opening = new Set<TokenKind>([TokenKind.BRACE_L, TokenKind.BRACKET_L, TokenKind.PAREN_L]);
+const closing = new Set<TokenKind>([TokenKind.BRACE_R, TokenKind.BRACKET_R, TokenKind.PAREN_R]);
 
 /** @throws GraphQLError QUERY_TOO_DEEP or QUERY_TOO_COSTLY, and BAD_USER_INPUT when the variables don't fit */
 export function checkLimits(asked: Operation): void {

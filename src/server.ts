@@ -18,7 +18,7 @@ import type { RequestInfo } from './context.ts';
 import type { App } from './domain/app.ts';
 import { StartupError, Unauthenticated } from './errors.ts';
 import { graphiqlPage } from './graphiql.ts';
-import { checkLimits, mostTokens } from './limits.ts';
+import { checkBrackets, checkLimits, mostTokens } from './limits.ts';
 import { Operation, readAuthorization, requestInfo, Running } from './operation.ts';
 import type { PubSub } from './pubsub.ts';
 import { serveSockets } from './sockets.ts';
@@ -84,6 +84,8 @@ export async function startServer({ app, pubsub, schema = buildApi(), host, port
   if (introspection) web.get(path, showGraphiql);
   const context = async ({ req }: { req: Request }) => {
     const claims = await readAuthorization(app, req.headers.authorization).catch(asHttp401);
+    // Apollo parses after this.
+    for (const given of [req.body, req.query] as ({ query?: unknown } | undefined)[]) checkBrackets(given?.query);
     return { operation: new Operation(app, pubsub, requests.getStore()!, claims) };
   };
   web.use(path, express.json({ limit: largestBody }), expressMiddleware(apollo, { context }));

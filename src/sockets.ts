@@ -17,7 +17,7 @@ import { WebSocketServer, type WebSocket } from 'ws';
 import { present } from './api.ts';
 import type { App } from './domain/app.ts';
 import { readAccessToken, type AccessClaims } from './domain/sessions.ts';
-import { checkLimits, mostTokens } from './limits.ts';
+import { checkBrackets, checkLimits, mostTokens } from './limits.ts';
 import { Operation, requestInfo, type Running } from './operation.ts';
 import type { PubSub } from './pubsub.ts';
 
@@ -96,6 +96,7 @@ function check(
       `A connection carries ${mostSubscriptions} subscriptions at most. End one, or open a second connection.`,
     );
   try {
+    checkBrackets(query);
     const document = parse(query, { maxTokens: mostTokens });
     const faults = validate(schema, document);
     if (faults.length > 0) return faults.map((fault) => coded(fault, 'GRAPHQL_VALIDATION_FAILED'));

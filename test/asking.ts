@@ -1,9 +1,12 @@
 // Requests as anyone could send them, with all that comes back: for tests of what is refused, and of what the answer tells.
 import { print, type DocumentNode } from 'graphql';
+import { createClient } from 'graphql-ws';
 import type { World } from './harness.ts';
 
 export interface Answer {
   status: number;
+  /** As in the header `x-request-id`. */
+  requestId: string | null;
   data: Record<string, unknown> | null | undefined;
   errors: { message: string; code: string; path: string }[];
   /** The answer as it came. */
@@ -17,11 +20,32 @@ export async function post(world: World, token: string | undefined, query: strin
   const response = await fetch(world.url, { method: 'POST', headers: { 'content-type': 'application/json', ...authorization }, body });
   const text = await response.text();
   const { data, errors = [] } = JSON.parse(text) as { data?: Answer['data']; errors?: RawError[] };
-  return { status: response.status, data, errors: errors.map(({ message, path = [], extensions }) => ({ message, code: extensions.code, path: path.join('.') })), text };
+  return {
+    status: response.status,
+    requestId: response.headers.get('x-request-id'),
+    data,
+    errors: errors.map(({ message, path = [], extensions }) => ({ message, code: extensions.code, path: path.join('.') })),
+    text,
+  };
 }
 
 interface RawError {
   message: string;
   path?: (string | number)[];
   extensions: { code: string };
+}
+
+/** Sends an operation over a WebSocket, as it is. @returns the codes of its errors, or how the socket was closed */
+export async function postOverSocket(world: World, accessToken: string, query: string): Promise<(string | undefined)[]> {
+  const client = createClient({ url: world.url.replace('http', 'ws'), connectionParams: { accessToken }, retryAttempts: 0 });
+  try {
+    await client.iterate({ query }).next();
+    return [];
+  } catch (error) {
+    return Array.isArray(error)
+      ? (error as RawError[]).map(({ extensions }) => extensions.code)
+      : [`closed ${(error as { code?: number }).code}`];
+  } finally {
+    await client.dispose();
+  }
 }

@@ -1,7 +1,7 @@
 // What is left when processes are killed: real ones, by `kill -9`, at random moments of their work. Whatever the moment,
 // every contact is in exactly one place, and the work ends by itself.
 import { setTimeout as wait } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createClient } from '../sdk/client.ts';
 import {
   ContactDeletionPreviewDocument,
@@ -26,7 +26,6 @@ const patience = { timeout: 300_000 };
 
 /** Repeats the moments of a run that failed. */
 const seed = Number(process.env['CRASH_SEED'] ?? Date.now() % 1_000_000);
-const journal: string[] = [];
 
 /** Mulberry32: the same numbers from 0 to 1 for the same seed. */
 function randomFrom(seed: number): () => number {
@@ -39,9 +38,9 @@ function randomFrom(seed: number): () => number {
   };
 }
 
-/** `count` random moments within so many milliseconds: one in each equal part of them, in random order. */
-function moments(count: number, milliseconds: number, random: () => number): number[] {
-  const spread = Array.from({ length: count }, (_, part) => ({ at: ((part + random()) / count) * milliseconds, order: random() }));
+/** `count` random moments of a run, as parts of its duration: one in each equal part of it, in random order. */
+function moments(count: number, random: () => number): number[] {
+  const spread = Array.from({ length: count }, (_, part) => ({ at: (part + random()) / count, order: random() }));
   return spread.sort((a, b) => a.order - b.order).map(({ at }) => at);
 }
 
@@ -106,6 +105,15 @@ const completed = (world: World, table: 'deletion' | 'recovery_request', id: str
     return state === 'COMPLETED';
   });
 
+/** From its payment to its end. */
+const milliseconds = async (world: World, recoveryRequestId: string) =>
+  (await row<{ taken: number }>(
+    world,
+    `select extract(epoch from r.finished_at - i.paid_at)::float8 * 1000 as taken from recovery_request r
+     join invoice i on i.organization_id = r.organization_id and i.recovery_request_id = r.id where r.id = $1`,
+    [recoveryRequestId],
+  )).taken;
+
 /** Deletes all contacts with a job, and orders and pays their recovery. */
 async function startRecovery(world: World): Promise<{ id: string; globalId: string }> {
   const { deletion } = await deleteThem(world, { filter: {} });
@@ -168,27 +176,25 @@ async function startWorkers(world: World, count: number, settings: Record<string
   return workers;
 }
 
-beforeAll(() => void journal.push(`CRASH_SEED=${seed}`));
-afterAll(() => console.log(journal.join('\n')));
-
 describe.concurrent('a worker that is killed', () => {
-  it('at any of 20 moments of a recovery is replaced: the recovery ends by itself, and everything is back once', patience, async () => {
+  // In two halves, at the same time.
+  for (const half of [0, 1])
+  it(`at any of 20 moments of a recovery is replaced: the recovery ends by itself, and everything is back once (${half + 1})`, patience, async ({ annotate }) => {
     await using world = await createWorld({ settings });
-    await fill(world, 300);
+    await fill(world, 150);
     const [before, all] = [await everything(world), await liveIds(world)];
     await using workers = await startWorkers(world, 2, settings);
     let undisturbed = 0;
     for (let run = 0; run < 2; run++) {
       const { id } = await startRecovery(world);
-      const paid = performance.now();
       await completed(world, 'recovery_request', id);
-      undisturbed = performance.now() - paid;
+      undisturbed = await milliseconds(world, id);
     }
     const admin = await world.as('Super admin');
     let hits = 0;
-    for (const moment of moments(20, undisturbed, randomFrom(seed))) {
+    for (const moment of moments(20, randomFrom(seed)).filter((_moment, index) => index % 2 === half)) {
       const { id, globalId } = await startRecovery(world);
-      await wait(moment);
+      await wait(moment * undisturbed);
       const { wasAtWork } = await workers.end('SIGKILL');
       const killed = performance.now();
       if (wasAtWork) hits++;
@@ -196,25 +202,27 @@ describe.concurrent('a worker that is killed', () => {
       const at = await row<{ state: string; phase: string | null; done: number }>(world, 'select state, phase, done from job order by id desc limit 1');
       await expectEachOnce(world, all);
       await completed(world, 'recovery_request', id);
-      journal.push(`recovery: killed ${wasAtWork ? 'the one at work' : 'one that was idle'} after ${moment.toFixed()} of ${undisturbed.toFixed()} ms, ${at.state} ${at.phase} ${at.done}; completed after ${(performance.now() - killed).toFixed()} ms`);
+      await annotate(`seed ${seed}: killed ${wasAtWork ? 'the one at work' : 'one that was idle'} after ${(moment * undisturbed).toFixed()} of ${undisturbed.toFixed()} ms, ${at.state} ${at.phase} ${at.done}; completed after ${(performance.now() - killed).toFixed()} ms`);
       await idle(world);
       await expectEachOnce(world, all);
       expect(await everything(world)).toEqual(before);
       const { recoveryRequest } = await admin.request(RecoveryRequestDocument, { id: globalId });
-      expect(recoveryRequest).toMatchObject({ restoredCount: 300, clashCount: 0, provenCount: 300, failure: null, job: { state: 'COMPLETED', done: 300, total: 300 }, invoice: { state: 'PAID' } });
+      expect(recoveryRequest).toMatchObject({ restoredCount: 150, clashCount: 0, provenCount: 150, failure: null, job: { state: 'COMPLETED', done: 150, total: 150 }, invoice: { state: 'PAID' } });
       const { rows: told } = await world.owner.query(`select action, count(*)::int as times from action_log where target_id = $1 and chunk_number is null group by action order by action`, [id]);
       expect(told).toEqual(['recovery.completed', 'recovery.paid', 'recovery.queued', 'recovery.requested', 'recovery.started'].map((action) => ({ action, times: 1 })));
+      // Measured again and again, because others may use the machine.
+      if (!wasAtWork && at.state === 'COMPLETED') undisturbed = await milliseconds(world, id);
       await workers.ready();
     }
     await expectLogToMatch(world);
-    expect(hits).toBeGreaterThanOrEqual(10);
+    expect(hits).toBeGreaterThan(2);
   });
 
   it('softly gives its job back at once, and another finishes it', patience, async () => {
     // Nobody would find out by silence within the test.
     const slow = { ...settings, WORKER_SILENCE_SECONDS: '3600' };
     await using world = await createWorld({ settings: slow });
-    await fill(world, 300);
+    await fill(world, 150);
     const before = await everything(world);
     await using workers = await startWorkers(world, 2, slow);
     const { id } = await startRecovery(world);
@@ -229,7 +237,7 @@ describe.concurrent('a worker that is killed', () => {
 
   it('not, but loses all its connections again and again, goes on', patience, async () => {
     await using world = await createWorld({ settings });
-    await fill(world, 300);
+    await fill(world, 150);
     const before = await everything(world);
     await using worker = await startProcess(world, 'worker', settings);
     const { id } = await startRecovery(world);
@@ -266,15 +274,81 @@ function only(tables: Record<string, string[]>, ids: ReadonlySet<string>): Recor
   return Object.fromEntries(Object.entries(tables).map(([table, rows]) => [table, rows.filter((text) => isTheirs(table, text))]));
 }
 
+describe.concurrent('a watcher', () => {
+  /** What the API's subscription shows of a recovery, from now to its end. */
+  async function watch(world: World, url: string, requestId: string, onEvent: () => Promise<unknown> = async () => {}) {
+    const client = createClient({ url, accessToken: await world.token('Super admin') });
+    const seen: RecoveryProgressSubscription['recoveryProgress'][] = [];
+    try {
+      for await (const { recoveryProgress } of client.subscribe(RecoveryProgressDocument, { id: requestId })) {
+        seen.push(recoveryProgress);
+        await onEvent();
+      }
+    } finally {
+      await client.close();
+    }
+    return seen;
+  }
+
+  it('of an API process sees the work of a worker process to its end', patience, async () => {
+    await using world = await createWorld({ settings });
+    await fill(world, 150);
+    await using api = await startProcess(world, 'api', settings);
+    const url = await api.url();
+    const client = createClient({ url, accessToken: await world.token('Super admin') });
+    const { deletion } = await deleteThem(world, { filter: {} });
+    const jobs: JobPartsFragment[] = [];
+    const deleting = (async () => {
+      for await (const { jobProgress } of client.subscribe(JobProgressDocument, { id: deletion!.job!.id })) jobs.push(jobProgress);
+    })();
+    await until('the first event', promised, () => jobs.length > 0);
+    await using worker = await startProcess(world, 'worker', settings);
+    await deleting;
+    await client.close();
+    expect(jobs[0]).toMatchObject({ state: 'QUEUED', done: 0, total: 150 });
+    expect(jobs.at(-1)).toMatchObject({ state: 'COMPLETED', done: 150, total: 150 });
+    const { recoveryRequest } = await orderRecovery(world, deletion!.id);
+    const watching = watch(world, url, recoveryRequest!.id);
+    await pay(world, recoveryRequest!.invoice.id);
+    const seen = await watching;
+    expect(seen.map((request) => request.job?.phase)).toContain('MIGRATING');
+    expect(seen.at(-1)).toMatchObject({ state: 'COMPLETED', restoredCount: 150, provenCount: 150, job: { state: 'COMPLETED', done: 150 } });
+    const restored = seen.map((request) => request.restoredCount);
+    expect(restored).toEqual(restored.toSorted((a, b) => a - b));
+    for (const one of [api, worker]) {
+      expect(await one.end('SIGTERM')).toEqual({ code: 0, signal: null });
+      expect(one.err).toEqual([]);
+    }
+  });
+
+  it('sees the end although the listening connection is cut after every event', patience, async () => {
+    await using world = await createWorld({ settings });
+    await fill(world, 150);
+    await using api = await startProcess(world, 'api', settings);
+    await using workers = await startWorkers(world, 1, settings);
+    const { id, globalId } = await startRecovery(world);
+    let cuts = 0;
+    const seen = await watch(world, await api.url(), globalId, async () => {
+      const { rowCount } = await world.owner.query(`select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name = 'reinstate listener'`);
+      cuts += rowCount!;
+    });
+    expect(cuts).toBeGreaterThan(0);
+    expect(seen.at(-1)).toMatchObject({ id: globalId, state: 'COMPLETED', restoredCount: 150 });
+    await completed(world, 'recovery_request', id);
+    expect(api.isRunning).toBe(true);
+    await workers.ready();
+  });
+});
+
 describe.concurrent('an API that is killed', () => {
-  for (const [size, count] of [['small', 10], ['large', 120]] as const)
-    it(`at any of 10 moments of a ${size} deletion has deleted it whole, or not at all`, patience, async () => {
+  for (const [size, count] of [['small', 10], ['large', 60]] as const)
+    it(`at any of 10 moments of a ${size} deletion has deleted it whole, or not at all`, patience, async ({ annotate }) => {
       await using world = await createWorld({ settings });
       await fill(world, count * 12);
       const [before, all] = [await everything(world), await liveIds(world)];
       const token = await world.token('Super admin');
       const sets = Array.from({ length: 12 }, (_, index) => all.slice(index * count, (index + 1) * count));
-      const stateOf = (reason: string) => row<{ id: string; state: string } | undefined>(world, 'select id, state from deletion where reason = $1', [reason]);
+      const stateOf = async (reason: string) => (await world.owner.query<{ id: string; state: string }>('select id, state from deletion where reason = $1', [reason])).rows[0];
       let api = await startProcess(world, 'all', settings);
       try {
         let undisturbed = 0;
@@ -285,21 +359,20 @@ describe.concurrent('an API that is killed', () => {
           await completed(world, 'deletion', decodeId('Deletion', deleteContacts.deletion!.id));
           undisturbed = performance.now() - sent;
         }
-        const random = randomFrom(seed + count);
-        for (const [index, moment] of moments(10, undisturbed, random).entries()) {
+        for (const [index, moment] of moments(10, randomFrom(seed + count)).entries()) {
           const [set, reason] = [sets[index]!, `Number ${index}`];
           const send = await prepareDeletion(await api.url(), token, set, reason);
           const answering = send().then(({ deleteContacts }) => deleteContacts.deletion?.id, () => undefined);
-          await wait(moment);
+          await wait(moment * undisturbed);
           await api.end('SIGKILL');
           const answered = await answering;
           await expectEachOnce(world, all);
           api = await startProcess(world, 'all', settings);
           const up = performance.now();
           const there = await stateOf(reason);
-          if (answered) expect(there?.id).toBe(decodeId('Deletion', answered));
+          expect([undefined, there?.id]).toContain(answered && decodeId('Deletion', answered));
           if (there) await completed(world, 'deletion', there.id);
-          journal.push(`${size} deletion: killed after ${moment.toFixed()} of ${undisturbed.toFixed()} ms, ${answered ? 'answered' : 'unanswered'}, ${there?.state ?? 'not there'}; completed ${(performance.now() - up).toFixed()} ms after the start`);
+          await annotate(`seed ${seed}: killed after ${(moment * undisturbed).toFixed()} of ${undisturbed.toFixed()} ms, ${answered ? 'answered' : 'unanswered'}, ${there?.state ?? 'not there'}; completed ${(performance.now() - up).toFixed()} ms after the start`);
           const live = await liveIds(world);
           expect(live.filter((id) => set.includes(id))).toEqual(there ? [] : set);
           await expectEachOnce(world, all);

@@ -12,11 +12,15 @@ export async function hire(world: World, ...permissions: Permission[]): Promise<
   const email = `${staffId}@riverside.example`;
   const organizationId = world.organizationId();
   const insert = (table: string, row: object) =>
-    world.owner.query(`insert into ${table} select * from jsonb_populate_record(null::${table}, $1)`, [JSON.stringify({ organization_id: organizationId, created_at: new Date(), ...row })]);
+    world.owner.query(`insert into ${table} select * from jsonb_populate_record(null::${table}, $1)`, [
+      JSON.stringify({ organization_id: organizationId, created_at: new Date(), ...row }),
+    ]);
   await insert('role', { id: roleId, name: `Custom ${roleId}`, description: 'Made for a test.', built_in: false, permissions });
   await insert('staff_member', { id: staffId, name, email });
   await insert('staff_member_role', { staff_member_id: staffId, role_id: roleId });
-  const { rows } = await world.owner.query<{ hash: string }>('select password_hash as hash from account where email = $1', [emailOf('Viewer', 'Riverside Club')]);
+  const { rows } = await world.owner.query<{ hash: string }>('select password_hash as hash from account where email = $1', [
+    emailOf('Viewer', 'Riverside Club'),
+  ]);
   await insert('account', { id: newId(), email, name, password_hash: rows[0]!.hash, staff_member_id: staffId, platform_permissions: [] });
   const { signIn } = await world.client().request(SignInDocument, { input: { email, password } });
   return { client: world.client(signIn.accessToken!), token: signIn.accessToken!, name };

@@ -82,18 +82,32 @@ async function setScene(world: World): Promise<Scene> {
   const { deletion: otherDeletion } = await deleteThem(world, { contactIds: [third!] });
   await runJobs(world);
   const { recoveryRequest } = await orderRecovery(world, deletion!.id);
-  const { rows } = await world.owner.query<{ job: string; plan: string }>('select (select id from job limit 1) as job, (select id from membership_plan limit 1) as plan');
+  const { rows } = await world.owner.query<{ job: string; plan: string }>(
+    'select (select id from job limit 1) as job, (select id from membership_plan limit 1) as plan',
+  );
   return {
-    organization: encodeId('Organization', world.organizationId()), contact: fourth!, plan: encodeId('MembershipPlan', rows[0]!.plan), deletion: deletion!.id, otherDeletion: otherDeletion!.id,
-    recovery: recoveryRequest!.id, invoice: recoveryRequest!.invoice.id, job: encodeId('Job', rows[0]!.job),
+    organization: encodeId('Organization', world.organizationId()),
+    contact: fourth!,
+    plan: encodeId('MembershipPlan', rows[0]!.plan),
+    deletion: deletion!.id,
+    otherDeletion: otherDeletion!.id,
+    recovery: recoveryRequest!.id,
+    invoice: recoveryRequest!.invoice.id,
+    job: encodeId('Job', rows[0]!.job),
   };
 }
 
 /** A request, or the first event of a subscription. */
 type Ask = (client: Client) => Promise<unknown>;
 
-const asked = <Result, Variables>(document: Document<Result, Variables>, variables: Variables): Ask => (client) => client.request(document as Document<Result, object>, variables as object);
-const watched = <Result, Variables>(document: Document<Result, Variables>, variables: Variables): Ask => (client) => client.subscribe(document as Document<Result, object>, variables as object).next();
+const asked =
+  <Result, Variables>(document: Document<Result, Variables>, variables: Variables): Ask =>
+  (client) =>
+    client.request(document as Document<Result, object>, variables as object);
+const watched =
+  <Result, Variables>(document: Document<Result, Variables>, variables: Variables): Ask =>
+  (client) =>
+    client.subscribe(document as Document<Result, object>, variables as object).next();
 
 /** What is asked of each root field: with the documents that users get, about records that are there. */
 const asks = ({ organization, contact, plan, deletion, otherDeletion, recovery, invoice, job }: Scene): Record<string, Ask> => ({
@@ -134,7 +148,9 @@ const asks = ({ organization, contact, plan, deletion, otherDeletion, recovery, 
   },
   'Mutation.requestRecovery': asked(sdk.RequestRecoveryDocument, { input: { deletionId: otherDeletion, idempotencyKey: 'matrix-key' } }),
   'Mutation.cancelRecovery': asked(sdk.CancelRecoveryDocument, { input: { id: recovery } }),
-  'Mutation.confirmPayment': asked(sdk.ConfirmPaymentDocument, { input: { organizationId: organization, invoiceId: invoice, reference: 'Matrix' } }),
+  'Mutation.confirmPayment': asked(sdk.ConfirmPaymentDocument, {
+    input: { organizationId: organization, invoiceId: invoice, reference: 'Matrix' },
+  }),
   'Mutation.approveRecovery': asked(sdk.ApproveRecoveryDocument, { input: { organizationId: organization, id: recovery } }),
   'Subscription.jobProgress': watched(sdk.JobProgressDocument, { id: job }),
   'Subscription.recoveryProgress': watched(sdk.RecoveryProgressDocument, { id: recovery }),
@@ -149,13 +165,19 @@ async function records(world: World): Promise<unknown> {
 }
 
 /** "yes" for whoever got past the rules: what is refused or not found behind them is another matter. */
-const answerTo = (asking: Promise<unknown>): Promise<string> => asking.then(() => 'yes', ({ code }: ReinstateError) => (code === 'NOT_FOUND' ? 'yes' : code));
+const answerTo = (asking: Promise<unknown>): Promise<string> =>
+  asking.then(
+    () => 'yes',
+    ({ code }: ReinstateError) => (code === 'NOT_FOUND' ? 'yes' : code),
+  );
 
 const clientOf = (world: World, person: Person): Client | Promise<Client> => (person === 'signed out' ? world.client() : world.as(person));
 
 /** Asks everyone for every field whose cell says so. @returns the answers, by field and person */
 async function ask(world: World, scene: Scene, cell: 'yes' | 'no'): Promise<{ given: object; expected: object }> {
-  const clients = Object.fromEntries(await Promise.all(people.map(async (person) => [person, await clientOf(world, person)] as const))) as Record<Person, Client>;
+  const clients = Object.fromEntries(
+    await Promise.all(people.map(async (person) => [person, await clientOf(world, person)] as const)),
+  ) as Record<Person, Client>;
   const [given, expected] = [{}, {}] as [Record<string, string>, Record<string, string>];
   for (const [field, answers] of cells)
     for (const person of people.filter((someone) => answers[someone] === cell)) {
@@ -202,7 +224,11 @@ async function refusals(world: World): Promise<string[]> {
 /** Operators belong to no organization, and neither do the signed out: the log of an organization has nothing of them. */
 function expectedRefusals(): string[] {
   const staff = people.filter((person) => person !== 'Operator' && person !== 'signed out');
-  return [...cells].flatMap(([field, answers]) => staff.filter((person) => answers[person] === 'no').map((person) => `${person} of Riverside Club ${field.split('.')[1]} FORBIDDEN`)).toSorted();
+  return [...cells]
+    .flatMap(([field, answers]) =>
+      staff.filter((person) => answers[person] === 'no').map((person) => `${person} of Riverside Club ${field.split('.')[1]} FORBIDDEN`),
+    )
+    .toSorted();
 }
 
 /** What an answer left out, as "path: code". */
@@ -217,7 +243,11 @@ describe('a recovery', () => {
     await fill(world, 1, 'Hilltop Society');
     const { deletion } = await deleteThem(world, { filter: {} }, 'Hilltop Society');
     const order = async (role: 'Super admin' | 'Admin' | 'Viewer') =>
-      answerTo((await world.as(role, 'Hilltop Society')).request(sdk.RequestRecoveryDocument, { input: { deletionId: deletion!.id, idempotencyKey: 'matrix-key' } }));
+      answerTo(
+        (await world.as(role, 'Hilltop Society')).request(sdk.RequestRecoveryDocument, {
+          input: { deletionId: deletion!.id, idempotencyKey: 'matrix-key' },
+        }),
+      );
     expect([await order('Viewer'), await order('Admin'), await order('Super admin')]).toEqual(['FORBIDDEN', 'FORBIDDEN', 'PLAN_REQUIRED']);
   });
 });
@@ -236,7 +266,10 @@ describe('a confirmation', () => {
 });
 
 describe('what hangs on a root field gives no more than the root field of its kind', () => {
-  const money = `payments(first: 1) { nodes { id } }|ledgerEntries(first: 1) { nodes { id } }|balances { amountMinor }|balance { amountMinor }`.split('|');
+  const money =
+    `payments(first: 1) { nodes { id } }|ledgerEntries(first: 1) { nodes { id } }|balances { amountMinor }|balance { amountMinor }`.split(
+      '|',
+    );
 
   it('a contact’s money, on every way to the contact', async () => {
     await using world = await createWorld();
@@ -277,16 +310,24 @@ describe('what hangs on a root field gives no more than the root field of its ki
     const { recovery, invoice, deletion, job } = await setScene(world);
     await pay(world, invoice);
     await runJobs(world);
-    const fields = 'state clashes { nodes { contactId } } invoice { number } deletion { reason contacts { nodes { id } } job { phase } } job { phase }';
+    const fields =
+      'state clashes { nodes { contactId } } invoice { number } deletion { reason contacts { nodes { id } } job { phase } } job { phase }';
     const ways = [
       [`{ recoveryRequest(id: "${recovery}") { ${fields} } }`, 'recoveryRequest'],
       [`{ recoveryRequests { nodes { ${fields} } } }`, 'recoveryRequests.nodes.0'],
       [`{ node(id: "${recovery}") { ... on RecoveryRequest { ${fields} } } }`, 'node'],
     ] as const;
-    const [reader, deletions, jobs] = [await hire(world, 'recovery:read'), await hire(world, 'recovery:read', 'deletions:read'), await hire(world, 'recovery:read', 'jobs:read')];
+    const [reader, deletions, jobs] = [
+      await hire(world, 'recovery:read'),
+      await hire(world, 'recovery:read', 'deletions:read'),
+      await hire(world, 'recovery:read', 'jobs:read'),
+    ];
     for (const [query, path] of ways) {
       expect(await leftOut(world, reader.token, query)).toEqual([`${path}.deletion: FORBIDDEN`, `${path}.job: FORBIDDEN`]);
-      expect((await leftOut(world, deletions.token, query)).toSorted()).toEqual([`${path}.deletion.job: FORBIDDEN`, `${path}.job: FORBIDDEN`]);
+      expect((await leftOut(world, deletions.token, query)).toSorted()).toEqual([
+        `${path}.deletion.job: FORBIDDEN`,
+        `${path}.job: FORBIDDEN`,
+      ]);
       expect(await leftOut(world, jobs.token, query)).toEqual([`${path}.deletion: FORBIDDEN`]);
       expect(await leftOut(world, await world.token('Admin'), query)).toEqual([]);
       expect(JSON.stringify((await post(world, reader.token, query)).data)).toContain('"state":"COMPLETED"');
@@ -295,14 +336,20 @@ describe('what hangs on a root field gives no more than the root field of its ki
     expect(await answerTo(reader.client.subscribe(subscription, {}).next())).toBe('FORBIDDEN');
     expect(await leftOut(world, reader.token, `{ job(id: "${job}") { phase } }`)).toEqual(['job: FORBIDDEN']);
     expect(await leftOut(world, reader.token, `{ deletion(id: "${deletion}") { id } }`)).toEqual(['deletion: FORBIDDEN']);
-    expect(await leftOut(world, (await hire(world, 'deletions:read')).token, `{ deletion(id: "${deletion}") { reason job { phase } } }`)).toEqual(['deletion.job: FORBIDDEN']);
+    expect(
+      await leftOut(world, (await hire(world, 'deletions:read')).token, `{ deletion(id: "${deletion}") { reason job { phase } } }`),
+    ).toEqual(['deletion.job: FORBIDDEN']);
   });
 
   it('the contacts of an entry of the action log, which are part of it', async () => {
     await using world = await createWorld({ settings });
     await setScene(world);
     const { token } = await hire(world, 'log:read');
-    const { data, errors } = await post(world, token, '{ actionLog(filter: { action: "contacts.deleted" }) { nodes { contacts { nodes { id } } } } }');
+    const { data, errors } = await post(
+      world,
+      token,
+      '{ actionLog(filter: { action: "contacts.deleted" }) { nodes { contacts { nodes { id } } } } }',
+    );
     expect(errors).toEqual([]);
     expect(JSON.stringify(data).match(/"id"/g)).toHaveLength(3);
   });
@@ -313,16 +360,29 @@ describe('what hangs on a root field gives no more than the root field of its ki
     const [id] = (await liveIds(world)).map(contactId);
     const { token } = await hire(world, 'contacts:update');
     const blind = [
-      [`mutation { updateContact(input: { id: "${id}", version: 1, city: "Porto" }) { contact { id } userErrors { code } } }`, 'updateContact.contact'],
-      [`mutation { tagContacts(input: { contactIds: ["${id}"], tags: ["seen"] }) { contacts { id notes { nodes { body } } } userErrors { code } } }`, 'tagContacts.contacts'],
-      [`mutation { untagContacts(input: { contactIds: ["${id}"], tags: ["none"] }) { contacts { name } userErrors { code } } }`, 'untagContacts.contacts'],
+      [
+        `mutation { updateContact(input: { id: "${id}", version: 1, city: "Porto" }) { contact { id } userErrors { code } } }`,
+        'updateContact.contact',
+      ],
+      [
+        `mutation { tagContacts(input: { contactIds: ["${id}"], tags: ["seen"] }) { contacts { id notes { nodes { body } } } userErrors { code } } }`,
+        'tagContacts.contacts',
+      ],
+      [
+        `mutation { untagContacts(input: { contactIds: ["${id}"], tags: ["none"] }) { contacts { name } userErrors { code } } }`,
+        'untagContacts.contacts',
+      ],
     ] as const;
     for (const [query, path] of blind) {
       const { errors, data } = await post(world, token, query);
-      expect(errors).toEqual([{ path, code: 'FORBIDDEN', message: expect.stringMatching(/contacts:read .*It was left out; all else .* was done/) as string }]);
+      expect(errors).toEqual([
+        { path, code: 'FORBIDDEN', message: expect.stringMatching(/contacts:read .*It was left out; all else .* was done/) as string },
+      ]);
       expect(Object.values(data!)).toEqual([{ [path.split('.')[1]!]: null, userErrors: [] }]);
     }
-    const { rows } = await world.owner.query(`select c.city, t.name from contact c join contact_tag l on l.contact_id = c.id join tag t on t.id = l.tag_id where t.name = 'seen'`);
+    const { rows } = await world.owner.query(
+      `select c.city, t.name from contact c join contact_tag l on l.contact_id = c.id join tag t on t.id = l.tag_id where t.name = 'seen'`,
+    );
     expect(rows).toEqual([{ city: 'Porto', name: 'seen' }]);
   });
 
@@ -331,14 +391,17 @@ describe('what hangs on a root field gives no more than the root field of its ki
     await fill(world, 2);
     const { client } = await hire(world, 'contacts:delete');
     const { contactDeletionPreview } = await client.request(sdk.ContactDeletionPreviewDocument, { input: { filter: {} } });
-    const { deleteContacts } = await client.request(sdk.DeleteContactsDocument, { input: { filter: {}, confirmation: contactDeletionPreview.confirmation!, reason: 'Matrix' } });
+    const { deleteContacts } = await client.request(sdk.DeleteContactsDocument, {
+      input: { filter: {}, confirmation: contactDeletionPreview.confirmation!, reason: 'Matrix' },
+    });
     expect(deleteContacts).toMatchObject({ deletion: { contactCount: 2, job: { state: 'QUEUED' } }, userErrors: [] });
     await runJobs(world);
     const buyer = await hire(world, 'recovery:request');
     const input = { deletionId: deleteContacts.deletion!.id, idempotencyKey: 'matrix-key' };
     const { requestRecovery } = await buyer.client.request(sdk.RequestRecoveryDocument, { input });
     expect(requestRecovery.recoveryRequest).toMatchObject({ state: 'AWAITING_PAYMENT', invoice: { state: 'OPEN' } });
-    const query = 'mutation ($input: RequestRecoveryInput!) { requestRecovery(input: $input) { recoveryRequest { state job { id } deletion { reason } } } }';
+    const query =
+      'mutation ($input: RequestRecoveryInput!) { requestRecovery(input: $input) { recoveryRequest { state job { id } deletion { reason } } } }';
     expect(await leftOut(world, buyer.token, query, { input })).toEqual(['requestRecovery.recoveryRequest.deletion: FORBIDDEN']);
   });
 });

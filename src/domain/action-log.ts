@@ -96,12 +96,12 @@ export async function listActions(tx: Transaction, filter: ActionLogFilter, limi
   const conditions = [
     sql`a.organization_id = ${tx.organizationId}`,
     ...(after ? [sql`a.occurred_at <= ${after.instant}::timestamptz and (a.occurred_at < ${after.instant}::timestamptz or a.id < ${after.id})`] : []),
-    ...(filter.actorId ? [sql`a.actor_id = ${filter.actorId}`] : []),
-    ...(filter.action ? [sql`a.action = ${filter.action}`] : []),
-    ...(filter.outcome ? [sql`a.outcome = ${filter.outcome}`] : []),
-    ...(filter.requestId ? [sql`a.request_id = ${filter.requestId}`] : []),
-    ...(filter.from ? [sql`a.occurred_at >= ${filter.from}`] : []),
-    ...(filter.before ? [sql`a.occurred_at < ${filter.before}`] : []),
+    ...(filter.actorId !== undefined ? [sql`a.actor_id = ${filter.actorId}`] : []),
+    ...(filter.action !== undefined ? [sql`a.action = ${filter.action}`] : []),
+    ...(filter.outcome !== undefined ? [sql`a.outcome = ${filter.outcome}`] : []),
+    ...(filter.requestId !== undefined ? [sql`a.request_id = ${filter.requestId}`] : []),
+    ...(filter.from !== undefined ? [sql`a.occurred_at >= ${filter.from}`] : []),
+    ...(filter.before !== undefined ? [sql`a.occurred_at < ${filter.before}`] : []),
     ...(filter.targetId
       ? [sql`(a.target_id = ${filter.targetId} or (a.deletion_id, a.chunk_number) in (
           select d.deletion_id, d.chunk_number from deletion_contact d where d.organization_id = ${tx.organizationId} and d.contact_id = ${filter.targetId}))`]

@@ -2,7 +2,7 @@
 import type { Transaction } from '../database.ts';
 import { InvalidInput } from '../errors.ts';
 import { join, raw, type Sql, sql } from '../sql.ts';
-import { byContact } from './children.ts';
+import { byContact, type Columns, columnsOf } from './children.ts';
 import { normalizeEmail } from './email.ts';
 
 export interface ContactRow {
@@ -65,12 +65,13 @@ export const countCap = 1000;
 const mostIds = 10_000;
 const mostWords = 10;
 
-/** The columns of `ContactRow`, from table contact under the alias c. */
-export const contactColumns = sql`
-  c.id, c.member_number as "memberNumber", c.first_name as "firstName", c.last_name as "lastName",
-  coalesce(nullif(concat_ws(' ', c.first_name, c.last_name), ''), c.company, c.email, c.member_number, '—') as name,
-  c.email, c.company, c.job_title as "jobTitle", c.street, c.city, c.postal_code as "postalCode", c.country, c.birth_date as "birthDate",
-  c.version, c.created_at as "createdAt", c.updated_at as "updatedAt"`;
+/** From table contact under the alias c. */
+export const contactColumns: Columns<ContactRow> = {
+  id: sql`c.id`, memberNumber: sql`c.member_number`, firstName: sql`c.first_name`, lastName: sql`c.last_name`,
+  name: sql`coalesce(nullif(concat_ws(' ', c.first_name, c.last_name), ''), c.company, c.email, c.member_number, '—')`,
+  email: sql`c.email`, company: sql`c.company`, jobTitle: sql`c.job_title`, street: sql`c.street`, city: sql`c.city`, postalCode: sql`c.postal_code`,
+  country: sql`c.country`, birthDate: sql`c.birth_date`, version: sql`c.version`, createdAt: sql`c.created_at`, updatedAt: sql`c.updated_at`,
+};
 
 /**
  * The condition on contacts, alias c, that the filter stands for; always within the organization.
@@ -128,6 +129,16 @@ export interface ContactQuery {
   search?: string | null | undefined;
 }
 
+/** Which part of a list is read. */
+export interface ContactPage {
+  order: ContactOrder;
+  limit: number;
+  /** Where the last page ended. */
+  after: ContactPlace | null;
+  /** The fields that are needed; what is not among them is missing in the rows. All, when left out. */
+  fields?: ReadonlySet<string>;
+}
+
 const sorts: Record<ContactOrder['field'], { column: Sql; optional?: true }> = {
   NAME: { column: raw('c.sort_name') },
   EMAIL: { column: raw('c.email_normalized'), optional: true },
@@ -142,9 +153,7 @@ const sorts: Record<ContactOrder['field'], { column: Sql; optional?: true }> = {
 export async function listContacts(
   tx: Transaction,
   { filter, search }: ContactQuery,
-  { field, direction }: ContactOrder,
-  limit: number,
-  after: ContactPlace | null,
+  { order: { field, direction }, limit, after, fields }: ContactPage,
 ): Promise<(ContactRow & ContactPlace)[]> {
   const { column, optional } = sorts[field];
   const found = sql`${matching(tx.organizationId, filter)} ${searched(search)}`;
@@ -152,7 +161,7 @@ export async function listContacts(
   // Not a row comparison: beside the equality on the organization it would read the index from the tenant's start.
   const behind = after ? sql`and (${column} ${beyond}= ${after.place} and (${column} ${beyond} ${after.place} or c.id ${beyond} ${after.id}))` : raw('');
   const part = (condition: Sql, order: Sql, length: number): Promise<(ContactRow & ContactPlace)[]> =>
-    tx.rows(sql`select ${contactColumns}, ${column}::text as place from contact c where ${found} ${condition} order by ${order} limit ${length}`);
+    tx.rows(sql`select ${columnsOf(contactColumns, fields)}, ${column}::text as place from contact c where ${found} ${condition} order by ${order} limit ${length}`);
   if (!optional) return part(behind, sql`${column} ${way}, c.id ${way}`, limit);
   const present = after?.place === null ? [] : await part(sql`and ${column} is not null ${behind}`, sql`${column} ${way}, c.id ${way}`, limit);
   if (present.length === limit) return present;
@@ -169,7 +178,7 @@ export async function countContacts(tx: Transaction, { filter, search }: Contact
 
 /** The contacts with these ids, in the order asked; the ones that are not there are left out. */
 export async function readContacts(tx: Transaction, ids: readonly string[]): Promise<ContactRow[]> {
-  return tx.rows<ContactRow>(sql`select ${contactColumns} from contact c where c.organization_id = ${tx.organizationId} and c.id = any(${ids}::uuid[])
+  return tx.rows<ContactRow>(sql`select ${columnsOf(contactColumns)} from contact c where c.organization_id = ${tx.organizationId} and c.id = any(${ids}::uuid[])
     order by array_position(${ids}::uuid[], c.id)`);
 }
 

@@ -70,7 +70,10 @@ export async function removeContacts(app: App, actor: Actor, organizationId: str
 export async function stopDeletion(app: App, organizationId: string, deletionId: string, failure: { code: string; message: string }): Promise<void> {
   await app.database.transact(organizationId, async (tx) => {
     const [deletion] = await readDeletions(tx, [deletionId]);
+    await tx.run(sql`
+      delete from deletion_contact d where d.organization_id = ${organizationId} and d.deletion_id = ${deletionId} and not exists (
+        select 1 from snapshot_chunk k where k.organization_id = ${organizationId} and k.snapshot_id = ${deletion!.snapshotId} and k.number = d.chunk_number)`);
     await completeDeletion(tx, app, deletionId);
-    if (deletion?.jobId) await endJob(tx, deletion.jobId, 'FAILED', failure);
+    if (deletion!.jobId) await endJob(tx, deletion!.jobId, 'FAILED', failure);
   });
 }

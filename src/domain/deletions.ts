@@ -100,7 +100,8 @@ export async function deleteContacts(app: App, viewer: Viewer, input: DeletionTa
     const count = await freezeSet(tx, app, id, input, confirmed.digest);
     await startSnapshot(tx, app, snapshotId);
     if (count <= Math.min(app.config.DELETE_AT_ONCE, app.config.CHUNK_CONTACTS)) {
-      await removeAndLog(tx, app, viewer, { id, snapshotId, reason }, 1);
+      const removed = await removeAndLog(tx, app, viewer, { id, snapshotId, reason }, 1);
+      if (removed !== count) throw mismatch();
       await completeDeletion(tx, app, id);
     } else {
       const jobId = await queueJob(tx, { kind: 'DELETE_CONTACTS', subjectId: id, total: count, actor: viewer });
@@ -110,6 +111,13 @@ export async function deleteContacts(app: App, viewer: Viewer, input: DeletionTa
     return id;
   });
 }
+
+const mismatch = () =>
+  new Refusal(
+    'CONFIRMATION_MISMATCH',
+    'These are not the contacts that were confirmed; some were added, removed or left out since the preview. Nothing was deleted. Ask for a new preview.',
+    ['input', 'confirmation'],
+  );
 
 /** Writes down which contacts go, chunk by chunk, and holds them against what was confirmed. @returns how many */
 async function freezeSet(tx: Transaction, app: App, deletionId: string, target: DeletionTarget, digest: string): Promise<number> {
@@ -123,11 +131,6 @@ async function freezeSet(tx: Transaction, app: App, deletionId: string, target: 
       where organization_id = ${tx.organizationId} and deletion_id = ${deletionId}) f
     where organization_id = ${tx.organizationId} and id = ${deletionId} returning f.count, f.digest`))!;
   checkAllFound(target, frozen.count);
-  if (frozen.digest !== digest)
-    throw new Refusal(
-      'CONFIRMATION_MISMATCH',
-      'These are not the contacts that were confirmed; some were added, removed or left out since the preview. Nothing was deleted. Ask for a new preview.',
-      ['input', 'confirmation'],
-    );
+  if (frozen.digest !== digest) throw mismatch();
   return frozen.count;
 }

@@ -4,7 +4,7 @@ import type { Transaction } from '../database.ts';
 import { raw, type Sql, sql } from '../sql.ts';
 import { logAction } from './action-log.ts';
 import type { App, Viewer } from './app.ts';
-import { type ChildPage, childrenOf } from './children.ts';
+import { type ChildPage, childrenOf, type Columns, columnsOf } from './children.ts';
 import { type MembershipDraft, readMembership, readReferences } from './contact-drafts.ts';
 import type { MembershipPlanRow } from './references.ts';
 import { readInstant, requireText, textLength } from './text.ts';
@@ -29,7 +29,11 @@ export interface ActivityRow {
 
 export interface MembershipRow {
   id: string;
-  plan: MembershipPlanRow;
+  planId: string;
+  planName: string;
+  planPriceMinor: number;
+  planCurrency: string;
+  planInterval: MembershipPlanRow['interval'];
   state: 'ACTIVE' | 'EXPIRED' | 'CANCELLED';
   /** ISO 8601. */
   startsOn: string;
@@ -37,23 +41,29 @@ export interface MembershipRow {
   createdAt: Date;
 }
 
-const noteColumns = sql`t.id, t.author_name as "authorName", t.body, t.created_at as "createdAt", t.updated_at as "updatedAt"`;
-const activityColumns = sql`t.id, t.author_name as "authorName", t.kind, t.subject, t.occurred_at as "occurredAt", t.created_at as "createdAt"`;
-const membershipColumns = sql`t.id, t.state, t.starts_on as "startsOn", t.ends_on as "endsOn", t.created_at as "createdAt",
-  (select json_build_object('id', p.id, 'name', p.name, 'priceMinor', p.price_minor, 'currency', p.currency, 'interval', p.interval)
-   from membership_plan p where p.organization_id = t.organization_id and p.id = t.plan_id) as plan`;
+const noteColumns: Columns<NoteRow> = {
+  id: sql`t.id`, authorName: sql`t.author_name`, body: sql`t.body`, createdAt: sql`t.created_at`, updatedAt: sql`t.updated_at`,
+};
+const activityColumns: Columns<ActivityRow> = {
+  id: sql`t.id`, authorName: sql`t.author_name`, kind: sql`t.kind`, subject: sql`t.subject`, occurredAt: sql`t.occurred_at`, createdAt: sql`t.created_at`,
+};
+const membershipColumns: Columns<MembershipRow> = {
+  id: sql`t.id`, planId: sql`p.id`, planName: sql`p.name`, planPriceMinor: sql`p.price_minor`, planCurrency: sql`p.currency`, planInterval: sql`p.interval`,
+  state: sql`t.state`, startsOn: sql`t.starts_on`, endsOn: sql`t.ends_on`, createdAt: sql`t.created_at`,
+};
+const withPlan = raw('t join membership_plan p on p.organization_id = t.organization_id and p.id = t.plan_id');
 
 /** The notes of each contact, the newest first. */
 export const notesOf = (tx: Transaction, contactIds: readonly string[], page: ChildPage): Promise<NoteRow[][]> =>
-  childrenOf(tx, raw('note'), noteColumns, contactIds, page);
+  childrenOf(tx, raw('note t'), noteColumns, contactIds, page);
 
 /** The activities of each contact, the one that was recorded last first. */
 export const activitiesOf = (tx: Transaction, contactIds: readonly string[], page: ChildPage): Promise<ActivityRow[][]> =>
-  childrenOf(tx, raw('activity'), activityColumns, contactIds, page);
+  childrenOf(tx, raw('activity t'), activityColumns, contactIds, page);
 
 /** The memberships of each contact with their plans, the newest first. */
 export const membershipsOf = (tx: Transaction, contactIds: readonly string[], page: ChildPage): Promise<MembershipRow[][]> =>
-  childrenOf(tx, raw('membership'), membershipColumns, contactIds, page);
+  childrenOf(tx, sql`membership ${withPlan}`, membershipColumns, contactIds, page);
 
 /**
  * Adds a note in the viewer's name and logs it.
@@ -63,7 +73,7 @@ export async function addNote(app: App, viewer: Viewer, input: { contactId: stri
   const body = requireText(input.body, ['input', 'body'], textLength);
   return add(app, viewer, input.contactId, 'note.added', (organizationId) => sql`
     insert into note as t (organization_id, id, contact_id, author_id, author_name, body)
-    values (${organizationId}, ${newId()}, ${input.contactId}, ${viewer.id}, ${viewer.name}, ${body}) returning ${noteColumns}`);
+    values (${organizationId}, ${newId()}, ${input.contactId}, ${viewer.id}, ${viewer.name}, ${body}) returning ${columnsOf(noteColumns)}`);
 }
 
 export interface ActivityInput {
@@ -84,7 +94,7 @@ export async function addActivity(app: App, viewer: Viewer, input: ActivityInput
   return add(app, viewer, input.contactId, 'activity.added', (organizationId) => sql`
     insert into activity as t (organization_id, id, contact_id, author_id, author_name, kind, subject, occurred_at)
     values (${organizationId}, ${newId()}, ${input.contactId}, ${viewer.id}, ${viewer.name}, ${input.kind}, ${subject}, coalesce(${occurredAt}, now()))
-    returning ${activityColumns}`);
+    returning ${columnsOf(activityColumns)}`);
 }
 
 /**
@@ -95,9 +105,12 @@ export async function addMembership(app: App, viewer: Viewer, input: MembershipD
   return add(app, viewer, input.contactId, 'membership.added', async (organizationId, tx) => {
     const { planId, startsOn, endsOn } = readMembership(input, await readReferences(tx, [{ memberships: [input] }]), ['input']);
     return sql`
-      insert into membership as t (organization_id, id, contact_id, plan_id, state, starts_on, ends_on)
-      values (${organizationId}, ${newId()}, ${input.contactId}, ${planId}, case when ${endsOn}::date < current_date then 'EXPIRED' else 'ACTIVE' end, ${startsOn}, ${endsOn})
-      returning ${membershipColumns}`;
+      with added as (
+        insert into membership (organization_id, id, contact_id, plan_id, state, starts_on, ends_on)
+        values (${organizationId}, ${newId()}, ${input.contactId}, ${planId}, case when ${endsOn}::date < current_date then 'EXPIRED' else 'ACTIVE' end, ${startsOn}, ${endsOn})
+        returning *
+      )
+      select ${columnsOf(membershipColumns)} from added ${withPlan}`;
   });
 }
 

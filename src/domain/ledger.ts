@@ -5,7 +5,7 @@ import { NotFound, Refusal } from '../errors.ts';
 import { raw, sql } from '../sql.ts';
 import { logAction } from './action-log.ts';
 import type { App, Viewer } from './app.ts';
-import { byContact, type ChildPage, childrenOf } from './children.ts';
+import { byContact, type ChildPage, childrenOf, type Columns, columnsOf } from './children.ts';
 import { readAmount, readCurrency, readInstant, readText, requireText } from './text.ts';
 import { holdContacts, organizationOf, write } from './writing.ts';
 
@@ -37,18 +37,22 @@ export interface BalanceRow {
   currency: string;
 }
 
-const paymentColumns = sql`t.id, t.membership_id as "membershipId", t.amount_minor as "amountMinor", t.currency, t.method, t.reference,
-  t.paid_at as "paidAt", t.created_at as "createdAt"`;
-const ledgerColumns = sql`t.id, t.payment_id as "paymentId", t.kind, t.amount_minor as "amountMinor", t.currency, t.description,
-  t.occurred_at as "occurredAt", t.created_at as "createdAt"`;
+const paymentColumns: Columns<PaymentRow> = {
+  id: sql`t.id`, membershipId: sql`t.membership_id`, amountMinor: sql`t.amount_minor`, currency: sql`t.currency`, method: sql`t.method`,
+  reference: sql`t.reference`, paidAt: sql`t.paid_at`, createdAt: sql`t.created_at`,
+};
+const ledgerColumns: Columns<LedgerEntryRow> = {
+  id: sql`t.id`, paymentId: sql`t.payment_id`, kind: sql`t.kind`, amountMinor: sql`t.amount_minor`, currency: sql`t.currency`,
+  description: sql`t.description`, occurredAt: sql`t.occurred_at`, createdAt: sql`t.created_at`,
+};
 
 /** The payments of each contact, the one that was recorded last first. */
 export const paymentsOf = (tx: Transaction, contactIds: readonly string[], page: ChildPage): Promise<PaymentRow[][]> =>
-  childrenOf(tx, raw('payment'), paymentColumns, contactIds, page);
+  childrenOf(tx, raw('payment t'), paymentColumns, contactIds, page);
 
 /** The ledger of each contact, the one that was entered last first. */
 export const ledgerEntriesOf = (tx: Transaction, contactIds: readonly string[], page: ChildPage): Promise<LedgerEntryRow[][]> =>
-  childrenOf(tx, raw('ledger_entry'), ledgerColumns, contactIds, page);
+  childrenOf(tx, raw('ledger_entry t'), ledgerColumns, contactIds, page);
 
 /** The balances of each contact, by currency; a currency that was never used is not there. */
 export async function balancesOf(tx: Transaction, contactIds: readonly string[]): Promise<BalanceRow[][]> {
@@ -89,7 +93,7 @@ export async function addPayment(app: App, viewer: Viewer, input: PaymentInput):
     const payment = (await tx.row<PaymentRow>(sql`
       insert into payment as t (organization_id, id, contact_id, membership_id, amount_minor, currency, method, reference, paid_at)
       values (${tx.organizationId}, ${newId()}, ${contactId}, ${membershipId}, ${amountMinor}, ${currency}, ${method}, ${reference}, coalesce(${paidAt}, now()))
-      returning ${paymentColumns}`))!;
+      returning ${columnsOf(paymentColumns)}`))!;
     const description = reference ? `Payment ${reference}` : 'Payment';
     await enter(tx, { contactId, paymentId: payment.id, kind: 'PAYMENT', amountMinor, currency, description, occurredAt: payment.paidAt });
     await logAction(tx, viewer, { action: 'payment.added', target: { kind: 'Contact', id: contactId } });
@@ -146,5 +150,5 @@ async function enter(tx: Transaction, entry: Omit<LedgerEntryRow, 'id' | 'create
   return (await tx.row<LedgerEntryRow>(sql`
     insert into ledger_entry as t (organization_id, id, contact_id, payment_id, kind, amount_minor, currency, description, occurred_at)
     values (${tx.organizationId}, ${newId()}, ${contactId}, ${paymentId}, ${kind}, ${amountMinor}, ${currency}, ${description}, coalesce(${occurredAt}, now()))
-    returning ${ledgerColumns}`))!;
+    returning ${columnsOf(ledgerColumns)}`))!;
 }

@@ -114,7 +114,11 @@ export async function expireLateRequests(app: App, actor: Actor, organizationId:
       select r.id from recovery_request r join deletion d on d.organization_id = r.organization_id and d.id = r.deletion_id
       where r.organization_id = ${organizationId} and r.state = 'AWAITING_PAYMENT' and d.recoverable_until <= clock_timestamp()`),
   );
-  for (const { id } of late) await app.database.transact(organizationId, (tx) => expireIfLate(tx, actor, id));
+  for (const { id } of late)
+    await app.database.transact(organizationId, async (tx) => {
+      await lockInvoice(tx, id);
+      await expireIfLate(tx, actor, id);
+    });
 }
 
 async function queueRecovery(tx: Transaction, actor: Actor, id: string, from: RecoveryState): Promise<boolean> {
@@ -139,9 +143,9 @@ export async function approveRecovery(app: App, operator: Viewer, organizationId
 /** Cancels a recovery that has not begun; what was paid is refunded. @throws NotFound; Refusal NOT_CANCELLABLE */
 export async function cancelRecovery(app: App, viewer: Viewer, id: string): Promise<string> {
   return app.database.transact(viewer.organization!.id, async (tx) => {
-    const [request] = await readRecoveries(tx, [id]);
-    if (!request) throw new NotFound('recovery request');
-    if (!(await move(tx, id, ['AWAITING_PAYMENT', 'AWAITING_APPROVAL', 'QUEUED'], 'CANCELLED')))
+    if (!(await lockInvoice(tx, id))) throw new NotFound('recovery request');
+    const request = await move(tx, id, ['AWAITING_PAYMENT', 'AWAITING_APPROVAL', 'QUEUED'], 'CANCELLED');
+    if (!request)
       throw new Refusal('NOT_CANCELLABLE', 'The recovery has begun or has ended. Nothing was changed. Look at its state.', ['input', 'id']);
     if (request.jobId) await endJob(tx, request.jobId, 'CANCELLED');
     await giveBackFee(tx, app, id);
@@ -150,11 +154,21 @@ export async function cancelRecovery(app: App, viewer: Viewer, id: string): Prom
   });
 }
 
-/** Refunds a paid invoice and voids an open one. */
-async function giveBackFee(tx: Transaction, app: App, recoveryRequestId: string): Promise<void> {
-  const invoice = await tx.row<{ id: string; number: string; state: string; providerReference: string | null }>(sql`
+type LockedInvoice = { id: string; number: string; state: string; providerReference: string | null };
+
+/**
+ * Locks the invoice of a request until the transaction ends. Whoever changes both locks it before the request, so that
+ * paying, cancelling, expiring and failing at the same moment wait for each other and never deadlock.
+ */
+function lockInvoice(tx: Transaction, recoveryRequestId: string): Promise<LockedInvoice | undefined> {
+  return tx.row<LockedInvoice>(sql`
     select id, number, state, provider_reference as "providerReference" from invoice
     where organization_id = ${tx.organizationId} and recovery_request_id = ${recoveryRequestId} for update`);
+}
+
+/** Refunds a paid invoice and voids an open one. */
+async function giveBackFee(tx: Transaction, app: App, recoveryRequestId: string): Promise<void> {
+  const invoice = await lockInvoice(tx, recoveryRequestId);
   if (invoice?.state === 'OPEN') await tx.run(sql`update invoice set state = 'VOID' where organization_id = ${tx.organizationId} and id = ${invoice.id}`);
   if (invoice?.state !== 'PAID') return;
   await app.payments.refund(invoice);
@@ -186,6 +200,7 @@ export async function startRecovery(app: App, actor: Actor, organizationId: stri
 export async function endRecovery(app: App, actor: Actor, organizationId: string, id: string, end: { provenCount: number } | { code: string; message: string }): Promise<void> {
   await app.database.transact(organizationId, async (tx) => {
     const failed = 'code' in end;
+    if (failed) await lockInvoice(tx, id);
     const request = await move(tx, id, failed ? ['QUEUED', 'RUNNING'] : ['RUNNING'], failed ? 'FAILED' : 'COMPLETED');
     if (!request) return;
     await tx.run(sql`

@@ -183,9 +183,14 @@ async function account(run: Run): Promise<number> {
         select k.restored_count as restored, k.clash_count as clashed,
           (select count(*)::int from (${restoredOf(run, chunk)}) r
             where not exists (select 1 from contact c where c.organization_id = ${organizationId} and c.id = r.contact_id)
-              and not exists (select 1 from deletion_contact d join deletion o on o.organization_id = d.organization_id and o.id = d.deletion_id
-                where d.organization_id = ${organizationId} and d.contact_id = r.contact_id and o.requested_at > k.restored_at)) as missing
-        from recovery_chunk k where k.organization_id = ${organizationId} and k.recovery_request_id = ${request.id} and k.number = ${chunk.number}`))!;
+              and not exists (
+                select 1 from deletion_contact d
+                join deletion o on o.organization_id = d.organization_id and o.id = d.deletion_id
+                join snapshot_chunk later on later.organization_id = o.organization_id and later.snapshot_id = o.snapshot_id and later.number = d.chunk_number
+                where d.organization_id = ${organizationId} and d.contact_id = r.contact_id and later.created_at > own.created_at)) as missing
+        from recovery_chunk k
+        join snapshot_chunk own on own.organization_id = k.organization_id and own.snapshot_id = ${run.snapshotId} and own.number = k.number
+        where k.organization_id = ${organizationId} and k.recovery_request_id = ${request.id} and k.number = ${chunk.number}`))!;
       if (found.missing > 0 || found.restored + found.clashed !== chunk.contacts)
         throw new Error(`Chunk ${chunk.number} holds ${chunk.contacts} contacts: ${found.restored} came back, ${found.clashed} clashed, ${found.missing} are missing.`);
       proven += found.restored;

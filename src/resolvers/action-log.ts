@@ -4,7 +4,7 @@ import type { Context } from '../context.ts';
 import { type ActionLogRow, listActions, listBatchContacts, readActions } from '../domain/action-log.ts';
 import { InvalidInput } from '../errors.ts';
 import { ActionLogEntry, ActionLogEntryConnection, ActionLogFilter } from '../schema/action-log.ts';
-import { checkFirst, decodeAnyId, decodeCursor, decodeId, encodeId, type Kinds, PageArgs, pageOf, type Page } from '../schema/common.ts';
+import { checkFirst, decodeAnyId, decodeCursor, decodeOptionalId, encodeId, type Kinds, PageArgs, pageOf, type Page } from '../schema/common.ts';
 import { type DeletedContact, DeletedContactConnection } from '../schema/deletions.ts';
 
 export const shownAction = (row: ActionLogRow): ActionLogEntry & { __typename: string } => ({
@@ -58,7 +58,7 @@ function filterOf({ actorId, targetId, ...filter }: ActionLogFilter) {
     requestId: requestId ?? undefined,
     from: from ?? undefined,
     before: before ?? undefined,
-    actorId: actorId ? decodeId('StaffMember', actorId) : undefined,
-    targetId: targetId ? decodeAnyId(targetId)[1] : undefined,
+    actorId: decodeOptionalId('StaffMember', actorId) ?? undefined,
+    targetId: targetId == null ? undefined : decodeAnyId(targetId)[1],
   };
 }

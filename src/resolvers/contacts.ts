@@ -1,5 +1,6 @@
 // Finding, reading, creating and changing contacts.
-import { Arg, Args, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root } from 'type-graphql';
+import type { GraphQLResolveInfo } from 'graphql';
+import { Arg, Args, Ctx, FieldResolver, ID, Info, Mutation, Query, Resolver, Root } from 'type-graphql';
 import type { Context } from '../context.ts';
 import type { ContactDraft } from '../domain/contact-drafts.ts';
 import { createContact, createContacts, type Created, updateContact } from '../domain/contact-writing.ts';
@@ -7,12 +8,13 @@ import {
   type ContactFilter as DomainFilter, type ContactPlace, contactPointsOf, type ContactQuery, type ContactRow, countContacts, listContacts, readContacts,
 } from '../domain/contacts.ts';
 import { NotFound } from '../errors.ts';
-import { checkFirst, decodeCursor, decodeId, encodeId, pageOf, type Page, payload } from '../schema/common.ts';
+import { checkFirst, decodeCursor, decodeId, decodeOptionalId, encodeId, pageOf, type Page, payload } from '../schema/common.ts';
 import {
   ContactInput, CreateContactPayload, CreateContactsInput, CreateContactsPayload, type CreateContactsResult,
   UpdateContactInput, UpdateContactPayload,
 } from '../schema/contact-writing.ts';
 import { CappedCount, Contact, ContactConnection, type ContactFilter, ContactPoint, type ContactOrder, ContactsArgs } from '../schema/contacts.ts';
+import { selectedFields } from './selection.ts';
 
 export const shownContact = (row: ContactRow): Contact & { __typename: string } => ({ ...row, __typename: 'Contact', id: encodeId('Contact', row.id), uuid: row.id });
 
@@ -20,7 +22,7 @@ export const shownContact = (row: ContactRow): Contact & { __typename: string } 
 export const filterOf = ({ ids, membershipPlanId, ...rest }: ContactFilter): DomainFilter => ({
   ...rest,
   ids: ids?.map((id) => decodeId('Contact', id)),
-  membershipPlanId: membershipPlanId && decodeId('MembershipPlan', membershipPlanId),
+  membershipPlanId: decodeOptionalId('MembershipPlan', membershipPlanId),
 });
 
 /** The contact, or null. */
@@ -36,7 +38,7 @@ export async function loadContact(context: Context, id: string): Promise<(Contac
 
 const draftOf = ({ memberships, ...rest }: ContactInput): ContactDraft => ({
   ...rest,
-  memberships: memberships?.map(({ planId, ...membership }) => ({ ...membership, planId: planId && decodeId('MembershipPlan', planId) })),
+  memberships: memberships?.map(({ planId, ...membership }) => ({ ...membership, planId: decodeOptionalId('MembershipPlan', planId) })),
 });
 
 const resultOf = ({ id, refusal }: Created, index: number): CreateContactsResult => ({
@@ -64,11 +66,16 @@ export class ContactResolver {
   }
 
   @Query(() => ContactConnection, { description: 'The contacts that are found, in order.' })
-  async contacts(@Ctx() context: Context, @Args(() => ContactsArgs) { first, after, filter, search, orderBy }: ContactsArgs): Promise<Page<Contact> & { query: ContactQuery }> {
+  async contacts(
+    @Ctx() context: Context,
+    @Args(() => ContactsArgs) { first, after, filter, search, orderBy }: ContactsArgs,
+    @Info() info: GraphQLResolveInfo,
+  ): Promise<Page<Contact> & { query: ContactQuery }> {
     const order = orderBy ?? byName;
     const query = { filter: filterOf(filter ?? {}), search };
-    const rows = await listContacts(await context.reading(), query, order, checkFirst(first) + 1, after ? placeOf(after, order) : null);
-    return { ...pageOf(rows, first, ({ place, id }) => [orderKey(order), place, id], shownContact), query };
+    const page = { order, limit: checkFirst(first) + 1, after: after ? placeOf(after, order) : null, fields: selectedFields(info) };
+    const rows = await listContacts(await context.reading(), query, page);
+    return Object.assign(pageOf(rows, first, ({ place, id }) => [orderKey(order), place, id], shownContact), { query });
   }
 
   @FieldResolver(() => [ContactPoint], { description: 'Further ways to reach it, in the order they were added.' })

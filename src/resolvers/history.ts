@@ -1,10 +1,11 @@
 // A contact's history: its notes, activities and memberships, and adding to them.
-import { Arg, Args, Ctx, FieldResolver, Mutation, Resolver, Root } from 'type-graphql';
+import type { GraphQLResolveInfo } from 'graphql';
+import { Arg, Args, Ctx, FieldResolver, Info, Mutation, Resolver, Root } from 'type-graphql';
 import type { Context } from '../context.ts';
 import {
   activitiesOf, type ActivityRow, addActivity, addMembership, addNote, type MembershipRow, membershipsOf, type NoteRow, notesOf,
 } from '../domain/history.ts';
-import { decodeId, encodeId, PageArgs, type Page, payload } from '../schema/common.ts';
+import { decodeId, decodeOptionalId, encodeId, PageArgs, type Page, payload } from '../schema/common.ts';
 import { Contact } from '../schema/contacts.ts';
 import {
   type Activity, ActivityConnection, AddActivityInput, AddActivityPayload, AddMembershipInput, AddMembershipPayload, AddNoteInput, AddNotePayload,
@@ -15,27 +16,34 @@ import { shownPlan } from './references.ts';
 
 const shownNote = (row: NoteRow): Note => ({ ...row, id: encodeId('Note', row.id) });
 const shownActivity = (row: ActivityRow): Activity => ({ ...row, id: encodeId('Activity', row.id) });
-const shownMembership = (row: MembershipRow): Membership => ({ ...row, id: encodeId('Membership', row.id), plan: shownPlan(row.plan) });
+const shownMembership = (row: MembershipRow): Membership => {
+  const { id, planId, planName, planPriceMinor, planCurrency, planInterval, ...rest } = row;
+  const plan = shownPlan({ id: planId, name: planName, priceMinor: planPriceMinor, currency: planCurrency, interval: planInterval });
+  return { ...rest, id: encodeId('Membership', id), plan };
+};
 
 const noteList: ChildList<NoteRow, Note> = { name: 'notes', read: notesOf, show: shownNote };
 const activityList: ChildList<ActivityRow, Activity> = { name: 'activities', read: activitiesOf, show: shownActivity };
-const membershipList: ChildList<MembershipRow, Membership> = { name: 'memberships', read: membershipsOf, show: shownMembership };
+const membershipList: ChildList<MembershipRow, Membership> = {
+  name: 'memberships', read: membershipsOf, show: shownMembership,
+  madeOf: { plan: ['planId', 'planName', 'planPriceMinor', 'planCurrency', 'planInterval'] },
+};
 
 @Resolver(() => Contact)
 export class HistoryResolver {
   @FieldResolver(() => NoteConnection, { description: 'Its notes, the newest first.' })
-  notes(@Ctx() context: Context, @Root() contact: Contact, @Args(() => PageArgs) page: PageArgs): Promise<Page<Note>> {
-    return childPage(context, contact, page, noteList);
+  notes(@Ctx() context: Context, @Root() contact: Contact, @Args(() => PageArgs) page: PageArgs, @Info() info: GraphQLResolveInfo): Promise<Page<Note>> {
+    return childPage(context, contact, page, info, noteList);
   }
 
   @FieldResolver(() => ActivityConnection, { description: 'Its activities, the one that was recorded last first.' })
-  activities(@Ctx() context: Context, @Root() contact: Contact, @Args(() => PageArgs) page: PageArgs): Promise<Page<Activity>> {
-    return childPage(context, contact, page, activityList);
+  activities(@Ctx() context: Context, @Root() contact: Contact, @Args(() => PageArgs) page: PageArgs, @Info() info: GraphQLResolveInfo): Promise<Page<Activity>> {
+    return childPage(context, contact, page, info, activityList);
   }
 
   @FieldResolver(() => MembershipConnection, { description: 'Its memberships, the one that was recorded last first.' })
-  memberships(@Ctx() context: Context, @Root() contact: Contact, @Args(() => PageArgs) page: PageArgs): Promise<Page<Membership>> {
-    return childPage(context, contact, page, membershipList);
+  memberships(@Ctx() context: Context, @Root() contact: Contact, @Args(() => PageArgs) page: PageArgs, @Info() info: GraphQLResolveInfo): Promise<Page<Membership>> {
+    return childPage(context, contact, page, info, membershipList);
   }
 
   @Mutation(() => AddNotePayload, { description: 'Adds a note in your name.' })
@@ -62,7 +70,7 @@ export class HistoryResolver {
     @Ctx() context: Context,
     @Arg('input', () => AddMembershipInput, { description: 'The membership.' }) { contactId, planId, ...rest }: AddMembershipInput,
   ): Promise<AddMembershipPayload> {
-    const membership = { ...rest, contactId: decodeId('Contact', contactId), planId: planId && decodeId('MembershipPlan', planId) };
+    const membership = { ...rest, contactId: decodeId('Contact', contactId), planId: decodeOptionalId('MembershipPlan', planId) };
     const work = async () => ({ membership: shownMembership(await context.write((app, viewer) => addMembership(app, viewer, membership))) });
     return payload<AddMembershipPayload>(work, { membership: null });
   }

@@ -1,8 +1,9 @@
 // A contact's money: its payments, ledger and balances, and adding to them.
-import { Arg, Args, Ctx, FieldResolver, Mutation, Resolver, Root } from 'type-graphql';
+import type { GraphQLResolveInfo } from 'graphql';
+import { Arg, Args, Ctx, FieldResolver, Info, Mutation, Resolver, Root } from 'type-graphql';
 import type { Context } from '../context.ts';
 import { addCharge, addPayment, type BalanceRow, balancesOf, ledgerEntriesOf, type LedgerEntryRow, type PaymentRow, paymentsOf } from '../domain/ledger.ts';
-import { decodeId, encodeId, Money, PageArgs, type Page, payload } from '../schema/common.ts';
+import { decodeId, decodeOptionalId, encodeId, Money, PageArgs, type Page, payload } from '../schema/common.ts';
 import { Contact } from '../schema/contacts.ts';
 import {
   AddChargeInput, AddChargePayload, AddPaymentInput, AddPaymentPayload, type LedgerEntry, LedgerEntryConnection, type Payment, PaymentConnection,
@@ -16,21 +17,23 @@ const shownLedgerEntry = ({ id, paymentId, amountMinor, currency, ...row }: Ledg
   ...row, id: encodeId('LedgerEntry', id), paymentId: paymentId && encodeId('Payment', paymentId), amount: { amountMinor, currency },
 });
 
-const paymentList: ChildList<PaymentRow, Payment> = { name: 'payments', read: paymentsOf, show: shownPayment };
-const ledgerList: ChildList<LedgerEntryRow, LedgerEntry> = { name: 'ledger entries', read: ledgerEntriesOf, show: shownLedgerEntry };
+const paymentList: ChildList<PaymentRow, Payment> = { name: 'payments', read: paymentsOf, show: shownPayment, madeOf: { amount: ['amountMinor', 'currency'] } };
+const ledgerList: ChildList<LedgerEntryRow, LedgerEntry> = {
+  name: 'ledger entries', read: ledgerEntriesOf, show: shownLedgerEntry, madeOf: { amount: ['amountMinor', 'currency'] },
+};
 
 const balances = (context: Context, { uuid }: Contact): Promise<BalanceRow[]> => context.loader('balances', balancesOf).load(uuid);
 
 @Resolver(() => Contact)
 export class LedgerResolver {
   @FieldResolver(() => PaymentConnection, { description: 'Its payments, the one that was recorded last first.' })
-  payments(@Ctx() context: Context, @Root() contact: Contact, @Args(() => PageArgs) page: PageArgs): Promise<Page<Payment>> {
-    return childPage(context, contact, page, paymentList);
+  payments(@Ctx() context: Context, @Root() contact: Contact, @Args(() => PageArgs) page: PageArgs, @Info() info: GraphQLResolveInfo): Promise<Page<Payment>> {
+    return childPage(context, contact, page, info, paymentList);
   }
 
   @FieldResolver(() => LedgerEntryConnection, { description: 'Its ledger, the one that was entered last first.' })
-  ledgerEntries(@Ctx() context: Context, @Root() contact: Contact, @Args(() => PageArgs) page: PageArgs): Promise<Page<LedgerEntry>> {
-    return childPage(context, contact, page, ledgerList);
+  ledgerEntries(@Ctx() context: Context, @Root() contact: Contact, @Args(() => PageArgs) page: PageArgs, @Info() info: GraphQLResolveInfo): Promise<Page<LedgerEntry>> {
+    return childPage(context, contact, page, info, ledgerList);
   }
 
   @FieldResolver(() => [Money], { description: 'The sum of its ledger for each currency that was ever used: below zero when the contact owes.' })
@@ -49,7 +52,7 @@ export class LedgerResolver {
     @Ctx() context: Context,
     @Arg('input', () => AddPaymentInput, { description: 'The payment.' }) { contactId, membershipId, ...rest }: AddPaymentInput,
   ): Promise<AddPaymentPayload> {
-    const payment = { ...rest, contactId: decodeId('Contact', contactId), membershipId: membershipId && decodeId('Membership', membershipId) };
+    const payment = { ...rest, contactId: decodeId('Contact', contactId), membershipId: decodeOptionalId('Membership', membershipId) };
     const work = async () => ({ payment: shownPayment(await context.write((app, viewer) => addPayment(app, viewer, payment))) });
     return payload<AddPaymentPayload>(work, { payment: null });
   }

@@ -2,12 +2,12 @@
 import { Arg, Args, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root, Subscription } from 'type-graphql';
 import type { Context } from '../context.ts';
 import { type InvoiceRow, listOpenInvoices, readInvoice, readInvoices } from '../domain/invoices.ts';
-import {
-  approveRecovery, cancelRecovery, confirmPayment, listClashes, listRecoveries, planRecovery, readRecoveries, type RecoveryRow, requestRecovery,
-} from '../domain/recoveries.ts';
+import { approveRecovery, cancelRecovery, confirmPayment, requestRecovery } from '../domain/recoveries.ts';
+import { planRecovery } from '../domain/recovery-plans.ts';
+import { listClashes, listRecoveries, readRecoveries, type RecoveryRow } from '../domain/recovery-rows.ts';
 import { InvalidInput, NotFound } from '../errors.ts';
 import { watch } from '../pubsub.ts';
-import { checkFirst, decodeCursor, decodeId, encodeId, PageArgs, pageOf, type Page, payload } from '../schema/common.ts';
+import { checkFirst, decodeCursor, decodeId, decodeOptionalId, encodeId, PageArgs, pageOf, type Page, payload } from '../schema/common.ts';
 import { Deletion } from '../schema/deletions.ts';
 import { Job } from '../schema/jobs.ts';
 import {
@@ -82,7 +82,7 @@ export class RecoveryResolver {
     @Arg('deletionId', () => ID, { nullable: true, description: 'Of this deletion only.' }) deletionId?: string | null,
   ): Promise<Page<RecoveryRequest>> {
     const before = after ? decodeCursor(after, 'recoveries', 1)[0]! : null;
-    const rows = await listRecoveries(await context.reading(), checkFirst(first) + 1, before, deletionId ? decodeId('Deletion', deletionId) : null);
+    const rows = await listRecoveries(await context.reading(), checkFirst(first) + 1, before, decodeOptionalId('Deletion', deletionId) ?? null);
     return pageOf(rows, first, (row) => ['recoveries', row.id], shownRecovery);
   }
 

@@ -9,7 +9,7 @@ import {
 import { checkFirst, decodeCursor, decodeId, encodeId, PageArgs, pageOf, type Page, payload } from '../schema/common.ts';
 import { Contact } from '../schema/contacts.ts';
 import {
-  CustomField, CustomFieldDefinition, CustomFieldDefinitionConnection, MembershipPlan, MembershipPlanConnection, Tag, TagConnection, TagContactsInput,
+  CustomField, type CustomFieldDefinition, CustomFieldDefinitionConnection, type MembershipPlan, MembershipPlanConnection, Tag, TagConnection, TagContactsInput,
   TagContactsPayload,
 } from '../schema/references.ts';
 import { shownContact } from './contacts.ts';

@@ -28,6 +28,10 @@ export function decodeId(kind: Kinds, globalId: string): string {
   return id;
 }
 
+/** The same for an id that may be left out. An empty one is not left out: it is malformed, and must never mean “all”. */
+export const decodeOptionalId = (kind: Kinds, globalId: string | null | undefined): string | null | undefined =>
+  globalId == null ? globalId : decodeId(kind, globalId);
+
 /** The kind and the UUID in a global id. @throws InvalidInput MALFORMED_ID */
 export function decodeAnyId(globalId: string): [kind: Kinds, id: string] {
   const [kind = '', id = ''] = Buffer.from(globalId.slice(0, 100), 'base64url').toString('utf8').split(':');
@@ -80,7 +84,7 @@ export const MinorUnits = scalar(
   },
 );
 
-@ObjectType({ description: 'An amount of money.' })
+@ObjectType({ simpleResolvers: true, description: 'An amount of money.' })
 export class Money {
   @Field(() => MinorUnits, { description: 'The amount in minor units (cents). Negative: the contact owes it.' })
   amountMinor!: number;
@@ -95,7 +99,7 @@ export abstract class Node {
   id!: string;
 }
 
-@ObjectType({ description: 'An expected refusal. Nothing was changed.' })
+@ObjectType({ simpleResolvers: true, description: 'An expected refusal. Nothing was changed.' })
 export class UserError {
   @Field(() => String, { description: 'A stable code in SCREAMING_SNAKE_CASE, made for programs.' })
   code!: string;
@@ -120,7 +124,7 @@ export async function payload<P extends { userErrors: UserError[] }>(work: () =>
   }
 }
 
-@ObjectType({ description: 'Where a page stands in its list.' })
+@ObjectType({ simpleResolvers: true, description: 'Where a page stands in its list.' })
 export class PageInfo {
   @Field(() => Boolean, { description: 'Whether more follow after this page.' })
   hasNextPage!: boolean;
@@ -171,18 +175,28 @@ export function decodeCursor(cursor: string, list: string, length: number): (str
 /** PostgreSQL has no character for NUL. */
 const isStorable = (value: unknown): boolean => typeof value === 'string' && !value.includes('\0');
 
-/** Makes a page of up to `first` rows out of `first + 1`. */
+/** Makes a page of up to `first` rows out of `first + 1`. What nobody asks for is not worked out: few ask for cursors. */
 export function pageOf<Row>(rows: readonly Row[], first: number, cursor: (row: Row) => readonly unknown[]): Page<Row>;
 /** The same, with each row as clients see it. */
 export function pageOf<Row, T>(rows: readonly Row[], first: number, cursor: (row: Row) => readonly unknown[], show: (row: Row) => T): Page<T>;
 export function pageOf<Row>(rows: readonly Row[], first: number, cursor: (row: Row) => readonly unknown[], show: (row: Row) => unknown = (row) => row): Page<unknown> {
-  const edges = rows.slice(0, first).map((row) => ({ node: show(row), cursor: encodeCursor(cursor(row)) }));
-  return { nodes: edges.map((edge) => edge.node), edges, pageInfo: { hasNextPage: rows.length > first, endCursor: edges.at(-1)?.cursor ?? null } };
+  const page = rows.slice(0, first);
+  return {
+    get nodes() {
+      return page.map(show);
+    },
+    get edges() {
+      return page.map((row) => ({ node: show(row), cursor: encodeCursor(cursor(row)) }));
+    },
+    get pageInfo() {
+      return { hasNextPage: rows.length > first, endCursor: page.length > 0 ? encodeCursor(cursor(page.at(-1)!)) : null };
+    },
+  };
 }
 
 /** The Relay connection type of a node type, named after it. */
 export function connectionOf<T extends object>(node: ClassType<T>, noun: string, plural: string) {
-  @ObjectType(`${node.name}Edge`, { description: `${/^[aeiou]/.test(noun) ? 'An' : 'A'} ${noun} in a list.` })
+  @ObjectType(`${node.name}Edge`, { simpleResolvers: true, description: `${/^[aeiou]/.test(noun) ? 'An' : 'A'} ${noun} in a list.` })
   class Edge {
     @Field(() => node, { description: `The ${noun}.` })
     node!: T;
@@ -191,7 +205,7 @@ export function connectionOf<T extends object>(node: ClassType<T>, noun: string,
     cursor!: string;
   }
 
-  @ObjectType(`${node.name}Connection`, { description: `A page of ${plural}.` })
+  @ObjectType(`${node.name}Connection`, { simpleResolvers: true, description: `A page of ${plural}.` })
   class Connection implements Page<T> {
     @Field(() => [Edge], { description: `The ${plural} with their cursors.` })
     edges!: Edge[];

@@ -72,9 +72,13 @@ export async function removeChunk(tx: Transaction, app: App, deletionId: string,
   if (done) return null;
   await followIndexes(tx);
   const batch = `select contact_id from deletion_contact where organization_id = '${tx.organizationId}' and deletion_id = '${deletionId}' and chunk_number = ${Number(name.number)}`;
-  // In order, so that two deletions of the same contacts wait for each other instead of locking each other up.
+  // In order, so that two deletions of the same contacts wait for each other instead of locking each other up. What the
+  // other one took first is in its snapshot and not in this one, so it does not belong to this deletion any more.
   await tx.inTurn(() =>
-    tx.client.query(`select 1 from contact where organization_id = '${tx.organizationId}' and id = any (array(${batch})) order by id for update`),
+    tx.client.query(`
+      select 1 from contact where organization_id = '${tx.organizationId}' and id = any (array(${batch})) order by id for update;
+      delete from deletion_contact d where organization_id = '${tx.organizationId}' and deletion_id = '${deletionId}' and chunk_number = ${Number(name.number)}
+        and not exists (select 1 from contact c where c.organization_id = d.organization_id and c.id = d.contact_id)`),
   );
   const graph = graphOf(app);
   const balances = await removeBalances(tx, batch);
