@@ -134,14 +134,14 @@ function tally(graphs: Map<string, Graph>): [string, string][] {
     ['notes', sum((graph) => graph.notes.nodes.length)],
     ['activities', sum((graph) => graph.activities.nodes.length)],
     ['memberships', sum((graph) => graph.memberships.nodes.length)],
-    ['payments', sum((graph) => graph.payments.nodes.length)],
-    ['ledger entries', sum((graph) => graph.ledgerEntries.nodes.length)],
+    ['payments', sum((graph) => graph.payments!.nodes.length)],
+    ['ledger entries', sum((graph) => graph.ledgerEntries!.nodes.length)],
     ['balances', money({ amountMinor: balanceOf(graphs), currency: 'USD' })],
   ];
 }
 
 const balanceOf = (graphs: Map<string, Graph>): number =>
-  [...graphs.values()].reduce((total, { balances }) => total + balances.reduce((sum, { amountMinor }) => sum + amountMinor, 0), 0);
+  [...graphs.values()].reduce((total, { balances }) => total + balances!.reduce((sum, { amountMinor }) => sum + amountMinor, 0), 0);
 
 async function showRefused(url: string, role: DemoRole, contactIds: string[]): Promise<void> {
   const client = await signIn(url, demoEmail(role, club.domain));

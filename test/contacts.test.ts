@@ -373,7 +373,7 @@ test('a list with everything that contacts own takes the same number of statemen
       for (const contact of contacts.nodes) {
         expect(contact.notes.nodes).toHaveLength(3);
         expect(contact.activities).toMatchObject({ nodes: { length: 3 }, pageInfo: { hasNextPage: true } });
-        expect(contact.payments.nodes).toHaveLength(3);
+        expect(contact.payments!.nodes).toHaveLength(3);
         expect(contact.memberships.nodes).toHaveLength(1);
       }
     });

@@ -94,7 +94,10 @@ async function expectLogToMatch(world: World): Promise<void> {
 /** Waits until no job is queued or locked. */
 const idle = (world: World) =>
   until('the queue to be empty', promised, async () => {
-    const { jobs } = await row<{ jobs: number }>(world, `select count(*)::int as jobs from graphile_worker.jobs where task_identifier <> 'expire_recoveries'`);
+    const { jobs } = await row<{ jobs: number }>(
+      world,
+      `select count(*)::int as jobs from graphile_worker.jobs where task_identifier <> 'expire_recoveries'`,
+    );
     return jobs === 0;
   });
 
@@ -107,12 +110,14 @@ const completed = (world: World, table: 'deletion' | 'recovery_request', id: str
 
 /** From its payment to its end. */
 const milliseconds = async (world: World, recoveryRequestId: string) =>
-  (await row<{ taken: number }>(
-    world,
-    `select extract(epoch from r.finished_at - i.paid_at)::float8 * 1000 as taken from recovery_request r
+  (
+    await row<{ taken: number }>(
+      world,
+      `select extract(epoch from r.finished_at - i.paid_at)::float8 * 1000 as taken from recovery_request r
      join invoice i on i.organization_id = r.organization_id and i.recovery_request_id = r.id where r.id = $1`,
-    [recoveryRequestId],
-  )).taken;
+      [recoveryRequestId],
+    )
+  ).taken;
 
 /** Deletes all contacts with a job, and orders and pays their recovery. */
 async function startRecovery(world: World): Promise<{ id: string; globalId: string }> {
@@ -155,7 +160,9 @@ class Workers {
 
   /** Sends a signal to the one that is at work, or to one that is idle when none is. @returns whether one was, and how it ended */
   async end(signal: NodeJS.Signals): Promise<{ wasAtWork: boolean; code: number | null }> {
-    const { rows } = await this.world.owner.query<{ id: string }>(`select locked_by as id from graphile_worker.jobs where task_identifier <> 'expire_recoveries' and locked_by is not null`);
+    const { rows } = await this.world.owner.query<{ id: string }>(
+      `select locked_by as id from graphile_worker.jobs where task_identifier <> 'expire_recoveries' and locked_by is not null`,
+    );
     const busy = this.#all.find(({ ids }) => rows.some(({ id }) => ids.includes(id)));
     const one = busy ?? this.#all[0]!;
     this.#all.splice(this.#all.indexOf(one), 1);
@@ -179,54 +186,82 @@ async function startWorkers(world: World, count: number, settings: Record<string
 describe.concurrent('a worker that is killed', () => {
   // In two halves, at the same time.
   for (const half of [0, 1])
-  it(`at any of 20 moments of a recovery is replaced: the recovery ends by itself, and everything is back once (${half + 1})`, patience, async ({ annotate }) => {
-    await using world = await createWorld({ settings });
-    await fill(world, 150);
-    const [before, all] = [await everything(world), await liveIds(world)];
-    await using workers = await startWorkers(world, 2, settings);
-    let undisturbed = 0;
-    for (let run = 0; run < 2; run++) {
-      const { id } = await startRecovery(world);
-      await completed(world, 'recovery_request', id);
-      undisturbed = await milliseconds(world, id);
-    }
-    const admin = await world.as('Super admin');
-    let hits = 0;
-    for (const moment of moments(20, randomFrom(seed)).filter((_moment, index) => index % 2 === half)) {
-      const { id, globalId } = await startRecovery(world);
-      await wait(moment * undisturbed);
-      const { wasAtWork } = await workers.end('SIGKILL');
-      const killed = performance.now();
-      if (wasAtWork) hits++;
-      workers.start();
-      const at = await row<{ state: string; phase: string | null; done: number }>(world, 'select state, phase, done from job order by id desc limit 1');
-      await expectEachOnce(world, all);
-      await completed(world, 'recovery_request', id);
-      await annotate(`seed ${seed}: killed ${wasAtWork ? 'the one at work' : 'one that was idle'} after ${(moment * undisturbed).toFixed()} of ${undisturbed.toFixed()} ms, ${at.state} ${at.phase} ${at.done}; completed after ${(performance.now() - killed).toFixed()} ms`);
-      await idle(world);
-      await expectEachOnce(world, all);
-      expect(await everything(world)).toEqual(before);
-      const { recoveryRequest } = await admin.request(RecoveryRequestDocument, { id: globalId });
-      expect(recoveryRequest).toMatchObject({ restoredCount: 150, clashCount: 0, provenCount: 150, failure: null, job: { state: 'COMPLETED', done: 150, total: 150 }, invoice: { state: 'PAID' } });
-      const { rows: told } = await world.owner.query(`select action, count(*)::int as times from action_log where target_id = $1 and chunk_number is null group by action order by action`, [id]);
-      expect(told).toEqual(['recovery.completed', 'recovery.paid', 'recovery.queued', 'recovery.requested', 'recovery.started'].map((action) => ({ action, times: 1 })));
-      // Measured again and again, because others may use the machine.
-      if (!wasAtWork && at.state === 'COMPLETED') undisturbed = await milliseconds(world, id);
-      await workers.ready();
-    }
-    await expectLogToMatch(world);
-    expect(hits).toBeGreaterThan(2);
-  });
+    it(
+      `at any of 20 moments of a recovery is replaced: the recovery ends by itself, and everything is back once (${half + 1})`,
+      patience,
+      async ({ annotate }) => {
+        await using world = await createWorld({ settings });
+        await fill(world, 100);
+        const [before, all] = [await everything(world), await liveIds(world)];
+        await using workers = await startWorkers(world, 2, settings);
+        let undisturbed = 0;
+        for (let run = 0; run < 2; run++) {
+          const { id } = await startRecovery(world);
+          await completed(world, 'recovery_request', id);
+          undisturbed = await milliseconds(world, id);
+        }
+        const admin = await world.as('Super admin');
+        let hits = 0;
+        for (const moment of moments(20, randomFrom(seed)).filter((_moment, index) => index % 2 === half)) {
+          const { id, globalId } = await startRecovery(world);
+          await wait(moment * undisturbed);
+          const { wasAtWork } = await workers.end('SIGKILL');
+          const killed = performance.now();
+          if (wasAtWork) hits++;
+          workers.start();
+          const at = await row<{ state: string; phase: string | null; done: number }>(
+            world,
+            'select state, phase, done from job order by id desc limit 1',
+          );
+          await expectEachOnce(world, all);
+          await completed(world, 'recovery_request', id);
+          await annotate(
+            `seed ${seed}: killed ${wasAtWork ? 'the one at work' : 'one that was idle'} after ${(moment * undisturbed).toFixed()} of ${undisturbed.toFixed()} ms, ${at.state} ${at.phase} ${at.done}; completed after ${(performance.now() - killed).toFixed()} ms`,
+          );
+          await idle(world);
+          await expectEachOnce(world, all);
+          expect(await everything(world)).toEqual(before);
+          const { recoveryRequest } = await admin.request(RecoveryRequestDocument, { id: globalId });
+          expect(recoveryRequest).toMatchObject({
+            restoredCount: 100,
+            clashCount: 0,
+            provenCount: 100,
+            failure: null,
+            job: { state: 'COMPLETED', done: 100, total: 100 },
+            invoice: { state: 'PAID' },
+          });
+          const { rows: told } = await world.owner.query(
+            `select action, count(*)::int as times from action_log where target_id = $1 and chunk_number is null group by action order by action`,
+            [id],
+          );
+          expect(told).toEqual(
+            ['recovery.completed', 'recovery.paid', 'recovery.queued', 'recovery.requested', 'recovery.started'].map((action) => ({
+              action,
+              times: 1,
+            })),
+          );
+          // Measured again and again, because others may use the machine.
+          if (!wasAtWork && at.state === 'COMPLETED') undisturbed = await milliseconds(world, id);
+          await workers.ready();
+        }
+        await expectLogToMatch(world);
+        expect(hits).toBeGreaterThan(2);
+      },
+    );
 
   it('softly gives its job back at once, and another finishes it', patience, async () => {
     // Nobody would find out by silence within the test.
     const slow = { ...settings, WORKER_SILENCE_SECONDS: '3600' };
     await using world = await createWorld({ settings: slow });
-    await fill(world, 150);
+    await fill(world, 100);
     const before = await everything(world);
     await using workers = await startWorkers(world, 2, slow);
     const { id } = await startRecovery(world);
-    await until('the recovery to have restored something', promised, async () => (await world.owner.query('select 1 from recovery_chunk')).rowCount! > 0);
+    await until(
+      'the recovery to have restored something',
+      promised,
+      async () => (await world.owner.query('select 1 from recovery_chunk')).rowCount! > 0,
+    );
     expect(await workers.end('SIGTERM')).toEqual({ wasAtWork: true, code: 0 });
     expect(await row(world, 'select state from recovery_request where id = $1', [id])).toEqual({ state: 'RUNNING' });
     await completed(world, 'recovery_request', id);
@@ -237,17 +272,23 @@ describe.concurrent('a worker that is killed', () => {
 
   it('not, but loses all its connections again and again, goes on', patience, async () => {
     await using world = await createWorld({ settings });
-    await fill(world, 150);
+    await fill(world, 100);
     const before = await everything(world);
     await using worker = await startProcess(world, 'worker', settings);
     const { id } = await startRecovery(world);
     for (let cut = 1; cut <= 3; cut++) {
       const { done } = await row<{ done: number }>(world, 'select count(*)::int as done from recovery_chunk');
       await until('the recovery to go on', promised, async () => {
-        const now = await row<{ done: number; state: string }>(world, 'select count(*)::int as done, (select state from recovery_request where id = $1) as state from recovery_chunk', [id]);
+        const now = await row<{ done: number; state: string }>(
+          world,
+          'select count(*)::int as done, (select state from recovery_request where id = $1) as state from recovery_chunk',
+          [id],
+        );
         return now.done > done || now.state === 'COMPLETED';
       });
-      await world.owner.query(`select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and usename <> current_user and application_name <> 'reinstate listener'`);
+      await world.owner.query(
+        `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and usename <> current_user and application_name <> 'reinstate listener'`,
+      );
     }
     await completed(world, 'recovery_request', id);
     expect(worker.isRunning).toBe(true);
@@ -292,7 +333,7 @@ describe.concurrent('a watcher', () => {
 
   it('of an API process sees the work of a worker process to its end', patience, async () => {
     await using world = await createWorld({ settings });
-    await fill(world, 150);
+    await fill(world, 100);
     await using api = await startProcess(world, 'api', settings);
     const url = await api.url();
     const client = createClient({ url, accessToken: await world.token('Super admin') });
@@ -305,14 +346,14 @@ describe.concurrent('a watcher', () => {
     await using worker = await startProcess(world, 'worker', settings);
     await deleting;
     await client.close();
-    expect(jobs[0]).toMatchObject({ state: 'QUEUED', done: 0, total: 150 });
-    expect(jobs.at(-1)).toMatchObject({ state: 'COMPLETED', done: 150, total: 150 });
+    expect(jobs[0]).toMatchObject({ state: 'QUEUED', done: 0, total: 100 });
+    expect(jobs.at(-1)).toMatchObject({ state: 'COMPLETED', done: 100, total: 100 });
     const { recoveryRequest } = await orderRecovery(world, deletion!.id);
     const watching = watch(world, url, recoveryRequest!.id);
     await pay(world, recoveryRequest!.invoice.id);
     const seen = await watching;
     expect(seen.map((request) => request.job?.phase)).toContain('MIGRATING');
-    expect(seen.at(-1)).toMatchObject({ state: 'COMPLETED', restoredCount: 150, provenCount: 150, job: { state: 'COMPLETED', done: 150 } });
+    expect(seen.at(-1)).toMatchObject({ state: 'COMPLETED', restoredCount: 100, provenCount: 100, job: { state: 'COMPLETED', done: 100 } });
     const restored = seen.map((request) => request.restoredCount);
     expect(restored).toEqual(restored.toSorted((a, b) => a - b));
     for (const one of [api, worker]) {
@@ -323,17 +364,19 @@ describe.concurrent('a watcher', () => {
 
   it('sees the end although the listening connection is cut after every event', patience, async () => {
     await using world = await createWorld({ settings });
-    await fill(world, 150);
+    await fill(world, 100);
     await using api = await startProcess(world, 'api', settings);
     await using workers = await startWorkers(world, 1, settings);
     const { id, globalId } = await startRecovery(world);
     let cuts = 0;
     const seen = await watch(world, await api.url(), globalId, async () => {
-      const { rowCount } = await world.owner.query(`select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name = 'reinstate listener'`);
+      const { rowCount } = await world.owner.query(
+        `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name = 'reinstate listener'`,
+      );
       cuts += rowCount!;
     });
     expect(cuts).toBeGreaterThan(0);
-    expect(seen.at(-1)).toMatchObject({ id: globalId, state: 'COMPLETED', restoredCount: 150 });
+    expect(seen.at(-1)).toMatchObject({ id: globalId, state: 'COMPLETED', restoredCount: 100 });
     await completed(world, 'recovery_request', id);
     expect(api.isRunning).toBe(true);
     await workers.ready();
@@ -341,14 +384,18 @@ describe.concurrent('a watcher', () => {
 });
 
 describe.concurrent('an API that is killed', () => {
-  for (const [size, count] of [['small', 10], ['large', 60]] as const)
+  for (const [size, count] of [
+    ['small', 10],
+    ['large', 60],
+  ] as const)
     it(`at any of 10 moments of a ${size} deletion has deleted it whole, or not at all`, patience, async ({ annotate }) => {
       await using world = await createWorld({ settings });
       await fill(world, count * 12);
       const [before, all] = [await everything(world), await liveIds(world)];
       const token = await world.token('Super admin');
       const sets = Array.from({ length: 12 }, (_, index) => all.slice(index * count, (index + 1) * count));
-      const stateOf = async (reason: string) => (await world.owner.query<{ id: string; state: string }>('select id, state from deletion where reason = $1', [reason])).rows[0];
+      const stateOf = async (reason: string) =>
+        (await world.owner.query<{ id: string; state: string }>('select id, state from deletion where reason = $1', [reason])).rows[0];
       let api = await startProcess(world, 'all', settings);
       try {
         let undisturbed = 0;
@@ -362,7 +409,10 @@ describe.concurrent('an API that is killed', () => {
         for (const [index, moment] of moments(10, randomFrom(seed + count)).entries()) {
           const [set, reason] = [sets[index]!, `Number ${index}`];
           const send = await prepareDeletion(await api.url(), token, set, reason);
-          const answering = send().then(({ deleteContacts }) => deleteContacts.deletion?.id, () => undefined);
+          const answering = send().then(
+            ({ deleteContacts }) => deleteContacts.deletion?.id,
+            () => undefined,
+          );
           await wait(moment * undisturbed);
           await api.end('SIGKILL');
           const answered = await answering;
@@ -372,7 +422,9 @@ describe.concurrent('an API that is killed', () => {
           const there = await stateOf(reason);
           expect([undefined, there?.id]).toContain(answered && decodeId('Deletion', answered));
           if (there) await completed(world, 'deletion', there.id);
-          await annotate(`seed ${seed}: killed after ${(moment * undisturbed).toFixed()} of ${undisturbed.toFixed()} ms, ${answered ? 'answered' : 'unanswered'}, ${there?.state ?? 'not there'}; completed ${(performance.now() - up).toFixed()} ms after the start`);
+          await annotate(
+            `seed ${seed}: killed after ${(moment * undisturbed).toFixed()} of ${undisturbed.toFixed()} ms, ${answered ? 'answered' : 'unanswered'}, ${there?.state ?? 'not there'}; completed ${(performance.now() - up).toFixed()} ms after the start`,
+          );
           const live = await liveIds(world);
           expect(live.filter((id) => set.includes(id))).toEqual(there ? [] : set);
           await expectEachOnce(world, all);

@@ -1,6 +1,12 @@
 // What happens when two want the same contacts at the same time: each contact is taken once, and comes back from where it is.
 import { describe, expect, it } from 'vitest';
-import { ContactDeletionPreviewDocument, DeleteContactsDocument, DeletedContactsDocument, DeletionDocument, RecoveryRequestDocument } from '../sdk/generated.ts';
+import {
+  ContactDeletionPreviewDocument,
+  DeleteContactsDocument,
+  DeletedContactsDocument,
+  DeletionDocument,
+  RecoveryRequestDocument,
+} from '../sdk/generated.ts';
 import { contactId, deleteThem, everything, fill, liveIds, orderRecovery, pay, runJobs } from './graphs.ts';
 import { createWorld } from './harness.ts';
 

@@ -41,7 +41,8 @@ const int = (value: number, bytes: 2 | 4) => {
 /** A PostgreSQL 14, as far as a start gets on it: lets everyone in, and tells its version to whoever asks. */
 function oldPostgres(): Server {
   const ready = message('Z', 'I');
-  const column = (name: string, type: number) => Buffer.concat([Buffer.from(`${name}\0`), int(0, 4), int(0, 2), int(type, 4), int(-1, 2), int(-1, 4), int(0, 2)]);
+  const column = (name: string, type: number) =>
+    Buffer.concat([Buffer.from(`${name}\0`), int(0, 4), int(0, 2), int(type, 4), int(-1, 2), int(-1, 4), int(0, 2)]);
   const field = (text: string) => Buffer.concat([int(text.length, 4), Buffer.from(text)]);
   const version = Buffer.concat([
     message('T', int(2, 2), column('version', 25), column('number', 23)),
@@ -59,7 +60,10 @@ function oldPostgres(): Server {
 }
 
 /** Starts the process, which must end by itself. */
-async function failing(settings: Record<string, string>, ...args: string[]): Promise<{ code: number | null; err: string[]; out: string[] }> {
+async function failing(
+  settings: Record<string, string>,
+  ...args: string[]
+): Promise<{ code: number | null; err: string[]; out: string[] }> {
   await using started = new ServerProcess(args, settings);
   const { code } = await started.ended;
   return { code, err: started.err, out: started.out };
@@ -74,7 +78,11 @@ describe('a start is refused with one clear line', () => {
       return closed.port;
     })();
     const refused = await failing({ DATABASE_URL: `postgres://owner:secret@127.0.0.1:${port}/reinstate`, MASTER_KEY });
-    expect(refused).toEqual(line(`PostgreSQL at 127.0.0.1:${port}/reinstate can't be reached: connect ECONNREFUSED 127.0.0.1:${port}. Check DATABASE_URL and that the server runs.`));
+    expect(refused).toEqual(
+      line(
+        `PostgreSQL at 127.0.0.1:${port}/reinstate can't be reached: connect ECONNREFUSED 127.0.0.1:${port}. Check DATABASE_URL and that the server runs.`,
+      ),
+    );
   });
 
   it('on a server that does not let it in, and the line does not tell the password', patience, async () => {
@@ -97,7 +105,9 @@ describe('a start is refused with one clear line', () => {
     await world.owner.query(`insert into migration (name) values ('Migration29991231000000')`);
     const refused = await failing(settingsOf(world));
     expect(refused).toEqual(
-      line(`The database's schema is newer than this code: it has Migration29991231000000. Nothing was changed. Start the newer version of Reinstate.`),
+      line(
+        `The database's schema is newer than this code: it has Migration29991231000000. Nothing was changed. Start the newer version of Reinstate.`,
+      ),
     );
   });
 
@@ -108,7 +118,11 @@ describe('a start is refused with one clear line', () => {
 
   it('with wrong settings, all of them named', patience, async () => {
     const refused = await failing({ PORT: 'four thousand', MASTER_KEY: 'c2hvcnQ=', RECOVERY_APPROVAL: 'maybe' });
-    expect(refused).toEqual(line(expect.stringMatching(/^These settings are wrong: (?=.*PORT )(?=.*MASTER_KEY must be 32 bytes in base64)(?=.*RECOVERY_APPROVAL )/)));
+    expect(refused).toEqual(
+      line(
+        expect.stringMatching(/^These settings are wrong: (?=.*PORT )(?=.*MASTER_KEY must be 32 bytes in base64)(?=.*RECOVERY_APPROVAL )/),
+      ),
+    );
   });
 
   it('in a role that does not exist', patience, async () => {
@@ -123,7 +137,9 @@ describe('a start is refused with one clear line', () => {
     await using world = await createWorld();
     const { port } = world.server;
     const refused = await failing({ ...settingsOf(world), PORT: String(port) }, '--role', 'api');
-    expect(refused).toEqual(line(`The API can't listen at 127.0.0.1:${port}: listen EADDRINUSE: address already in use 127.0.0.1:${port}. Set HOST or PORT.`));
+    expect(refused).toEqual(
+      line(`The API can't listen at 127.0.0.1:${port}: listen EADDRINUSE: address already in use 127.0.0.1:${port}. Set HOST or PORT.`),
+    );
   });
 });
 
@@ -138,7 +154,10 @@ describe('two processes', () => {
       expect(await health.json()).toEqual({ status: 'ok' });
     }
     const endings = await Promise.all([one.end('SIGTERM'), two.end('SIGTERM')]);
-    expect(endings).toEqual([{ code: 0, signal: null }, { code: 0, signal: null }]);
+    expect(endings).toEqual([
+      { code: 0, signal: null },
+      { code: 0, signal: null },
+    ]);
     expect([...one.err, ...two.err]).toEqual([]);
   });
 });
@@ -212,31 +231,39 @@ describe('the role that the server works with', () => {
 
   it('finds every key led by the organization, but in the four tables that belong to none', async () => {
     await using world = await createWorld();
-    const { rows: others } = await world.owner.query<{ name: string }>(`
+    const { rows: others } = await world.owner.query<{ name: string }>(
+      `
       select c.relname as name from pg_class c where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and c.relname <> all ($1) order by 1`,
-      [await tenantTables(world)]);
+      [await tenantTables(world)],
+    );
     expect(others.map(({ name }) => name)).toEqual(['account', 'migration', 'organization', 'worker_heartbeat']);
-    const { rows: keys } = await world.owner.query(`
+    const { rows: keys } = await world.owner.query(
+      `
       select i.indrelid::regclass::text as of, i.indexrelid::regclass::text as key from pg_index i
       join pg_class c on c.oid = i.indrelid and c.relnamespace = 'public'::regnamespace
       left join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
       where i.indisunique and c.relname <> all ($1) and a.attname is distinct from 'organization_id'`,
-      [others.map(({ name }) => name)]);
+      [others.map(({ name }) => name)],
+    );
     expect(keys).toEqual([]);
-    const { rows: foreign } = await world.owner.query(`
+    const { rows: foreign } = await world.owner.query(
+      `
       select k.conrelid::regclass::text as of, k.conname as key from pg_constraint k
       join pg_attribute a on a.attrelid = k.conrelid and a.attnum = k.conkey[1]
       join pg_attribute b on b.attrelid = k.confrelid and b.attnum = k.confkey[1]
       where k.contype = 'f' and k.connamespace = 'public'::regnamespace and k.conrelid::regclass::text <> all ($1)
         and not (a.attname = 'organization_id' and (b.attname = 'organization_id' or (k.confrelid = 'organization'::regclass and b.attname = 'id')))`,
-      [others.map(({ name }) => name)]);
+      [others.map(({ name }) => name)],
+    );
     expect(foreign).toEqual([]);
   });
 
   it('reads nothing without the setting, and with it no other organization', async () => {
     await using world = await createWorld();
     const [own, other] = [world.organizationId(), world.organizationId('Hilltop Society')];
-    await world.owner.query(`insert into contact (organization_id, id, sort_name, search_text) select id, gen_random_uuid(), 'x', 'x' from organization`);
+    await world.owner.query(
+      `insert into contact (organization_id, id, sort_name, search_text) select id, gen_random_uuid(), 'x', 'x' from organization`,
+    );
     const tables = await tenantTables(world);
     /** Whose rows each table shows. */
     const seen = (organizationId: string | null) =>
@@ -271,7 +298,10 @@ describe('the role that the server works with', () => {
     });
     await expect(moving).rejects.toThrow(denied);
     await world.owner.query(insert, [other]);
-    const touched = await asServer(world, own, async (client) => [(await client.query(`update contact set sort_name = 'y'`)).rowCount, (await client.query('delete from contact')).rowCount]);
+    const touched = await asServer(world, own, async (client) => [
+      (await client.query(`update contact set sort_name = 'y'`)).rowCount,
+      (await client.query('delete from contact')).rowCount,
+    ]);
     expect(touched).toEqual([0, 0]);
   });
 
@@ -288,8 +318,24 @@ describe('the role that the server works with', () => {
       { table: 'organization', may: ['SELECT'] },
     ]);
     const own = world.organizationId();
-    const statements = [`update action_log set reason = 'never'`, 'delete from action_log', 'truncate action_log', 'drop table action_log', 'alter table action_log disable row level security'];
-    const refused = await Promise.all(statements.map((statement) => asServer(world, own, (client) => client.query(statement)).then(() => 'done', (error: Error) => error.message)));
-    expect(refused).toEqual([...Array.from({ length: 3 }, () => 'permission denied for table action_log'), ...Array.from({ length: 2 }, () => 'must be owner of table action_log')]);
+    const statements = [
+      `update action_log set reason = 'never'`,
+      'delete from action_log',
+      'truncate action_log',
+      'drop table action_log',
+      'alter table action_log disable row level security',
+    ];
+    const refused = await Promise.all(
+      statements.map((statement) =>
+        asServer(world, own, (client) => client.query(statement)).then(
+          () => 'done',
+          (error: Error) => error.message,
+        ),
+      ),
+    );
+    expect(refused).toEqual([
+      ...Array.from({ length: 3 }, () => 'permission denied for table action_log'),
+      ...Array.from({ length: 2 }, () => 'must be owner of table action_log'),
+    ]);
   });
 });

@@ -26,22 +26,28 @@ const balances = (context: Context, { uuid }: Contact): Promise<BalanceRow[]> =>
 
 @Resolver(() => Contact)
 export class LedgerResolver {
-  @FieldResolver(() => PaymentConnection, { description: 'Its payments, the one that was recorded last first.' })
+  @FieldResolver(() => PaymentConnection, { nullable: true, description: 'Its payments, the one that was recorded last first; null without the permission `payments:read`.' })
   payments(@Ctx() context: Context, @Root() contact: Contact, @Args(() => PageArgs) page: PageArgs, @Info() info: GraphQLResolveInfo): Promise<Page<Payment>> {
     return childPage(context, contact, page, info, paymentList);
   }
 
-  @FieldResolver(() => LedgerEntryConnection, { description: 'Its ledger, the one that was entered last first.' })
+  @FieldResolver(() => LedgerEntryConnection, { nullable: true, description: 'Its ledger, the one that was entered last first; null without the permission `payments:read`.' })
   ledgerEntries(@Ctx() context: Context, @Root() contact: Contact, @Args(() => PageArgs) page: PageArgs, @Info() info: GraphQLResolveInfo): Promise<Page<LedgerEntry>> {
     return childPage(context, contact, page, info, ledgerList);
   }
 
-  @FieldResolver(() => [Money], { description: 'The sum of its ledger for each currency that was ever used: below zero when the contact owes.' })
+  @FieldResolver(() => [Money], {
+    nullable: true,
+    description: 'The sum of its ledger for each currency that was ever used: below zero when the contact owes; null without the permission `payments:read`.',
+  })
   balances(@Ctx() context: Context, @Root() contact: Contact): Promise<Money[]> {
     return balances(context, contact);
   }
 
-  @FieldResolver(() => Money, { description: 'The balance in the organization’s own currency: below zero when the contact owes.' })
+  @FieldResolver(() => Money, {
+    nullable: true,
+    description: 'The balance in the organization’s own currency: below zero when the contact owes; null without the permission `payments:read`.',
+  })
   async balance(@Ctx() context: Context, @Root() contact: Contact): Promise<Money> {
     const { currency } = (await context.viewer()).organization!;
     return (await balances(context, contact)).find((balance) => balance.currency === currency) ?? { amountMinor: 0, currency };
