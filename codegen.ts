@@ -27,5 +27,4 @@ const config: CodegenConfig = {
   },
 };
 const header = '// Made by codegen.ts from schema.graphql and sdk/operations. Change those, then run it again.\n';
-for (const { filename, content } of (await generate(config, false)) as { filename: string; content: string }[])
-  await writeFile(filename, header + content);
+for (const { filename, content } of (await generate(config, false)) as { filename: string; content: string }[]) await writeFile(filename, header + content);

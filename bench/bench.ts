@@ -48,7 +48,13 @@ export async function openBench(): Promise<Bench> {
   const { id: organizationId } = await createOrganization(owner, { name: 'Bench', plan: 'PREMIUM', currency: 'USD', staff });
   const database = await Database.open(appUrl, 20);
   return {
-    app: { config: readConfig({ CHUNK_CONTACTS: process.env['CHUNK_CONTACTS'] }), database, keys, store: postgresStore, payments: manualPayments },
+    app: {
+      config: readConfig({ CHUNK_CONTACTS: process.env['CHUNK_CONTACTS'] }),
+      database,
+      keys,
+      store: postgresStore,
+      payments: manualPayments,
+    },
     owner,
     organizationId,
     ownerUrl: embedded.url,

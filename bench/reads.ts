@@ -88,7 +88,11 @@ async function load(port: number, query: string, milliseconds: number): Promise<
 
 function post(agent: Agent, port: number, body: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), authorization: `Bearer ${accessToken}` };
+    const headers = {
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(body),
+      authorization: `Bearer ${accessToken}`,
+    };
     const sent = request({ agent, port, host: '127.0.0.1', path: '/graphql', method: 'POST', headers }, (response) => {
       let start = '';
       response.on('data', (part: Buffer) => (start ||= part.toString('utf8', 0, 30)));

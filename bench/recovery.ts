@@ -22,7 +22,10 @@ const { app, owner, organizationId } = bench;
 const report = () => Promise.resolve();
 const graph = contactGraph(app.database.orm);
 const viewer: Viewer = await readStaff();
-const tables = [...graph.tables.map((table) => ({ name: table.name, contact: table.contactColumn })), ...graph.rebuilt.map((name) => ({ name, contact: 'contact_id' }))];
+const tables = [
+  ...graph.tables.map((table) => ({ name: table.name, contact: table.contactColumn })),
+  ...graph.rebuilt.map((name) => ({ name, contact: 'contact_id' })),
+];
 
 await owner.query(`begin; set local app.organization_id = '${organizationId}'`);
 await makeContacts(owner, organizationId, count, 1);

@@ -2,10 +2,73 @@
 import type { ClientBase } from 'pg';
 import { raw, type Sql, sql } from '../src/sql.ts';
 
-const firstNames = ['Aaliyah', 'Bruno', 'Chloé', 'Daniel', 'Emery', 'Fatma', 'Grace', 'Hiroshi', 'Ines', 'Jürgen', 'Kwame', 'Lucía', 'Mehmet', 'Núria', 'Oskar', 'Priya', 'Quinn', 'Rosa', 'Søren', 'Thandi', 'Uma', 'Viktor', 'Wen', 'Xavier', 'Yara', 'Zoë'];
-const lastNames = ['Adler', 'Bosco', 'Castaño', 'Demir', 'Eriksen', 'Fischer', 'Gonzalez', 'Haddad', 'Ivanov', 'Jansen', 'Kaya', 'Lindqvist', 'Müller', 'Nkosi', 'Okafor', 'Peña', 'Quispe', 'Rossi', 'Sato', 'Tremblay', 'Uzun', 'Varga', 'Walker', 'Xu', 'Yılmaz', 'Zhang'];
+const firstNames = [
+  'Aaliyah',
+  'Bruno',
+  'Chloé',
+  'Daniel',
+  'Emery',
+  'Fatma',
+  'Grace',
+  'Hiroshi',
+  'Ines',
+  'Jürgen',
+  'Kwame',
+  'Lucía',
+  'Mehmet',
+  'Núria',
+  'Oskar',
+  'Priya',
+  'Quinn',
+  'Rosa',
+  'Søren',
+  'Thandi',
+  'Uma',
+  'Viktor',
+  'Wen',
+  'Xavier',
+  'Yara',
+  'Zoë',
+];
+const lastNames = [
+  'Adler',
+  'Bosco',
+  'Castaño',
+  'Demir',
+  'Eriksen',
+  'Fischer',
+  'Gonzalez',
+  'Haddad',
+  'Ivanov',
+  'Jansen',
+  'Kaya',
+  'Lindqvist',
+  'Müller',
+  'Nkosi',
+  'Okafor',
+  'Peña',
+  'Quispe',
+  'Rossi',
+  'Sato',
+  'Tremblay',
+  'Uzun',
+  'Varga',
+  'Walker',
+  'Xu',
+  'Yılmaz',
+  'Zhang',
+];
 const companies = ['Riverside Rowing', 'Harbour Legal', 'Northwind Clinics', 'Bluebird Foods', 'Atlas Freight', 'Juniper Studio', 'Old Mill Brewery'];
-const cities: readonly (readonly [city: string, country: string])[] = [['Ghent', 'Belgium'], ['Porto', 'Portugal'], ['Leeds', 'United Kingdom'], ['İzmir', 'Türkiye'], ['Graz', 'Austria'], ['Austin', 'United States'], ['Kyoto', 'Japan'], ['Lyon', 'France']];
+const cities: readonly (readonly [city: string, country: string])[] = [
+  ['Ghent', 'Belgium'],
+  ['Porto', 'Portugal'],
+  ['Leeds', 'United Kingdom'],
+  ['İzmir', 'Türkiye'],
+  ['Graz', 'Austria'],
+  ['Austin', 'United States'],
+  ['Kyoto', 'Japan'],
+  ['Lyon', 'France'],
+];
 
 /** SQL of a UUID that sorts by `instant` and is otherwise a hash of `key`: as version 7, on servers that have none. */
 export const uuidAt = (instant: Sql, key: Sql): Sql => sql`
@@ -29,7 +92,9 @@ export const run = (client: ClientBase, statement: Sql) => client.query(statemen
 export async function makeContacts(client: ClientBase, organizationId: string, count: number, seed: number): Promise<void> {
   const key = (what: string) => sql`n || ${raw(`':${what}'`)}`;
   const city = pick(seed, key('city'), cities.length);
-  await run(client, sql`
+  await run(
+    client,
+    sql`
     insert into contact (organization_id, id, member_number, first_name, last_name, email, email_normalized, company, job_title,
       street, city, postal_code, country, birth_date, sort_name, search_text, created_at, updated_at)
     select ${organizationId}, ${uuidAt(sql`joined`, sql`concat_ws(':', ${organizationId}::text, ${seed}::bigint, n)`)},
@@ -50,5 +115,6 @@ export async function makeContacts(client: ClientBase, organizationId: string, c
         select n, ${oneOf(seed, key('first'), firstNames)} as first, ${oneOf(seed, key('last'), lastNames)} as last
         from generate_series(1, ${count}::bigint) n
       ) named
-    ) person`);
+    ) person`,
+  );
 }

@@ -101,7 +101,9 @@ async function importMembers(admin: Client): Promise<void> {
   let created = 0;
   const bar = new ProgressBar();
   for (let start = 0; start < contacts.length; start += batchSize) {
-    const { createContacts } = await admin.request(CreateContactsDocument, { input: { contacts: contacts.slice(start, start + batchSize) } });
+    const { createContacts } = await admin.request(CreateContactsDocument, {
+      input: { contacts: contacts.slice(start, start + batchSize) },
+    });
     created += createContacts.createdCount;
     bar.show('IMPORTING', created, contacts.length);
   }
@@ -110,12 +112,18 @@ async function importMembers(admin: Client): Promise<void> {
   for (const { rowNumber, message } of problems.slice(-3)) say(dim(`     row ${rowNumber}: ${message}`));
 }
 
-const inputOf = ({ contactPoints, tags, notes, memberships, ...fields }: ContactDraft): ContactInput => ({ ...fields, contactPoints, tags, notes, memberships });
+const inputOf = ({ contactPoints, tags, notes, memberships, ...fields }: ContactDraft): ContactInput => ({
+  ...fields,
+  contactPoints,
+  tags,
+  notes,
+  memberships,
+});
 
 /** What the API shows of contacts with all they own, by id: the first `count`, or these. */
 async function readGraphs(admin: Client, count: number, ids?: readonly string[]): Promise<Map<string, Graph>> {
   const graphs = new Map<string, Graph>();
-  for (let after: string | null | undefined; graphs.size < count; ) {
+  for (let after: string | null | undefined; graphs.size < count;) {
     const filter = ids ? { ids: ids.slice(graphs.size, graphs.size + 50) } : {};
     const { contacts } = await admin.request(ContactGraphsDocument, { filter, first: 50, after: ids ? null : after });
     for (const node of contacts.nodes) graphs.set(node.id, node);
@@ -147,7 +155,10 @@ async function showRefused(url: string, role: DemoRole, contactIds: string[]): P
   const client = await signIn(url, demoEmail(role, club.domain));
   const { viewer } = await client.request(ViewerDocument);
   const asked = client.request(DeleteContactsDocument, { input: { contactIds, confirmation: 'please', reason: 'Because' } });
-  const refusal = await asked.then(() => undefined, (error: unknown) => error);
+  const refusal = await asked.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
   if (!(refusal instanceof ReinstateError) || refusal.code !== 'FORBIDDEN') throw new Error(`${role} was not refused.`);
   say(`   ${red('✗')} ${role.padEnd(7)} ${dim(`(${viewer.permissions.length} permissions)`)} ${refusal.code}: ${refusal.message}`);
 }
@@ -221,7 +232,14 @@ async function watchRecovery(admin: Client, id: string): Promise<number> {
 
 const digest = (graph: Graph): string => createHash('sha256').update(JSON.stringify(graph)).digest('hex');
 const digestAll = (graphs: Map<string, Graph>): string =>
-  createHash('sha256').update([...graphs.entries()].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([id, graph]) => `${id} ${digest(graph)}`).join('\n')).digest('hex');
+  createHash('sha256')
+    .update(
+      [...graphs.entries()]
+        .toSorted(([a], [b]) => (a < b ? -1 : 1))
+        .map(([id, graph]) => `${id} ${digest(graph)}`)
+        .join('\n'),
+    )
+    .digest('hex');
 
 function prove(before: Map<string, Graph>, after: Map<string, Graph>): void {
   const ids = [...before.keys()].filter((id) => after.has(id)).length;
@@ -229,7 +247,9 @@ function prove(before: Map<string, Graph>, after: Map<string, Graph>): void {
   const [owed, owes] = [balanceOf(before), balanceOf(after)];
   const check = (right: boolean) => (right ? green('✓') : red('✗'));
   say(`   ${check(ids === before.size)} ids       ${number(ids)} of ${number(before.size)} the same`);
-  say(`   ${check(same === before.size)} digests   ${number(same)} of ${number(before.size)} the same; of all: ${digestAll(after).slice(0, 16)}… = ${digestAll(before).slice(0, 16)}…`);
+  say(
+    `   ${check(same === before.size)} digests   ${number(same)} of ${number(before.size)} the same; of all: ${digestAll(after).slice(0, 16)}… = ${digestAll(before).slice(0, 16)}…`,
+  );
   say(`   ${check(owed === owes)} balances  ${money({ amountMinor: owes, currency: 'USD' })} = ${money({ amountMinor: owed, currency: 'USD' })}`);
   if (ids !== before.size || same !== before.size || owed !== owes) throw new Error('Not everything came back as it was.');
 }

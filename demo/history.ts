@@ -10,8 +10,21 @@ export interface HistoryOptions {
   contactIds?: readonly string[];
 }
 
-const plans: readonly (readonly [name: string, priceMinor: number])[] = [['Adult', 12_000], ['Family', 24_000], ['Student', 6_000], ['Patron', 60_000], ['Honorary', 0]];
-const notes = ['Prefers to be called in the evening.', 'Asked about the family plan.', 'Helped at the summer regatta.', 'Allergic to peanuts: tell the kitchen.', 'Moved house; new address confirmed by phone.', 'Wants invoices on paper.'];
+const plans: readonly (readonly [name: string, priceMinor: number])[] = [
+  ['Adult', 12_000],
+  ['Family', 24_000],
+  ['Student', 6_000],
+  ['Patron', 60_000],
+  ['Honorary', 0],
+];
+const notes = [
+  'Prefers to be called in the evening.',
+  'Asked about the family plan.',
+  'Helped at the summer regatta.',
+  'Allergic to peanuts: tell the kitchen.',
+  'Moved house; new address confirmed by phone.',
+  'Wants invoices on paper.',
+];
 const subjects = ['Renewal', 'Welcome evening', 'Annual meeting', 'Trial lesson', 'Complaint about the boathouse', 'Volunteer day'];
 
 /**
@@ -22,7 +35,12 @@ const subjects = ['Renewal', 'Welcome evening', 'Annual meeting', 'Trial lesson'
  */
 export async function giveHistory(client: ClientBase, organizationId: string, { seed, contactIds }: HistoryOptions): Promise<void> {
   const { rows } = await client.query<{ currency: string }>('select currency from organization where id = $1', [organizationId]);
-  const of: Scope = { organizationId, seed, currency: rows[0]!.currency, chosen: contactIds ? sql`and c.id = any(${contactIds}::uuid[])` : raw('') };
+  const of: Scope = {
+    organizationId,
+    seed,
+    currency: rows[0]!.currency,
+    chosen: contactIds ? sql`and c.id = any(${contactIds}::uuid[])` : raw(''),
+  };
   await makePlans(client, of);
   await run(client, contactPoints(of));
   await run(client, noteRows(of));
@@ -40,11 +58,14 @@ interface Scope {
 
 /** Makes the membership plans that the organization lacks. */
 export async function makePlans(client: ClientBase, { organizationId, currency }: Pick<Scope, 'organizationId' | 'currency'>): Promise<void> {
-  await run(client, sql`
+  await run(
+    client,
+    sql`
     insert into membership_plan (organization_id, id, name, price_minor, currency, interval)
     select ${organizationId}, ${uuidAt(sql`timestamptz '2023-01-01 00:00Z'`, sql`${organizationId}::text || name`)}, name, price, ${currency}, 'YEAR'
     from unnest(${plans.map(([name]) => name)}::text[], ${plans.map(([, price]) => price)}::bigint[]) plan (name, price)
-    on conflict (organization_id, name) do nothing`);
+    on conflict (organization_id, name) do nothing`,
+  );
 }
 
 /** The `n`th of `count` children of a kind for contact c: what is chosen by, when it came about, and its id. */
@@ -98,7 +119,11 @@ const memberships = (of: Scope): Sql => sql`
     (at at time zone 'UTC')::date, (at at time zone 'UTC')::date + 1095, at, at
   from ${children(of, 'membership', 1)}
   join membership_plan plan on plan.organization_id = ${of.organizationId}
-    and plan.name = ${oneOf(of.seed, sql`key || 'plan'`, plans.map(([name]) => name))}`;
+    and plan.name = ${oneOf(
+      of.seed,
+      sql`key || 'plan'`,
+      plans.map(([name]) => name),
+    )}`;
 
 /**
  * Payments for the membership, a ledger entry for each, one charge for what they were for (to a third of the contacts a

@@ -36,11 +36,15 @@ async function missing(): Promise<string> {
 }
 
 async function create(): Promise<void> {
-  if (!/^[a-z][a-z-]*$/.test(title)) throw new StartupError('Say what the migration is for, in lower-case words with dashes: npm run migrate -- create add-phone-types');
+  if (!/^[a-z][a-z-]*$/.test(title))
+    throw new StartupError('Say what the migration is for, in lower-case words with dashes: npm run migrate -- create add-phone-types');
   const sql = await missing();
   if (!sql) throw new StartupError('There is nothing to migrate: the migrations make exactly what the entities say.');
   const name = `Migration${new Date().toISOString().replace(/\D/g, '').slice(0, 14)}`;
-  const body = sql.split('\n').map((line) => (line ? `      ${line}` : '')).join('\n');
+  const body = sql
+    .split('\n')
+    .map((line) => (line ? `      ${line}` : ''))
+    .join('\n');
   const text = `// ${title.replaceAll('-', ' ')}\nimport { Migration } from '@mikro-orm/migrations';\n\nexport class ${name} extends Migration {\n  override name = '${name}';\n\n  override up(): void {\n    this.addSql(\`\n${body}\n    \`);\n  }\n}\n`;
   await writeFile(join('migrations', `${name}.ts`), text, { flag: 'wx' });
   console.log(`Wrote migrations/${name}.ts. Read it, and add it to the list in src/migrate.ts.`);

@@ -67,9 +67,7 @@ export function createClient({ url, accessToken, webSocket }: ClientOptions): Cl
       }).catch((error: Error) => {
         throw new ReinstateError(`No answer from ${url}: ${error.message}`, 'NETWORK', null);
       });
-      const answer = (await response
-        .json()
-        .catch(() => ({ errors: [{ message: `The answer is not JSON (HTTP ${response.status}).` }] }))) as Answer<Result>;
+      const answer = (await response.json().catch(() => ({ errors: [{ message: `The answer is not JSON (HTTP ${response.status}).` }] }))) as Answer<Result>;
       return resultOf(answer, response.headers.get('x-request-id'));
     },
     async *subscribe<Result, Variables>(document: Document<Result, Variables>, ...[variables]: Given<Variables>) {
@@ -93,8 +91,7 @@ interface Answer<Result> {
 
 function resultOf<Result>({ data, errors = [] }: Answer<Result>, requestId: string | null): Result {
   const [first] = errors;
-  if (first)
-    throw new ReinstateError(first.message, first.extensions?.code ?? 'UNKNOWN', requestId ?? first.extensions?.requestId ?? null, errors);
+  if (first) throw new ReinstateError(first.message, first.extensions?.code ?? 'UNKNOWN', requestId ?? first.extensions?.requestId ?? null, errors);
   return data as Result;
 }
 
@@ -102,12 +99,7 @@ function resultOf<Result>({ data, errors = [] }: Answer<Result>, requestId: stri
 function asReinstateError(error: unknown): ReinstateError {
   if (error instanceof ReinstateError) return error;
   if (Array.isArray(error))
-    return new ReinstateError(
-      String(error[0]?.message),
-      error[0]?.extensions?.code ?? 'UNKNOWN',
-      error[0]?.extensions?.requestId ?? null,
-      error,
-    );
+    return new ReinstateError(String(error[0]?.message), error[0]?.extensions?.code ?? 'UNKNOWN', error[0]?.extensions?.requestId ?? null, error);
   const { code, reason, message } = error as { code?: number; reason?: string; message?: string };
   if (code === 4401 || code === 4403) return new ReinstateError(reason || 'The access token is missing.', 'UNAUTHENTICATED', null);
   return new ReinstateError(`The connection was lost: ${reason || message || code}.`, 'NETWORK', null);

@@ -19,7 +19,12 @@ Each makes an account with a new password and prints it once.`;
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { name: { type: 'string' }, email: { type: 'string' }, plan: { type: 'string', default: 'FREE' }, currency: { type: 'string', default: 'USD' } },
+    options: {
+      name: { type: 'string' },
+      email: { type: 'string' },
+      plan: { type: 'string', default: 'FREE' },
+      currency: { type: 'string', default: 'USD' },
+    },
   });
   const { name, email, currency } = values;
   const plan = plans.find((one) => one === values.plan);
@@ -35,7 +40,13 @@ async function main(): Promise<void> {
   await owner.connect();
   try {
     if (noun === 'operator') await createOperator(owner, { ...account, name }, platformPermissions);
-    else await createOrganization(owner, { name, plan, currency, staff: [{ ...account, name: `Super admin of ${name}`, roles: ['Super admin'] }] });
+    else
+      await createOrganization(owner, {
+        name,
+        plan,
+        currency,
+        staff: [{ ...account, name: `Super admin of ${name}`, roles: ['Super admin'] }],
+      });
   } finally {
     await owner.end();
   }

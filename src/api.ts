@@ -65,9 +65,7 @@ export function present(error: unknown, requestId: string): GraphQLFormattedErro
   if (!code) logFault(cause, requestId);
   const shown = error instanceof GraphQLError ? error.toJSON() : {};
   const sorry = `Something went wrong on our side, and we have a record of it. Try again; if it stays, name request ${requestId}.`;
-  const said = isUnstorable(cause)
-    ? 'A text has a NUL character, which can’t be stored or found. Nothing was changed. Remove it.'
-    : (error as Error).message;
+  const said = isUnstorable(cause) ? 'A text has a NUL character, which can’t be stored or found. Nothing was changed. Remove it.' : (error as Error).message;
   return { ...shown, message: code ? said : sorry, extensions: { code: code ?? 'INTERNAL_SERVER_ERROR', requestId } };
 }
 

@@ -11,7 +11,10 @@ const schema = z.object({
   /** The same database as the role that the server works with; made from DATABASE_URL when that role may make roles. */
   DATABASE_APP_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
   /** 32 bytes in base64. Wraps snapshot keys and signs tokens. Required with DATABASE_URL. */
-  MASTER_KEY: z.base64().refine((value) => Buffer.from(value, 'base64').length === 32, 'must be 32 bytes in base64').optional(),
+  MASTER_KEY: z
+    .base64()
+    .refine((value) => Buffer.from(value, 'base64').length === 32, 'must be 32 bytes in base64')
+    .optional(),
   /** Where the embedded server keeps its data. */
   DATA_DIRECTORY: z.string().default('.data'),
   HOST: z.string().default('127.0.0.1'),
@@ -27,7 +30,10 @@ const schema = z.object({
   WORKER_SILENCE_SECONDS: count(1, 3600).default(8),
   RECOVERY_WINDOW_DAYS: count(1, 365).default(30),
   RECOVERY_FEE_MINOR: count(0, 100_000_000).default(50_000),
-  RECOVERY_FEE_CURRENCY: z.string().regex(/^[A-Z]{3}$/).default('USD'),
+  RECOVERY_FEE_CURRENCY: z
+    .string()
+    .regex(/^[A-Z]{3}$/)
+    .default('USD'),
   /** Whether an operator must approve a paid recovery before it is queued. */
   RECOVERY_APPROVAL: flag.default(false),
   /** Whether the schema may be queried and GraphiQL is served. */

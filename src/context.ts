@@ -67,6 +67,10 @@ export class Context {
     this.#reading = undefined;
     this.#viewer = undefined;
     this.#loaders.clear();
-    if (reading) await reading.then((tx) => this.app.database.end(tx, 'COMMIT'), () => undefined);
+    if (reading)
+      await reading.then(
+        (tx) => this.app.database.end(tx, 'COMMIT'),
+        () => undefined,
+      );
   }
 }

@@ -3,7 +3,24 @@
 import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { access, chmod, chown, constants, cp, lstat, mkdir, mkdtemp, readdir, readFile, realpath, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  access,
+  chmod,
+  chown,
+  constants,
+  cp,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
@@ -21,7 +38,7 @@ export type Place = { programs: Programs; data: string; user: User | undefined }
 export async function findPlace(directory: string): Promise<Place> {
   const kept = await stat(join(directory, 'postgres')).catch(() => undefined);
   const root = process.getuid?.() === 0;
-  const user = root ? kept ? { uid: kept.uid, gid: kept.gid } : await unprivilegedUser() : undefined;
+  const user = root ? (kept ? { uid: kept.uid, gid: kept.gid } : await unprivilegedUser()) : undefined;
   return { user, programs: await findPrograms(user), data: await findData(directory, user) };
 }
 

@@ -112,7 +112,12 @@ async function launchOnce({ programs, data, user }: Place, settings: Record<stri
   const { size } = fstatSync(output);
   // Detached, because Ctrl-C goes to the whole terminal: the database must outlive what still has to write to it.
   const child = spawn(programs.postgres, ['-D', data, ...flags], {
-    ...user, cwd: dirname(programs.postgres), env: environment, detached: true, windowsHide: true, stdio: ['ignore', output, output],
+    ...user,
+    cwd: dirname(programs.postgres),
+    env: environment,
+    detached: true,
+    windowsHide: true,
+    stdio: ['ignore', output, output],
   });
   closeSync(output);
   child.unref();
@@ -136,7 +141,10 @@ async function findServer(data: string): Promise<Server | undefined> {
   const server = readPidFile(data);
   if (!server) return undefined;
   const socket = connect(server.port, '127.0.0.1');
-  const answers = await once(socket, 'connect').then(() => true, () => false);
+  const answers = await once(socket, 'connect').then(
+    () => true,
+    () => false,
+  );
   socket.destroy();
   return answers ? server : undefined;
 }
@@ -206,7 +214,10 @@ async function locked<T>(directory: string, log: (line: string) => void, work: (
     await mkdir(draft);
     await writeFile(join(draft, token), '');
     await rmdir(lock).catch(() => {}); // Windows renames onto no directory, not even an empty one
-    const taken = await rename(draft, lock).then(() => true, () => false);
+    const taken = await rename(draft, lock).then(
+      () => true,
+      () => false,
+    );
     if (!taken) await rm(draft, { recursive: true, force: true });
     return taken;
   });

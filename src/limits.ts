@@ -56,10 +56,7 @@ export function checkBrackets(text: unknown): void {
     // What is no token is told by the parser.
     return;
   }
-  throw refusal(
-    'QUERY_TOO_DEEP',
-    `The query has more than ${deepestBrackets} brackets inside each other. Nothing was read or changed. Ask for less at once.`,
-  );
+  throw refusal('QUERY_TOO_DEEP', `The query has more than ${deepestBrackets} brackets inside each other. Nothing was read or changed. Ask for less at once.`);
 }
 
 const opening = new Set<TokenKind>([TokenKind.BRACE_L, TokenKind.BRACKET_L, TokenKind.PAREN_L]);
@@ -69,10 +66,7 @@ const closing = new Set<TokenKind>([TokenKind.BRACE_R, TokenKind.BRACKET_R, Toke
 export function checkLimits(asked: Operation): void {
   const depth = depthOf(asked.operation.selectionSet, asked.document);
   if (depth > deepest)
-    throw refusal(
-      'QUERY_TOO_DEEP',
-      `The query is ${depth} levels deep, and ${deepest} are allowed. Nothing was read or changed. Ask for less at once.`,
-    );
+    throw refusal('QUERY_TOO_DEEP', `The query is ${depth} levels deep, and ${deepest} are allowed. Nothing was read or changed. Ask for less at once.`);
   const cost = estimate(asked);
   if (cost > costliest)
     throw refusal(

@@ -109,7 +109,7 @@ async function main(): Promise<void> {
   const people = running.url && !config.DATABASE_URL ? await demo(running) : undefined;
   stopWhenTold(running);
   if (running.url) {
-    say(`GraphQL is served at ${running.url}`);
+    say(`GraphQL is served at ${running.url.replace('127.0.0.1', 'localhost')}`);
     for (const line of people?.lines ?? []) say(line);
   } else say('The worker is ready.');
 }

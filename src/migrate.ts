@@ -37,7 +37,9 @@ export async function migrate({ url, appUrl, secret }: MigrateOptions): Promise<
   const owner = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000, application_name: 'reinstate migrate' });
   owner.on('error', () => undefined);
   await owner.connect().catch((error: Error) => {
-    throw new StartupError(`PostgreSQL at ${shown(url)} can't be reached: ${error.message || 'connection refused'}. Check DATABASE_URL and that the server runs.`);
+    throw new StartupError(
+      `PostgreSQL at ${shown(url)} can't be reached: ${error.message || 'connection refused'}. Check DATABASE_URL and that the server runs.`,
+    );
   });
   try {
     await checkServer(owner);
@@ -107,7 +109,8 @@ async function makeAppRole(owner: pg.Client, url: string, secret: Buffer): Promi
   );
   const { role, exempt, maymake, database } = rows[0]!;
   if (!maymake) {
-    if (exempt) throw new StartupError(`The role ${role} is exempt from row-level security and can't make roles. Make a role for the server and set DATABASE_APP_URL.`);
+    if (exempt)
+      throw new StartupError(`The role ${role} is exempt from row-level security and can't make roles. Make a role for the server and set DATABASE_APP_URL.`);
     return url;
   }
   const app = `${database}_app`.slice(0, 63);

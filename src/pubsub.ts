@@ -33,7 +33,7 @@ export function watch<Row>(pubsub: PubSub, topic: Topic, id: string, read: () =>
       wake();
     });
     try {
-      for (let last: string | undefined; !ending.signal.aborted; ) {
+      for (let last: string | undefined; !ending.signal.aborted;) {
         const pause = wait(shortestPause);
         news = false;
         const row = await read();

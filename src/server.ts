@@ -65,12 +65,7 @@ export async function startServer({ app, pubsub, schema = buildApi(), host, port
     parseOptions: { maxTokens: mostTokens },
     formatError: (_formatted, error) => present(error, requests.getStore()!.id),
     // Cache control would wrap every field's resolver, and none of this may be cached.
-    plugins: [
-      runIn(running),
-      ApolloServerPluginCacheControlDisabled(),
-      ApolloServerPluginLandingPageDisabled(),
-      ApolloServerPluginUsageReportingDisabled(),
-    ],
+    plugins: [runIn(running), ApolloServerPluginCacheControlDisabled(), ApolloServerPluginLandingPageDisabled(), ApolloServerPluginUsageReportingDisabled()],
   });
   await apollo.start();
 
@@ -162,12 +157,7 @@ function answerTheRest(web: Express, requests: AsyncLocalStorage<RequestInfo>): 
   const onError: ErrorRequestHandler = (error: { status?: number }, _request, response, _next) => {
     const status = error.status ?? 500;
     if (status === 413)
-      return void answer(
-        response,
-        status,
-        'BODY_TOO_LARGE',
-        `The request is larger than ${largestBody}. Nothing was read or changed. Split it.`,
-      );
+      return void answer(response, status, 'BODY_TOO_LARGE', `The request is larger than ${largestBody}. Nothing was read or changed. Split it.`);
     if (status < 500)
       return void answer(
         response,

@@ -1,16 +1,7 @@
 // Subscriptions over WebSocket (graphql-transport-ws) around the same schema. The socket takes nothing but subscriptions,
 // and its errors read exactly as they do over HTTP.
 import type { IncomingMessage, Server } from 'node:http';
-import {
-  getOperationAST,
-  GraphQLError,
-  parse,
-  subscribe,
-  validate,
-  type ExecutionArgs,
-  type ExecutionResult,
-  type GraphQLSchema,
-} from 'graphql';
+import { getOperationAST, GraphQLError, parse, subscribe, validate, type ExecutionArgs, type ExecutionResult, type GraphQLSchema } from 'graphql';
 import { CloseCode, handleProtocols, type Context as Socket, type SubscribePayload } from 'graphql-ws';
 import { useServer } from 'graphql-ws/use/ws';
 import { WebSocketServer, type WebSocket } from 'ws';
@@ -84,17 +75,10 @@ function tokenIn(params: Record<string, unknown>): string | undefined {
   return typeof header === 'string' ? header.replace(/^Bearer +/i, '') : undefined;
 }
 
-function check(
-  schema: GraphQLSchema,
-  { subscriptions }: Socket,
-  { query, operationName, variables }: SubscribePayload,
-): ExecutionArgs | GraphQLError[] {
+function check(schema: GraphQLSchema, { subscriptions }: Socket, { query, operationName, variables }: SubscribePayload): ExecutionArgs | GraphQLError[] {
   const fail = (code: string, message: string) => [new GraphQLError(message, { extensions: { code } })];
   if (Object.keys(subscriptions).length > mostSubscriptions)
-    return fail(
-      'TOO_MANY_SUBSCRIPTIONS',
-      `A connection carries ${mostSubscriptions} subscriptions at most. End one, or open a second connection.`,
-    );
+    return fail('TOO_MANY_SUBSCRIPTIONS', `A connection carries ${mostSubscriptions} subscriptions at most. End one, or open a second connection.`);
   try {
     checkBrackets(query);
     const document = parse(query, { maxTokens: mostTokens });
@@ -103,17 +87,12 @@ function check(
     const operation = getOperationAST(document, operationName);
     if (!operation) return fail('OPERATION_RESOLUTION_FAILURE', 'Name the operation that is meant in `operationName`.');
     if (operation.operation !== 'subscription')
-      return fail(
-        'SUBSCRIPTIONS_ONLY',
-        'The WebSocket takes subscriptions only. Nothing was read or changed. Send queries and mutations over HTTP.',
-      );
+      return fail('SUBSCRIPTIONS_ONLY', 'The WebSocket takes subscriptions only. Nothing was read or changed. Send queries and mutations over HTTP.');
     checkLimits({ schema, document, operation, variables: variables ?? undefined });
     return { schema, document, operationName, variableValues: variables };
   } catch (error) {
     if (!(error instanceof GraphQLError)) throw error;
-    return [
-      error.extensions['code'] ? error : coded(error, error.message.startsWith('Syntax Error') ? 'GRAPHQL_PARSE_FAILED' : 'BAD_USER_INPUT'),
-    ];
+    return [error.extensions['code'] ? error : coded(error, error.message.startsWith('Syntax Error') ? 'GRAPHQL_PARSE_FAILED' : 'BAD_USER_INPUT')];
   }
 }
 
@@ -144,11 +123,7 @@ async function run(args: ExecutionArgs, running: Running): Promise<AsyncIterable
 }
 
 /** Not a generator: its `return` would wait for the next event. */
-function settling(
-  results: AsyncGenerator<ExecutionResult>,
-  operation: Operation,
-  running: Running,
-): AsyncIterableIterator<ExecutionResult> {
+function settling(results: AsyncGenerator<ExecutionResult>, operation: Operation, running: Running): AsyncIterableIterator<ExecutionResult> {
   return {
     next: () => running.track(results.next().finally(() => operation.settle())),
     return: () => results.return(undefined),

@@ -42,9 +42,7 @@ export async function postOverSocket(world: World, accessToken: string, query: s
     await client.iterate({ query }).next();
     return [];
   } catch (error) {
-    return Array.isArray(error)
-      ? (error as RawError[]).map(({ extensions }) => extensions.code)
-      : [`closed ${(error as { code?: number }).code}`];
+    return Array.isArray(error) ? (error as RawError[]).map(({ extensions }) => extensions.code) : [`closed ${(error as { code?: number }).code}`];
   } finally {
     await client.dispose();
   }

@@ -35,9 +35,7 @@ function idPlaces(): string[] {
     return isInputObjectType(named) ? Object.values(named.getFields()).flatMap((field) => within(`${path}.${name}`, field)) : [];
   };
   const roots = [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()] as GraphQLObjectType[];
-  return roots.flatMap((root) =>
-    Object.values(root.getFields()).flatMap(({ name, args }) => args.flatMap((arg) => within(`${root.name}.${name}`, arg))),
-  );
+  return roots.flatMap((root) => Object.values(root.getFields()).flatMap(({ name, args }) => args.flatMap((arg) => within(`${root.name}.${name}`, arg))));
 }
 
 function places(mine: Scene, confirmation: string): Record<string, Place> {
@@ -46,8 +44,7 @@ function places(mine: Scene, confirmation: string): Record<string, Place> {
     role,
     ask: (id) => [document, variables(id)],
   });
-  const contact = (document: DocumentNode, rest: object) =>
-    place('Contact', 'Staff', document, (contactId) => ({ input: { contactId, ...rest } }));
+  const contact = (document: DocumentNode, rest: object) => place('Contact', 'Staff', document, (contactId) => ({ input: { contactId, ...rest } }));
   const membership = { contactId: mine.Contact, startsOn: '2024-01-01' };
   const deletion = { confirmation, reason: 'Bad input' };
   const operated = { organizationId: mine.Organization };
@@ -139,9 +136,7 @@ const previewCount = parse(
 );
 
 async function confirmationOf(world: World, contactId: string): Promise<string> {
-  const { contactDeletionPreview } = await (
-    await world.as('Admin')
-  ).request(sdk.ContactDeletionPreviewDocument, { input: { contactIds: [contactId] } });
+  const { contactDeletionPreview } = await (await world.as('Admin')).request(sdk.ContactDeletionPreviewDocument, { input: { contactIds: [contactId] } });
   return contactDeletionPreview.confirmation!;
 }
 
@@ -175,9 +170,7 @@ describe('an id', () => {
         'names constructor': encoded(`constructor:${uuid}`),
         'has a NUL': encoded(`${kind}\0:${uuid}`),
         'has SQL in it': encoded(`${kind}:' or 1=1; drop table contact; --`),
-        ...(['Query.node.id', 'Query.actionLog.filter.targetId'].includes(name)
-          ? {}
-          : { 'is of another kind': encoded(`${otherKind}:${uuid}`) }),
+        ...(['Query.node.id', 'Query.actionLog.filter.targetId'].includes(name) ? {} : { 'is of another kind': encoded(`${otherKind}:${uuid}`) }),
       };
       for (const [how, id] of Object.entries(malformed)) {
         const { refusals, text } = await ask(world, role, ...asking(id));

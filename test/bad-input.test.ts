@@ -151,9 +151,7 @@ describe('a list', () => {
     }
     const [start, id] = [decoded(cursors['Query.actionLog']!)[0], decoded(cursors['Query.actionLog']!)[2]];
     for (const instant of values)
-      expect((await askForPage(world, lists(mine)['Query.actionLog']!, { after: encoded([start, instant, id]) })).codes).toEqual([
-        'BAD_CURSOR',
-      ]);
+      expect((await askForPage(world, lists(mine)['Query.actionLog']!, { after: encoded([start, instant, id]) })).codes).toEqual(['BAD_CURSOR']);
     expect(await rowsOf(world)).toEqual(before);
   });
 
@@ -161,9 +159,7 @@ describe('a list', () => {
     await using world = await createWorld();
     await fill(world, 3);
     const viewer = await world.as('Viewer');
-    const orders = (['NAME', 'EMAIL', 'CREATED_AT'] as const).flatMap((field) =>
-      (['ASC', 'DESC'] as const).map((direction) => ({ field, direction })),
-    );
+    const orders = (['NAME', 'EMAIL', 'CREATED_AT'] as const).flatMap((field) => (['ASC', 'DESC'] as const).map((direction) => ({ field, direction })));
     for (const orderBy of orders) {
       const after = (await viewer.request(sdk.ContactsDocument, { first: 1, orderBy })).contacts.pageInfo.endCursor;
       for (const other of orders.filter((order) => order !== orderBy))
@@ -197,15 +193,8 @@ describe('an operation that asks too much', () => {
   it('is refused on both before it is parsed, when its brackets go deeper than a parser can', async () => {
     await using world = await createWorld();
     const token = await world.token('Super admin');
-    const nested = (open: string, close: string) =>
-      `{ contacts(filter: { ids: ${open.repeat(1900)}${close.repeat(1900)} }) { nodes { id } } }`;
-    for (const query of [
-      `${'{a'.repeat(2900)}${'}'.repeat(2900)}`,
-      '{a'.repeat(2900),
-      `{ ${'...{'.repeat(2900)}`,
-      nested('[', ']'),
-      nested('{a:', '}'),
-    ]) {
+    const nested = (open: string, close: string) => `{ contacts(filter: { ids: ${open.repeat(1900)}${close.repeat(1900)} }) { nodes { id } } }`;
+    for (const query of [`${'{a'.repeat(2900)}${'}'.repeat(2900)}`, '{a'.repeat(2900), `{ ${'...{'.repeat(2900)}`, nested('[', ']'), nested('{a:', '}')]) {
       const { status, errors } = await post(world, token, query);
       expect([status, errors.map(({ code }) => code)]).toEqual([400, ['QUERY_TOO_DEEP']]);
       expectWellSaid(errors[0]!);
@@ -228,9 +217,7 @@ describe('an operation that asks too much', () => {
   it('is refused on a WebSocket, as a subscription', async () => {
     await using full = await createFullWorld();
     const { world, mine } = full;
-    const subscription = parse(
-      `subscription { recoveryProgress(id: "${mine.RecoveryRequest}") { ${times(200, 'clashes(first: 100) { nodes { kind } }')} } }`,
-    );
+    const subscription = parse(`subscription { recoveryProgress(id: "${mine.RecoveryRequest}") { ${times(200, 'clashes(first: 100) { nodes { kind } }')} } }`);
     await expect((await world.as('Admin')).subscribe(subscription, {}).next()).rejects.toMatchObject({ code: 'QUERY_TOO_COSTLY' });
   });
 });
@@ -239,9 +226,7 @@ describe('a subscription', () => {
   it('takes a token that is valid, and a WebSocket', async () => {
     await using full = await createFullWorld();
     const { world, mine } = full;
-    const { rows } = await world.owner.query<{ id: string }>('select id from account where email = $1', [
-      emailOf('Admin', 'Riverside Club'),
-    ]);
+    const { rows } = await world.owner.query<{ id: string }>('select id from account where email = $1', [emailOf('Admin', 'Riverside Club')]);
     const claims = { org: world.organizationId(), sub: rows[0]!.id, iss: 'reinstate', aud: 'reinstate' };
     const expired = await new SignJWT(claims)
       .setProtectedHeader({ alg: 'HS256', typ: 'at+jwt' })
@@ -260,10 +245,7 @@ describe('a subscription', () => {
             .next(),
         ).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
         const { data, errors } = await post(world, token, document, { id });
-        expect([data ?? null, errors.map(({ code }) => code)]).toEqual([
-          null,
-          [token === undefined ? 'SUBSCRIPTION_NEEDS_WEBSOCKET' : 'UNAUTHENTICATED'],
-        ]);
+        expect([data ?? null, errors.map(({ code }) => code)]).toEqual([null, [token === undefined ? 'SUBSCRIPTION_NEEDS_WEBSOCKET' : 'UNAUTHENTICATED']]);
       }
     const { data, errors } = await post(world, await world.token('Admin'), sdk.RecoveryProgressDocument, { id: mine.RecoveryRequest });
     expect([data, errors.map(({ code }) => code)]).toEqual([null, ['SUBSCRIPTION_NEEDS_WEBSOCKET']]);
@@ -301,9 +283,7 @@ describe('a refused attempt', () => {
     const deletion = { input: { contactIds: [mine.Contact], reason: 'Bad input', confirmation } };
     const order = (deletionId: string) => ({ input: { deletionId, idempotencyKey: 'bad-input' } });
     const recovered = (
-      await world.owner.query<{ id: string }>('select deletion_id as id from recovery_request where organization_id = $1 limit 1', [
-        world.organizationId(),
-      ])
+      await world.owner.query<{ id: string }>('select deletion_id as id from recovery_request where organization_id = $1 limit 1', [world.organizationId()])
     ).rows[0]!.id;
     const balances = parse('query ($balance: BalanceState) { contacts(filter: { balance: $balance }) { nodes { id } } }');
     const attempts: [role: RoleName, action: string, code: string, target: string | null, document: DocumentNode, variables: object][] = [
@@ -331,9 +311,7 @@ describe('a refused attempt', () => {
       expect([action, refusals.map((refusal) => refusal.code)]).toEqual([action, [code]]);
       expectWellSaid(refusals[0]!);
       const { actionLog } = await (await world.as('Admin')).request(sdk.ActionLogDocument, { first: 1, filter: { outcome: 'REFUSED' } });
-      expect(actionLog.nodes).toMatchObject([
-        { actorKind: 'STAFF', actorName: `${role} of Riverside Club`, action, code, targetId, address: '127.0.0.1' },
-      ]);
+      expect(actionLog.nodes).toMatchObject([{ actorKind: 'STAFF', actorName: `${role} of Riverside Club`, action, code, targetId, address: '127.0.0.1' }]);
     }
     expect(await rowsOf(world)).toEqual(before);
   });
@@ -347,13 +325,8 @@ describe('a refused attempt', () => {
         id: Buffer.from(`${kind}:${uuid}`).toString('base64url'),
       });
       expect(errors.map(({ code }) => code)).toEqual(['FORBIDDEN']);
-      const { rows } = await world.owner.query(
-        `select actor_name, action, code, target_kind, target_id from action_log where request_id = $1`,
-        [requestId],
-      );
-      expect(rows).toEqual([
-        { actor_name: 'Viewer of Riverside Club', action: 'deletion', code: 'FORBIDDEN', target_kind: null, target_id: null },
-      ]);
+      const { rows } = await world.owner.query(`select actor_name, action, code, target_kind, target_id from action_log where request_id = $1`, [requestId]);
+      expect(rows).toEqual([{ actor_name: 'Viewer of Riverside Club', action: 'deletion', code: 'FORBIDDEN', target_kind: null, target_id: null }]);
     }
   });
 });
@@ -383,11 +356,7 @@ describe('paying for a recovery and cancelling it', () => {
   it('at the same moment does both, one after the other, or refuses one; never half of either', async () => {
     await using world = await createWorld();
     await fill(world, 6);
-    const [admin, operator, organizationId] = [
-      await world.as('Super admin'),
-      await world.as('Operator'),
-      encodeId('Organization', world.organizationId()),
-    ];
+    const [admin, operator, organizationId] = [await world.as('Super admin'), await world.as('Operator'), encodeId('Organization', world.organizationId())];
     for (const id of await liveIds(world)) {
       const { deletion } = await deleteThem(world, { contactIds: [contactId(id)] });
       const { recoveryRequest } = await orderRecovery(world, deletion!.id);

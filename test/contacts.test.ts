@@ -2,15 +2,34 @@
 import { expect, test } from 'vitest';
 import type { Client, ReinstateError } from '../sdk/client.ts';
 import {
-  AddActivityDocument, AddChargeDocument, AddMembershipDocument, AddNoteDocument, AddPaymentDocument, ContactDocument, type ContactInput, ContactsDocument,
-  ContactsWithHistoryDocument, CreateContactDocument, CreateContactsDocument, CustomFieldDefinitionsDocument, MembershipPlansDocument, TagContactsDocument,
-  TagsDocument, UntagContactsDocument, UpdateContactDocument, WholeContactDocument,
+  AddActivityDocument,
+  AddChargeDocument,
+  AddMembershipDocument,
+  AddNoteDocument,
+  AddPaymentDocument,
+  ContactDocument,
+  type ContactInput,
+  ContactsDocument,
+  ContactsWithHistoryDocument,
+  CreateContactDocument,
+  CreateContactsDocument,
+  CustomFieldDefinitionsDocument,
+  MembershipPlansDocument,
+  TagContactsDocument,
+  TagsDocument,
+  UntagContactsDocument,
+  UpdateContactDocument,
+  WholeContactDocument,
 } from '../sdk/generated.ts';
 import { decodeId, encodeId } from '../src/schema/common.ts';
 import { contactId, fill } from './graphs.ts';
 import { createWorld, type World } from './harness.ts';
 
-const failure = (promise: Promise<unknown>): Promise<ReinstateError> => promise.then(() => Promise.reject(new Error('It succeeded.')), (error: ReinstateError) => error);
+const failure = (promise: Promise<unknown>): Promise<ReinstateError> =>
+  promise.then(
+    () => Promise.reject(new Error('It succeeded.')),
+    (error: ReinstateError) => error,
+  );
 
 const nobody = encodeId('Contact', '01890000-0000-7000-8000-000000000000');
 
@@ -41,7 +60,9 @@ async function settle(world: World): Promise<string> {
 }
 
 async function logged(world: World): Promise<unknown[]> {
-  const { rows } = await world.owner.query(`select action, outcome, code, actor_name, target_kind, target_id from action_log where action not like 'staff.%' order by id`);
+  const { rows } = await world.owner.query(
+    `select action, outcome, code, actor_name, target_kind, target_id from action_log where action not like 'staff.%' order by id`,
+  );
   return rows;
 }
 
@@ -50,26 +71,61 @@ test('a contact is created with all it owns from the start, read back the same, 
   const planId = await settle(world);
   const staff = await world.as('Staff');
   const created = await create(staff, {
-    memberNumber: 'A-1', firstName: ' Zoe\u0308 ', lastName: 'Ågren', email: 'Zoe@Example.ORG', company: 'Ågren AB', birthDate: '1984-05-09',
-    contactPoints: [{ kind: 'PHONE', label: 'Mobile', value: '+46 1' }, { kind: 'WEBSITE', value: 'https://zoe.example' }],
-    tags: ['board', 'newsletter', 'board'], customFields: [{ key: 'number', value: '-1.5' }], notes: ['First', 'Second'],
-    memberships: [{ planId, startsOn: '2020-01-01', endsOn: '2020-12-31' }, { planName: 'Adult', startsOn: '2021-01-01' }],
+    memberNumber: 'A-1',
+    firstName: ' Zoe\u0308 ',
+    lastName: 'Ågren',
+    email: 'Zoe@Example.ORG',
+    company: 'Ågren AB',
+    birthDate: '1984-05-09',
+    contactPoints: [
+      { kind: 'PHONE', label: 'Mobile', value: '+46 1' },
+      { kind: 'WEBSITE', value: 'https://zoe.example' },
+    ],
+    tags: ['board', 'newsletter', 'board'],
+    customFields: [{ key: 'number', value: '-1.5' }],
+    notes: ['First', 'Second'],
+    memberships: [
+      { planId, startsOn: '2020-01-01', endsOn: '2020-12-31' },
+      { planName: 'Adult', startsOn: '2021-01-01' },
+    ],
   });
-  expect(created).toMatchObject({ firstName: 'Zoë', name: 'Zoë Ågren', email: 'Zoe@Example.ORG', birthDate: '1984-05-09', version: 1, city: null });
+  expect(created).toMatchObject({
+    firstName: 'Zoë',
+    name: 'Zoë Ågren',
+    email: 'Zoe@Example.ORG',
+    birthDate: '1984-05-09',
+    version: 1,
+    city: null,
+  });
   const { contact } = await (await world.as('Super admin')).request(WholeContactDocument, { id: created.id });
   expect(contact).toMatchObject({
     ...created,
-    contactPoints: [{ kind: 'PHONE', label: 'Mobile', value: '+46 1' }, { kind: 'WEBSITE', label: null, value: 'https://zoe.example' }],
+    contactPoints: [
+      { kind: 'PHONE', label: 'Mobile', value: '+46 1' },
+      { kind: 'WEBSITE', label: null, value: 'https://zoe.example' },
+    ],
     tags: [{ name: 'board' }, { name: 'newsletter' }],
     customFields: [{ definition: { key: 'number', kind: 'NUMBER' }, value: '-1.5' }],
     notes: { nodes: [{ body: 'Second', authorName: 'Staff of Riverside Club' }, { body: 'First' }] },
-    memberships: { nodes: [{ plan: { name: 'Adult' }, state: 'ACTIVE', endsOn: null }, { state: 'EXPIRED', startsOn: '2020-01-01' }] },
+    memberships: {
+      nodes: [
+        { plan: { name: 'Adult' }, state: 'ACTIVE', endsOn: null },
+        { state: 'EXPIRED', startsOn: '2020-01-01' },
+      ],
+    },
     payments: { nodes: [] },
     balances: [],
     balance: { amountMinor: 0, currency: 'USD' },
   });
   expect(await logged(world)).toEqual([
-    { action: 'contact.created', outcome: 'DONE', code: null, actor_name: 'Staff of Riverside Club', target_kind: 'Contact', target_id: decodeId('Contact', created.id) },
+    {
+      action: 'contact.created',
+      outcome: 'DONE',
+      code: null,
+      actor_name: 'Staff of Riverside Club',
+      target_kind: 'Contact',
+      target_id: decodeId('Contact', created.id),
+    },
   ]);
 });
 
@@ -92,11 +148,25 @@ test('what cannot be kept is refused with a stable code and the path to it', asy
     [{ ...named, tags: ['x'.repeat(101)] }, 'VALUE_TOO_LONG', 'input.tags.0'],
     [{ ...named, contactPoints: [{ kind: 'PHONE', value: ' ' }] }, 'VALUE_MISSING', 'input.contactPoints.0.value'],
     [{ ...named, memberships: [{ planName: 'Nobody’s', startsOn: '2024-01-01' }] }, 'UNKNOWN_PLAN', 'input.memberships.0.planName'],
-    [{ ...named, memberships: [{ planId: encodeId('MembershipPlan', world.organizationId()), startsOn: '2024-01-01' }] }, 'UNKNOWN_PLAN', 'input.memberships.0.planId'],
+    [
+      { ...named, memberships: [{ planId: encodeId('MembershipPlan', world.organizationId()), startsOn: '2024-01-01' }] },
+      'UNKNOWN_PLAN',
+      'input.memberships.0.planId',
+    ],
     [{ ...named, memberships: [{ planId, startsOn: '2024-01-02', endsOn: '2024-01-01' }] }, 'MEMBERSHIP_ENDS_BEFORE_START', 'input.memberships.0.endsOn'],
     [{ ...named, customFields: [{ key: 'shoe size', value: '38' }] }, 'UNKNOWN_CUSTOM_FIELD', 'input.customFields.0.key'],
     [{ ...named, customFields: [{ key: 'number', value: 'many' }] }, 'INVALID_CUSTOM_FIELD', 'input.customFields.0.value'],
-    [{ ...named, customFields: [{ key: 'text', value: 'a' }, { key: 'text', value: 'b' }] }, 'DUPLICATE_CUSTOM_FIELD', 'input.customFields'],
+    [
+      {
+        ...named,
+        customFields: [
+          { key: 'text', value: 'a' },
+          { key: 'text', value: 'b' },
+        ],
+      },
+      'DUPLICATE_CUSTOM_FIELD',
+      'input.customFields',
+    ],
   ];
   for (const [input, code, path] of refused) {
     const { createContact } = await staff.request(CreateContactDocument, { input });
@@ -127,10 +197,18 @@ test('one bad row of a batch does not stop the others, and batches that cross ea
   await using world = await createWorld();
   const staff = await world.as('Staff');
   const { createContacts } = await staff.request(CreateContactsDocument, {
-    input: { contacts: [{ firstName: 'Ann', tags: ['a'] }, { firstName: 'Bob', email: 'no' }, { firstName: 'Cid', email: 'cid@example.org', tags: ['b'] }, { firstName: 'Dan', email: 'CID@example.org' }] },
+    input: {
+      contacts: [
+        { firstName: 'Ann', tags: ['a'] },
+        { firstName: 'Bob', email: 'no' },
+        { firstName: 'Cid', email: 'cid@example.org', tags: ['b'] },
+        { firstName: 'Dan', email: 'CID@example.org' },
+      ],
+    },
   });
   expect(createContacts).toMatchObject({
-    createdCount: 2, userErrors: [],
+    createdCount: 2,
+    userErrors: [],
     results: [
       { index: 0, userErrors: [] },
       { index: 1, contactId: null, userErrors: [{ code: 'INVALID_EMAIL', path: ['input', 'contacts', '1', 'email'] }] },
@@ -143,7 +221,9 @@ test('one bad row of a batch does not stop the others, and batches that cross ea
   const both = await Promise.all([refusals(staff, many), refusals(staff, many.toReversed()), refusals(staff, many), refusals(staff, many.toReversed())]);
   expect(both.flat().filter((code) => code === null)).toHaveLength(200);
   expect(new Set(both.flat())).toEqual(new Set([null, 'EMAIL_TAKEN']));
-  const tooMany = await staff.request(CreateContactsDocument, { input: { contacts: Array.from({ length: 501 }, () => ({ firstName: 'x' })) } });
+  const tooMany = await staff.request(CreateContactsDocument, {
+    input: { contacts: Array.from({ length: 501 }, () => ({ firstName: 'x' })) },
+  });
   expect(tooMany.createContacts).toMatchObject({ createdCount: 0, results: [], userErrors: [{ code: 'TOO_MANY_VALUES' }] });
 });
 
@@ -153,8 +233,12 @@ test('a batch takes the same number of statements, however large it is', async (
   const staff = await world.as('Staff');
   const batch = (count: number, from: number): ContactInput[] =>
     Array.from({ length: count }, (_, index) => ({
-      email: `n${from + index}@example.org`, tags: ['a', `t${index % 7}`], notes: ['note'], customFields: [{ key: 'text', value: 'x' }],
-      contactPoints: [{ kind: 'PHONE', value: '1' }], memberships: [{ planName: 'Adult', startsOn: '2024-01-01' }],
+      email: `n${from + index}@example.org`,
+      tags: ['a', `t${index % 7}`],
+      notes: ['note'],
+      customFields: [{ key: 'text', value: 'x' }],
+      contactPoints: [{ kind: 'PHONE', value: '1' }],
+      memberships: [{ planName: 'Adult', startsOn: '2024-01-01' }],
     }));
   const small = await world.statements(() => refusals(staff, batch(2, 0)));
   const large = await world.statements(() => refusals(staff, batch(500, 10)));
@@ -165,11 +249,22 @@ test('a change needs the version that was read, keeps what was before with the c
   await using world = await createWorld();
   const staff = await world.as('Staff');
   const { id } = await create(staff, { firstName: 'Ann', lastName: 'Lee', email: 'ann@example.org', city: 'Ghent' });
-  const update = async (input: Record<string, unknown> & { version: number }) => (await staff.request(UpdateContactDocument, { input: { id, ...input } })).updateContact;
-  expect((await update({ version: 1, lastName: 'Lee', city: null, email: 'ann.lee@example.org' })).contact).toMatchObject({ version: 2, city: null, lastName: 'Lee', email: 'ann.lee@example.org' });
-  expect(await update({ version: 1, city: 'Porto' })).toMatchObject({ contact: null, userErrors: [{ code: 'VERSION_CONFLICT', path: ['input', 'version'] }] });
+  const update = async (input: Record<string, unknown> & { version: number }) =>
+    (await staff.request(UpdateContactDocument, { input: { id, ...input } })).updateContact;
+  expect((await update({ version: 1, lastName: 'Lee', city: null, email: 'ann.lee@example.org' })).contact).toMatchObject({
+    version: 2,
+    city: null,
+    lastName: 'Lee',
+    email: 'ann.lee@example.org',
+  });
+  expect(await update({ version: 1, city: 'Porto' })).toMatchObject({
+    contact: null,
+    userErrors: [{ code: 'VERSION_CONFLICT', path: ['input', 'version'] }],
+  });
   expect((await update({ version: 2, lastName: 'Lee' })).contact).toMatchObject({ version: 2 });
-  expect(await update({ version: 2, firstName: '', lastName: null, email: null })).toMatchObject({ userErrors: [{ code: 'NO_NAME_OR_EMAIL' }] });
+  expect(await update({ version: 2, firstName: '', lastName: null, email: null })).toMatchObject({
+    userErrors: [{ code: 'NO_NAME_OR_EMAIL' }],
+  });
   const racing = await Promise.all(Array.from({ length: 8 }, (_, index) => update({ version: 2, jobTitle: `Job ${index}` })));
   expect(racing.filter(({ contact }) => contact?.version === 3)).toHaveLength(1);
   expect(racing.filter(({ userErrors }) => userErrors[0]?.code === 'VERSION_CONFLICT')).toHaveLength(7);
@@ -177,7 +272,10 @@ test('a change needs the version that was read, keeps what was before with the c
     `select d.changes from action_detail d join action_log l on l.id = d.action_id where l.action = 'contact.updated' and d.contact_id = $1 order by d.id`,
     [decodeId('Contact', id)],
   );
-  expect(rows[0].changes).toEqual({ email: { before: 'ann@example.org', after: 'ann.lee@example.org' }, city: { before: 'Ghent', after: null } });
+  expect(rows[0].changes).toEqual({
+    email: { before: 'ann@example.org', after: 'ann.lee@example.org' },
+    city: { before: 'Ghent', after: null },
+  });
   expect(rows).toHaveLength(2);
   const found = await staff.request(ContactsDocument, { search: 'ANN.LEE@example' });
   expect(found.contacts.nodes.map((contact) => contact.id)).toEqual([id]);
@@ -200,8 +298,12 @@ test('an unknown id and another organization’s read exactly alike, on every fi
   const [unknown, foreign] = await Promise.all([nobody, theirs].map((id) => Promise.all(asks(id).map(failure))));
   expect(foreign!.map(({ code, message }) => [code, message])).toEqual(unknown!.map(({ code, message }) => [code, message]));
   expect(new Set(foreign!.map(({ code }) => code))).toEqual(new Set(['NOT_FOUND']));
-  expect((await staff.request(ContactsDocument, { filter: { ids: [theirs, nobody] }, withTotal: true })).contacts).toMatchObject({ nodes: [], totalCount: { count: 0, isCapped: false } });
-  for (const id of ['', 'x', encodeId('Note', decodeId('Contact', nobody))]) expect((await failure(staff.request(ContactDocument, { id }))).code).toBe('MALFORMED_ID');
+  expect((await staff.request(ContactsDocument, { filter: { ids: [theirs, nobody] }, withTotal: true })).contacts).toMatchObject({
+    nodes: [],
+    totalCount: { count: 0, isCapped: false },
+  });
+  for (const id of ['', 'x', encodeId('Note', decodeId('Contact', nobody))])
+    expect((await failure(staff.request(ContactDocument, { id }))).code).toBe('MALFORMED_ID');
   expect(await logged(world)).toHaveLength(1);
 });
 
@@ -210,26 +312,43 @@ test('payments and charges move the balance, all or nothing, and every one of ma
   const [planId, staff] = [await settle(world), await world.as('Staff')];
   const [ann, bob] = [await create(staff, { firstName: 'Ann' }), await create(staff, { firstName: 'Bob', memberships: [{ planId, startsOn: '2024-01-01' }] })];
   await Promise.all([
-    ...Array.from({ length: 10 }, () => staff.request(AddPaymentDocument, { input: { contactId: ann.id, amountMinor: 1001, method: 'CARD', reference: 'R1' } })),
+    ...Array.from({ length: 10 }, () =>
+      staff.request(AddPaymentDocument, { input: { contactId: ann.id, amountMinor: 1001, method: 'CARD', reference: 'R1' } }),
+    ),
     ...Array.from({ length: 10 }, () => staff.request(AddChargeDocument, { input: { contactId: ann.id, amountMinor: 1100, description: 'Fee' } })),
-    staff.request(AddPaymentDocument, { input: { contactId: ann.id, amountMinor: 500, currency: 'EUR', method: 'CASH', paidAt: '2024-02-03T04:05:06.789Z' } }),
+    staff.request(AddPaymentDocument, {
+      input: { contactId: ann.id, amountMinor: 500, currency: 'EUR', method: 'CASH', paidAt: '2024-02-03T04:05:06.789Z' },
+    }),
   ]);
   const { contact } = await staff.request(WholeContactDocument, { id: ann.id });
-  expect(contact.balances).toEqual([{ amountMinor: 500, currency: 'EUR' }, { amountMinor: -990, currency: 'USD' }]);
+  expect(contact.balances).toEqual([
+    { amountMinor: 500, currency: 'EUR' },
+    { amountMinor: -990, currency: 'USD' },
+  ]);
   expect(contact.balance).toEqual({ amountMinor: -990, currency: 'USD' });
   expect(contact.ledgerEntries!.nodes).toHaveLength(21);
-  expect(contact.payments!.nodes.find(({ amount }) => amount.currency === 'EUR')).toMatchObject({ paidAt: '2024-02-03T04:05:06.789Z', method: 'CASH', reference: null });
+  expect(contact.payments!.nodes.find(({ amount }) => amount.currency === 'EUR')).toMatchObject({
+    paidAt: '2024-02-03T04:05:06.789Z',
+    method: 'CASH',
+    reference: null,
+  });
   const pay = async (input: { amountMinor: number; currency?: string }) =>
     (await staff.request(AddPaymentDocument, { input: { contactId: ann.id, method: 'OTHER', ...input } })).addPayment.userErrors[0]?.code;
   expect(await pay({ amountMinor: 0 })).toBe('INVALID_AMOUNT');
   expect(await pay({ amountMinor: -5 })).toBe('INVALID_AMOUNT');
   expect(await pay({ amountMinor: 1_000_000_000_001 })).toBe('INVALID_AMOUNT');
   expect(await pay({ amountMinor: 5, currency: 'usd' })).toBe('INVALID_CURRENCY');
-  await world.owner.query(`insert into balance (organization_id, contact_id, currency, amount_minor) values ($1, $2, 'JPY', 9007199254740991)`, [world.organizationId(), decodeId('Contact', ann.id)]);
+  await world.owner.query(`insert into balance (organization_id, contact_id, currency, amount_minor) values ($1, $2, 'JPY', 9007199254740991)`, [
+    world.organizationId(),
+    decodeId('Contact', ann.id),
+  ]);
   expect(await pay({ amountMinor: 1, currency: 'JPY' })).toBe('BALANCE_OUT_OF_RANGE');
   const membershipId = (await staff.request(WholeContactDocument, { id: bob.id })).contact.memberships.nodes[0]!.id;
-  expect((await failure(staff.request(AddPaymentDocument, { input: { contactId: ann.id, amountMinor: 1, method: 'CARD', membershipId } }))).code).toBe('NOT_FOUND');
-  const filtered = async (balance: 'OWING' | 'SETTLED' | 'IN_CREDIT') => (await staff.request(ContactsDocument, { filter: { balance } })).contacts.nodes.map(({ name }) => name);
+  expect((await failure(staff.request(AddPaymentDocument, { input: { contactId: ann.id, amountMinor: 1, method: 'CARD', membershipId } }))).code).toBe(
+    'NOT_FOUND',
+  );
+  const filtered = async (balance: 'OWING' | 'SETTLED' | 'IN_CREDIT') =>
+    (await staff.request(ContactsDocument, { filter: { balance } })).contacts.nodes.map(({ name }) => name);
   expect([await filtered('OWING'), await filtered('SETTLED'), await filtered('IN_CREDIT')]).toEqual([['Ann'], ['Bob'], ['Ann']]);
 });
 
@@ -239,13 +358,23 @@ test('notes, activities and memberships are added in the name of who adds them, 
   const { id: contactId } = await create(staff, { firstName: 'Ann' });
   const { addNote } = await staff.request(AddNoteDocument, { input: { contactId, body: '  Hello  ' } });
   expect(addNote.note).toMatchObject({ body: 'Hello', authorName: 'Staff of Riverside Club' });
-  const { addActivity } = await staff.request(AddActivityDocument, { input: { contactId, kind: 'CALL', subject: 'Renewal', occurredAt: '2024-01-01T00:00:00Z' } });
+  const { addActivity } = await staff.request(AddActivityDocument, {
+    input: { contactId, kind: 'CALL', subject: 'Renewal', occurredAt: '2024-01-01T00:00:00Z' },
+  });
   expect(addActivity.activity).toMatchObject({ kind: 'CALL', occurredAt: '2024-01-01T00:00:00.000Z' });
-  const { addMembership } = await staff.request(AddMembershipDocument, { input: { contactId, planId, startsOn: '2024-01-01', endsOn: '2024-12-31' } });
+  const { addMembership } = await staff.request(AddMembershipDocument, {
+    input: { contactId, planId, startsOn: '2024-01-01', endsOn: '2024-12-31' },
+  });
   expect(addMembership.membership).toMatchObject({ plan: { id: planId, name: 'Adult' }, state: 'EXPIRED' });
   const refused = await staff.request(AddNoteDocument, { input: { contactId, body: 'x\0' } });
   expect(refused.addNote).toMatchObject({ note: null, userErrors: [{ code: 'NUL_CHARACTER', path: ['input', 'body'] }] });
-  expect((await logged(world)).map((entry) => (entry as { action: string }).action)).toEqual(['contact.created', 'note.added', 'activity.added', 'membership.added', 'addNote']);
+  expect((await logged(world)).map((entry) => (entry as { action: string }).action)).toEqual([
+    'contact.created',
+    'note.added',
+    'activity.added',
+    'membership.added',
+    'addNote',
+  ]);
 });
 
 test('tags are put on and taken off, made when missing, and only what changed is logged', async () => {
@@ -254,7 +383,10 @@ test('tags are put on and taken off, made when missing, and only what changed is
   const [ann, bob] = [await create(staff, { firstName: 'Ann', tags: ['old'] }), await create(staff, { firstName: 'Bob' })];
   const contactIds = [bob.id, ann.id];
   const { tagContacts } = await staff.request(TagContactsDocument, { input: { contactIds, tags: ['old', ' new '] } });
-  expect(tagContacts.contacts).toMatchObject([{ id: bob.id, tags: [{ name: 'new' }, { name: 'old' }] }, { id: ann.id, tags: [{ name: 'new' }, { name: 'old' }] }]);
+  expect(tagContacts.contacts).toMatchObject([
+    { id: bob.id, tags: [{ name: 'new' }, { name: 'old' }] },
+    { id: ann.id, tags: [{ name: 'new' }, { name: 'old' }] },
+  ]);
   await staff.request(TagContactsDocument, { input: { contactIds, tags: ['old'] } });
   const { untagContacts } = await staff.request(UntagContactsDocument, { input: { contactIds: [ann.id], tags: ['new', 'unheard of'] } });
   expect(untagContacts.contacts).toMatchObject([{ id: ann.id, tags: [{ name: 'old' }] }]);
@@ -262,15 +394,28 @@ test('tags are put on and taken off, made when missing, and only what changed is
   expect((await staff.request(TagsDocument, {})).tags.nodes.map(({ name }) => name)).toEqual(['new', 'old']);
   const first = (await staff.request(TagsDocument, { first: 1 })).tags;
   expect((await staff.request(TagsDocument, { first: 1, after: first.pageInfo.endCursor })).tags.nodes.map(({ name }) => name)).toEqual(['old']);
-  expect((await logged(world)).map((entry) => (entry as { action: string }).action)).toEqual(['contact.created', 'contact.created', 'contact.tagged', 'contact.tagged', 'contact.untagged']);
+  expect((await logged(world)).map((entry) => (entry as { action: string }).action)).toEqual([
+    'contact.created',
+    'contact.created',
+    'contact.tagged',
+    'contact.tagged',
+    'contact.untagged',
+  ]);
 });
 
 test('plans and custom fields are listed by name', async () => {
   await using world = await createWorld();
   await settle(world);
   const viewer = await world.as('Viewer');
-  expect((await viewer.request(MembershipPlansDocument, {})).membershipPlans.nodes).toMatchObject([{ name: 'Adult', price: { amountMinor: 12000, currency: 'USD' }, interval: 'YEAR' }]);
-  expect((await viewer.request(CustomFieldDefinitionsDocument, {})).customFieldDefinitions.nodes.map(({ key }) => key)).toEqual(['boolean', 'date', 'number', 'text']);
+  expect((await viewer.request(MembershipPlansDocument, {})).membershipPlans.nodes).toMatchObject([
+    { name: 'Adult', price: { amountMinor: 12000, currency: 'USD' }, interval: 'YEAR' },
+  ]);
+  expect((await viewer.request(CustomFieldDefinitionsDocument, {})).customFieldDefinitions.nodes.map(({ key }) => key)).toEqual([
+    'boolean',
+    'date',
+    'number',
+    'text',
+  ]);
   expect((await (await world.as('Viewer', 'Hilltop Society')).request(MembershipPlansDocument, {})).membershipPlans.nodes).toEqual([]);
 });
 
@@ -278,7 +423,10 @@ test('every order pages through all contacts once, also while contacts are added
   await using world = await createWorld();
   const staff = await world.as('Staff');
   const names = ['Zoe', 'ann', 'Ann', 'Öde', 'Bob', 'Bob', 'Bob', 'Cid'];
-  await refusals(staff, names.map((firstName, index) => ({ firstName, ...(index % 3 ? { email: `p${9 - index}@example.org` } : {}) })));
+  await refusals(
+    staff,
+    names.map((firstName, index) => ({ firstName, ...(index % 3 ? { email: `p${9 - index}@example.org` } : {}) })),
+  );
   for (const field of ['NAME', 'EMAIL', 'CREATED_AT'] as const)
     for (const direction of ['ASC', 'DESC'] as const) {
       const [whole, paged] = [await page(staff, 100, { field, direction }), await page(staff, 1, { field, direction })];
@@ -293,11 +441,19 @@ test('every order pages through all contacts once, also while contacts are added
 });
 
 /** The ids of all contacts, read page by page; `between` runs after each. */
-async function page(client: Client, first: number, orderBy: { field: 'NAME' | 'EMAIL' | 'CREATED_AT'; direction: 'ASC' | 'DESC' }, between = async () => {}): Promise<string[]> {
+async function page(
+  client: Client,
+  first: number,
+  orderBy: { field: 'NAME' | 'EMAIL' | 'CREATED_AT'; direction: 'ASC' | 'DESC' },
+  between = async () => {},
+): Promise<string[]> {
   const ids: string[] = [];
   let after: string | null = null;
   do {
-    const { contacts }: { contacts: { nodes: { id: string }[]; pageInfo: { hasNextPage: boolean; endCursor: string | null } } } = await client.request(ContactsDocument, { first, after, orderBy });
+    const { contacts }: { contacts: { nodes: { id: string }[]; pageInfo: { hasNextPage: boolean; endCursor: string | null } } } = await client.request(
+      ContactsDocument,
+      { first, after, orderBy },
+    );
     ids.push(...contacts.nodes.map(({ id }) => id));
     after = contacts.pageInfo.hasNextPage ? contacts.pageInfo.endCursor : null;
     await between();
@@ -308,7 +464,11 @@ async function page(client: Client, first: number, orderBy: { field: 'NAME' | 'E
 test('a search finds all words anywhere, takes wildcards for what they are, and counts up to 1,000', async () => {
   await using world = await createWorld();
   const viewer = await world.as('Viewer');
-  await refusals(await world.as('Staff'), [{ firstName: 'Ann', lastName: 'Lee', company: '100% Rowing' }, { firstName: 'Ånn', lastName: 'O_Lee', email: 'x@example.org' }, { company: 'ﬁne Boats', memberNumber: 'B\\7' }]);
+  await refusals(await world.as('Staff'), [
+    { firstName: 'Ann', lastName: 'Lee', company: '100% Rowing' },
+    { firstName: 'Ånn', lastName: 'O_Lee', email: 'x@example.org' },
+    { company: 'ﬁne Boats', memberNumber: 'B\\7' },
+  ]);
   const found = async (search: string) => (await viewer.request(ContactsDocument, { search })).contacts.nodes.map(({ name }) => name);
   expect(await found('lee')).toEqual(['Ann Lee', 'Ånn O_Lee']);
   expect(await found(' LEE  ann ')).toEqual(['Ann Lee']);
@@ -332,13 +492,20 @@ test('the filters find what they say, each alone and all together', async () => 
   await fill(world, 60);
   const viewer = await world.as('Super admin');
   const { rows } = await world.owner.query<{ id: string; country: string; member_number: string; plan_id: string; created_at: Date }>(
-    `select c.id, c.country, c.member_number, m.plan_id, c.created_at from contact c join membership m on m.contact_id = c.id order by c.id`);
+    `select c.id, c.country, c.member_number, m.plan_id, c.created_at from contact c join membership m on m.contact_id = c.id order by c.id`,
+  );
   const found = async (filter: object) => (await viewer.request(ContactsDocument, { filter, first: 100 })).contacts.nodes.map(({ id }) => id).toSorted();
-  const expected = (wanted: (row: (typeof rows)[number]) => boolean) => rows.filter(wanted).map(({ id }) => contactId(id)).toSorted();
+  const expected = (wanted: (row: (typeof rows)[number]) => boolean) =>
+    rows
+      .filter(wanted)
+      .map(({ id }) => contactId(id))
+      .toSorted();
   const one = rows[20]!;
   expect(await found({ country: one.country })).toEqual(expected((row) => row.country === one.country));
   expect(await found({ membershipPlanId: encodeId('MembershipPlan', one.plan_id) })).toEqual(expected((row) => row.plan_id === one.plan_id));
-  expect(await found({ createdFrom: one.created_at, createdBefore: rows[30]!.created_at })).toEqual(expected((row) => row.created_at >= one.created_at && row.created_at < rows[30]!.created_at));
+  expect(await found({ createdFrom: one.created_at, createdBefore: rows[30]!.created_at })).toEqual(
+    expected((row) => row.created_at >= one.created_at && row.created_at < rows[30]!.created_at),
+  );
   expect(await found({ memberNumber: one.member_number, country: one.country, ids: [contactId(one.id), nobody] })).toEqual([contactId(one.id)]);
   expect(await found({ ids: [] })).toEqual([]);
   expect((await found({ hasEmail: true })).length + (await found({ hasEmail: false })).length).toBe(60);

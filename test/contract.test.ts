@@ -76,11 +76,7 @@ describe('the schema', () => {
       if (!isObjectType(type) && !isInterfaceType(type)) return 0;
       expect(seen).not.toContain(type.name);
       const possible = isInterfaceType(type) ? [...schema.getPossibleTypes(type)] : [type];
-      return Math.max(
-        ...possible.flatMap((one) =>
-          Object.values(one.getFields()).map((field) => 1 + depth(getNamedType(field.type), [...seen, type.name])),
-        ),
-      );
+      return Math.max(...possible.flatMap((one) => Object.values(one.getFields()).map((field) => 1 + depth(getNamedType(field.type), [...seen, type.name]))));
     };
     for (const root of roots) expect(depth(root, [])).toBeLessThanOrEqual(12);
   });
@@ -103,8 +99,7 @@ describe('lists', () => {
       expect(shape).toMatchObject({ edges: `[${node}Edge!]!`, nodes: `[${node}!]!`, pageInfo: 'PageInfo!' });
     }
     const plain = fields.filter(
-      ([name, field]) =>
-        typeOf(field).startsWith('[') && isObjectType(getNamedType(field.type)) && !/Connection\.|\.userErrors$/.test(name),
+      ([name, field]) => typeOf(field).startsWith('[') && isObjectType(getNamedType(field.type)) && !/Connection\.|\.userErrors$/.test(name),
     );
     // Short by their nature, or bounded as their description says.
     expect(plain.map(([name]) => name).toSorted()).toEqual([
@@ -133,14 +128,8 @@ describe('every mutation', () => {
       const [input] = field.args;
       expect(isNonNullType(input!.type) && isInputObjectType(input!.type.ofType)).toBe(true);
       const payload = getNamedType(field.type) as GraphQLObjectType;
-      expect([field.name, String(field.type), String(payload.getFields()['userErrors']?.type)]).toEqual([
-        field.name,
-        `${payload.name}!`,
-        '[UserError!]!',
-      ]);
-      const others = Object.values(payload.getFields()).filter(
-        ({ name }) => name !== 'userErrors' && name !== 'createdCount' && name !== 'results',
-      );
+      expect([field.name, String(field.type), String(payload.getFields()['userErrors']?.type)]).toEqual([field.name, `${payload.name}!`, '[UserError!]!']);
+      const others = Object.values(payload.getFields()).filter(({ name }) => name !== 'userErrors' && name !== 'createdCount' && name !== 'results');
       expect(others.filter(({ type }) => isNonNullType(type)).map(({ name }) => `${payload.name}.${name}`)).toEqual([]);
     }
   });
@@ -153,9 +142,7 @@ describe('the documents of the SDK', () => {
     expect(validate(schema, document).map(({ message }) => message)).toEqual([]);
     const used = new Set(
       document.definitions.flatMap((definition) =>
-        definition.kind === 'OperationDefinition'
-          ? definition.selectionSet.selections.map((field) => 'name' in field && field.name.value)
-          : [],
+        definition.kind === 'OperationDefinition' ? definition.selectionSet.selections.map((field) => 'name' in field && field.name.value) : [],
       ),
     );
     const all = roots.flatMap((root) => Object.keys(root.getFields()));
@@ -180,9 +167,7 @@ async function recordsOf(world: World, organization: OrganizationName): Promise<
   const contactIds = (await liveIds(world, organization)).slice(0, 2).map(contactId);
   const { deletion } = await deleteThem(world, { contactIds }, organization);
   await runJobs(world);
-  await (
-    await world.as('Super admin', organization)
-  ).request(RequestRecoveryDocument, { input: { deletionId: deletion!.id, idempotencyKey: 'contract' } });
+  await (await world.as('Super admin', organization)).request(RequestRecoveryDocument, { input: { deletionId: deletion!.id, idempotencyKey: 'contract' } });
   const { rows } = await world.owner.query<Record<string, string>>(
     `select (select id from action_log where organization_id = $1 limit 1) as "ActionLogEntry", (select id from contact where organization_id = $1 limit 1) as "Contact",
       (select id from deletion where organization_id = $1) as "Deletion", (select id from invoice where organization_id = $1) as "Invoice",
@@ -235,6 +220,5 @@ describe('node', () => {
     expect(decodeAnyId(contactId(id!))).toEqual(['Contact', id]);
   });
 
-  const codesOf = async (world: World, token: string, id: string | undefined) =>
-    (await post(world, token, query, { id })).errors.map(({ code }) => code);
+  const codesOf = async (world: World, token: string, id: string | undefined) => (await post(world, token, query, { id })).errors.map(({ code }) => code);
 });

@@ -59,7 +59,9 @@ describe('the preview', () => {
     const [theirs] = await liveIds(world, 'Hilltop Society');
     const admin = await world.as('Super admin');
     const answers = [unknownId, contactId(theirs!)].map((id) =>
-      admin.request(ContactDeletionPreviewDocument, { input: { contactIds: [id] } }).catch((error: { code: string; message: string }) => [error.code, error.message]),
+      admin
+        .request(ContactDeletionPreviewDocument, { input: { contactIds: [id] } })
+        .catch((error: { code: string; message: string }) => [error.code, error.message]),
     );
     const [unknown, foreign] = await Promise.all(answers);
     expect(unknown).toEqual(['NOT_FOUND', 'There is no such contact. Nothing was changed. Check the id; it may have been deleted.']);
@@ -135,7 +137,9 @@ describe('a large deletion', () => {
     await using world = await createWorld();
     await fill(world, 1500);
     await deleteThem(world, { filter: {} });
-    await world.owner.query(`insert into graphile_worker._private_jobs (task_id, payload, max_attempts) select task_id, payload, 10 from graphile_worker._private_jobs`);
+    await world.owner.query(
+      `insert into graphile_worker._private_jobs (task_id, payload, max_attempts) select task_id, payload, 10 from graphile_worker._private_jobs`,
+    );
     await Promise.all([runJobs(world), runJobs(world)]);
     const { rows } = await world.owner.query<{ contacts: number; entries: number }>(
       `select (select sum(contact_count)::int from snapshot_chunk) as contacts, (select count(*)::int from action_log where action = 'contacts.deleted') as entries`,
@@ -145,7 +149,9 @@ describe('a large deletion', () => {
 });
 
 describe('a confirmation', () => {
-  const refuse = async (make: (world: Awaited<ReturnType<typeof createWorld>>, confirmation: string) => Promise<{ confirmation: string; filter?: object }>): Promise<string> => {
+  const refuse = async (
+    make: (world: Awaited<ReturnType<typeof createWorld>>, confirmation: string) => Promise<{ confirmation: string; filter?: object }>,
+  ): Promise<string> => {
     await using world = await createWorld();
     await fill(world, 2);
     const admin = await world.as('Super admin');
@@ -192,10 +198,9 @@ describe('a confirmation', () => {
     await fill(world, 2);
     const admin = await world.as('Super admin');
     const { contactDeletionPreview } = await admin.request(ContactDeletionPreviewDocument, { input: { filter: {} } });
-    await world.owner.query(
-      `insert into contact (organization_id, id, sort_name, search_text) values ($1, gen_random_uuid(), 'new', 'new')`,
-      [world.organizationId()],
-    );
+    await world.owner.query(`insert into contact (organization_id, id, sort_name, search_text) values ($1, gen_random_uuid(), 'new', 'new')`, [
+      world.organizationId(),
+    ]);
     const input = { filter: {}, reason, confirmation: contactDeletionPreview.confirmation! };
     const { deleteContacts } = await admin.request(DeleteContactsDocument, { input });
     expect(deleteContacts.userErrors[0]).toMatchObject({ code: 'CONFIRMATION_MISMATCH', path: ['input', 'confirmation'] });

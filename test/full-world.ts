@@ -28,10 +28,7 @@ async function setScene(world: World, organization: OrganizationName): Promise<S
     return (await admin.request(sdk.RequestRecoveryDocument, { input })).requestRecovery.recoveryRequest!;
   };
   const first = await order(ids.slice(0, 3));
-  await world.owner.query(`insert into contact (organization_id, id, sort_name, search_text) values ($1, $2, 'back', 'back')`, [
-    organizationId,
-    ids[0],
-  ]);
+  await world.owner.query(`insert into contact (organization_id, id, sort_name, search_text) values ($1, $2, 'back', 'back')`, [organizationId, ids[0]]);
   const operator = await world.as('Operator');
   await operator.request(sdk.ConfirmPaymentDocument, {
     input: { organizationId: encodeId('Organization', organizationId), invoiceId: first.invoice.id, reference: 'transfer' },
@@ -90,9 +87,7 @@ export async function secretsOf(world: World): Promise<string[]> {
 
 /** Fails when errors tell what they should not: SQL, code, or data of anyone. */
 export function expectNothingLeaked(text: string, secrets: readonly string[]): void {
-  expect(text).not.toMatch(
-    /select .* from|insert into|violates|syntax error|invalid input|organization_id|pg_|node_modules|\.ts\b|at \w+ \(|Error:|stack/i,
-  );
+  expect(text).not.toMatch(/select .* from|insert into|violates|syntax error|invalid input|organization_id|pg_|node_modules|\.ts\b|at \w+ \(|Error:|stack/i);
   expect(secrets.filter((secret) => text.includes(secret))).toEqual([]);
 }
 

@@ -3,10 +3,7 @@ import { runOnce } from 'graphile-worker';
 import { v7 as newId } from 'uuid';
 import { makeContacts } from '../demo/contacts.ts';
 import { giveHistory } from '../demo/history.ts';
-import type {
-  DeleteContactsMutation,
-  RequestRecoveryMutation,
-} from '../sdk/generated.ts';
+import type { DeleteContactsMutation, RequestRecoveryMutation } from '../sdk/generated.ts';
 import { ConfirmPaymentDocument, ContactDeletionPreviewDocument, DeleteContactsDocument, RequestRecoveryDocument } from '../sdk/generated.ts';
 import { taskList } from '../src/jobs/worker.ts';
 import { quietWorkerLogger } from '../src/migrate.ts';
@@ -38,7 +35,9 @@ export async function fill(world: World, count: number, organization: Organizati
 
 /** The ids of an organization's live contacts, oldest first. */
 export async function liveIds(world: World, organization: OrganizationName = 'Riverside Club'): Promise<string[]> {
-  const { rows } = await world.owner.query<{ id: string }>('select id from contact where organization_id = $1 order by id', [world.organizationId(organization)]);
+  const { rows } = await world.owner.query<{ id: string }>('select id from contact where organization_id = $1 order by id', [
+    world.organizationId(organization),
+  ]);
   return rows.map((row) => row.id);
 }
 
@@ -60,13 +59,22 @@ export async function everything(world: World, organization: OrganizationName = 
 
 /** Runs what is queued, to its end. */
 export async function runJobs(world: World, signal = new AbortController().signal): Promise<void> {
-  await runOnce({ pgPool: world.app.database.pool, taskList: taskList(world.app, signal), logger: quietWorkerLogger, noHandleSignals: true });
+  await runOnce({
+    pgPool: world.app.database.pool,
+    taskList: taskList(world.app, signal),
+    logger: quietWorkerLogger,
+    noHandleSignals: true,
+  });
 }
 
 type Target = { contactIds?: string[]; filter?: Record<string, never> };
 
 /** Previews and deletes as Super admin; gives what the mutation gave. */
-export async function deleteThem(world: World, target: Target, organization: OrganizationName = 'Riverside Club'): Promise<DeleteContactsMutation['deleteContacts']> {
+export async function deleteThem(
+  world: World,
+  target: Target,
+  organization: OrganizationName = 'Riverside Club',
+): Promise<DeleteContactsMutation['deleteContacts']> {
   const admin = await world.as('Super admin', organization);
   const { contactDeletionPreview } = await admin.request(ContactDeletionPreviewDocument, { input: target });
   const input = { ...target, confirmation: contactDeletionPreview.confirmation!, reason: 'Left the club' };
@@ -74,7 +82,11 @@ export async function deleteThem(world: World, target: Target, organization: Org
 }
 
 /** Orders a recovery as Super admin; gives what the mutation gave. */
-export async function orderRecovery(world: World, deletionId: string, idempotencyKey = `key of ${deletionId}`.replaceAll(' ', '-')): Promise<RequestRecoveryMutation['requestRecovery']> {
+export async function orderRecovery(
+  world: World,
+  deletionId: string,
+  idempotencyKey = `key of ${deletionId}`.replaceAll(' ', '-'),
+): Promise<RequestRecoveryMutation['requestRecovery']> {
   const admin = await world.as('Super admin');
   return (await admin.request(RequestRecoveryDocument, { input: { deletionId, idempotencyKey } })).requestRecovery;
 }

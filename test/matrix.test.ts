@@ -175,9 +175,10 @@ const clientOf = (world: World, person: Person): Client | Promise<Client> => (pe
 
 /** Asks everyone for every field whose cell says so. @returns the answers, by field and person */
 async function ask(world: World, scene: Scene, cell: 'yes' | 'no'): Promise<{ given: object; expected: object }> {
-  const clients = Object.fromEntries(
-    await Promise.all(people.map(async (person) => [person, await clientOf(world, person)] as const)),
-  ) as Record<Person, Client>;
+  const clients = Object.fromEntries(await Promise.all(people.map(async (person) => [person, await clientOf(world, person)] as const))) as Record<
+    Person,
+    Client
+  >;
   const [given, expected] = [{}, {}] as [Record<string, string>, Record<string, string>];
   for (const [field, answers] of cells)
     for (const person of people.filter((someone) => answers[someone] === cell)) {
@@ -266,10 +267,7 @@ describe('a confirmation', () => {
 });
 
 describe('what hangs on a root field gives no more than the root field of its kind', () => {
-  const money =
-    `payments(first: 1) { nodes { id } }|ledgerEntries(first: 1) { nodes { id } }|balances { amountMinor }|balance { amountMinor }`.split(
-      '|',
-    );
+  const money = `payments(first: 1) { nodes { id } }|ledgerEntries(first: 1) { nodes { id } }|balances { amountMinor }|balance { amountMinor }`.split('|');
 
   it('a contact’s money, on every way to the contact', async () => {
     await using world = await createWorld();
@@ -310,8 +308,7 @@ describe('what hangs on a root field gives no more than the root field of its ki
     const { recovery, invoice, deletion, job } = await setScene(world);
     await pay(world, invoice);
     await runJobs(world);
-    const fields =
-      'state clashes { nodes { contactId } } invoice { number } deletion { reason contacts { nodes { id } } job { phase } } job { phase }';
+    const fields = 'state clashes { nodes { contactId } } invoice { number } deletion { reason contacts { nodes { id } } job { phase } } job { phase }';
     const ways = [
       [`{ recoveryRequest(id: "${recovery}") { ${fields} } }`, 'recoveryRequest'],
       [`{ recoveryRequests { nodes { ${fields} } } }`, 'recoveryRequests.nodes.0'],
@@ -324,10 +321,7 @@ describe('what hangs on a root field gives no more than the root field of its ki
     ];
     for (const [query, path] of ways) {
       expect(await leftOut(world, reader.token, query)).toEqual([`${path}.deletion: FORBIDDEN`, `${path}.job: FORBIDDEN`]);
-      expect((await leftOut(world, deletions.token, query)).toSorted()).toEqual([
-        `${path}.deletion.job: FORBIDDEN`,
-        `${path}.job: FORBIDDEN`,
-      ]);
+      expect((await leftOut(world, deletions.token, query)).toSorted()).toEqual([`${path}.deletion.job: FORBIDDEN`, `${path}.job: FORBIDDEN`]);
       expect(await leftOut(world, jobs.token, query)).toEqual([`${path}.deletion: FORBIDDEN`]);
       expect(await leftOut(world, await world.token('Admin'), query)).toEqual([]);
       expect(JSON.stringify((await post(world, reader.token, query)).data)).toContain('"state":"COMPLETED"');
@@ -336,20 +330,16 @@ describe('what hangs on a root field gives no more than the root field of its ki
     expect(await answerTo(reader.client.subscribe(subscription, {}).next())).toBe('FORBIDDEN');
     expect(await leftOut(world, reader.token, `{ job(id: "${job}") { phase } }`)).toEqual(['job: FORBIDDEN']);
     expect(await leftOut(world, reader.token, `{ deletion(id: "${deletion}") { id } }`)).toEqual(['deletion: FORBIDDEN']);
-    expect(
-      await leftOut(world, (await hire(world, 'deletions:read')).token, `{ deletion(id: "${deletion}") { reason job { phase } } }`),
-    ).toEqual(['deletion.job: FORBIDDEN']);
+    expect(await leftOut(world, (await hire(world, 'deletions:read')).token, `{ deletion(id: "${deletion}") { reason job { phase } } }`)).toEqual([
+      'deletion.job: FORBIDDEN',
+    ]);
   });
 
   it('the contacts of an entry of the action log, which are part of it', async () => {
     await using world = await createWorld({ settings });
     await setScene(world);
     const { token } = await hire(world, 'log:read');
-    const { data, errors } = await post(
-      world,
-      token,
-      '{ actionLog(filter: { action: "contacts.deleted" }) { nodes { contacts { nodes { id } } } } }',
-    );
+    const { data, errors } = await post(world, token, '{ actionLog(filter: { action: "contacts.deleted" }) { nodes { contacts { nodes { id } } } } }');
     expect(errors).toEqual([]);
     expect(JSON.stringify(data).match(/"id"/g)).toHaveLength(3);
   });
@@ -360,24 +350,16 @@ describe('what hangs on a root field gives no more than the root field of its ki
     const [id] = (await liveIds(world)).map(contactId);
     const { token } = await hire(world, 'contacts:update');
     const blind = [
-      [
-        `mutation { updateContact(input: { id: "${id}", version: 1, city: "Porto" }) { contact { id } userErrors { code } } }`,
-        'updateContact.contact',
-      ],
+      [`mutation { updateContact(input: { id: "${id}", version: 1, city: "Porto" }) { contact { id } userErrors { code } } }`, 'updateContact.contact'],
       [
         `mutation { tagContacts(input: { contactIds: ["${id}"], tags: ["seen"] }) { contacts { id notes { nodes { body } } } userErrors { code } } }`,
         'tagContacts.contacts',
       ],
-      [
-        `mutation { untagContacts(input: { contactIds: ["${id}"], tags: ["none"] }) { contacts { name } userErrors { code } } }`,
-        'untagContacts.contacts',
-      ],
+      [`mutation { untagContacts(input: { contactIds: ["${id}"], tags: ["none"] }) { contacts { name } userErrors { code } } }`, 'untagContacts.contacts'],
     ] as const;
     for (const [query, path] of blind) {
       const { errors, data } = await post(world, token, query);
-      expect(errors).toEqual([
-        { path, code: 'FORBIDDEN', message: expect.stringMatching(/contacts:read .*It was left out; all else .* was done/) as string },
-      ]);
+      expect(errors).toEqual([{ path, code: 'FORBIDDEN', message: expect.stringMatching(/contacts:read .*It was left out; all else .* was done/) as string }]);
       expect(Object.values(data!)).toEqual([{ [path.split('.')[1]!]: null, userErrors: [] }]);
     }
     const { rows } = await world.owner.query(
@@ -400,8 +382,7 @@ describe('what hangs on a root field gives no more than the root field of its ki
     const input = { deletionId: deleteContacts.deletion!.id, idempotencyKey: 'matrix-key' };
     const { requestRecovery } = await buyer.client.request(sdk.RequestRecoveryDocument, { input });
     expect(requestRecovery.recoveryRequest).toMatchObject({ state: 'AWAITING_PAYMENT', invoice: { state: 'OPEN' } });
-    const query =
-      'mutation ($input: RequestRecoveryInput!) { requestRecovery(input: $input) { recoveryRequest { state job { id } deletion { reason } } } }';
+    const query = 'mutation ($input: RequestRecoveryInput!) { requestRecovery(input: $input) { recoveryRequest { state job { id } deletion { reason } } } }';
     expect(await leftOut(world, buyer.token, query, { input })).toEqual(['requestRecovery.recoveryRequest.deletion: FORBIDDEN']);
   });
 });

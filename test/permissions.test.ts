@@ -232,9 +232,7 @@ test('what is not complete is named before the server starts', () => {
   const named = { ...rules, Query: { ...rules['Query'], unnamed: allow } };
   expect(() => assertComplete(schema, { ...named, Contact: { age: signedIn } })).toThrow('the schema lacks: Contact.age.');
   expect(() => assertComplete(schema, { ...named, Ghost: { age: signedIn } })).toThrow('the schema lacks: Ghost.age.');
-  expect(() => assertComplete(schema, named)).toThrow(
-    /No rule asks for these permissions of the catalogue: contacts:create, .*platform:approvals\./,
-  );
+  expect(() => assertComplete(schema, named)).toThrow(/No rule asks for these permissions of the catalogue: contacts:create, .*platform:approvals\./);
 });
 
 test('every permission of the catalogue is asked for by the real policy', () => {

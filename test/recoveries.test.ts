@@ -27,7 +27,11 @@ async function ordered(world: World): Promise<{ deletionId: string; requestId: s
   return { deletionId: deletion!.id, requestId: recoveryRequest!.id, invoiceId: recoveryRequest!.invoice.id };
 }
 
-const refusalOf = (asking: Promise<unknown>): Promise<{ code: string }> => asking.then(() => ({ code: 'NONE' }), (error: { code: string }) => error);
+const refusalOf = (asking: Promise<unknown>): Promise<{ code: string }> =>
+  asking.then(
+    () => ({ code: 'NONE' }),
+    (error: { code: string }) => error,
+  );
 
 describe('a recovery', () => {
   it('brings back every row of every table, to the byte, and every balance, to the cent', async () => {
@@ -45,11 +49,21 @@ describe('a recovery', () => {
     await runJobs(world);
     await watching;
     expect(await everything(world)).toEqual(before);
-    expect(seen.at(-1)).toMatchObject({ state: 'COMPLETED', restoredCount: 2300, clashCount: 0, provenCount: 2300, job: { state: 'COMPLETED' } });
+    expect(seen.at(-1)).toMatchObject({
+      state: 'COMPLETED',
+      restoredCount: 2300,
+      clashCount: 0,
+      provenCount: 2300,
+      job: { state: 'COMPLETED' },
+    });
     const restored = seen.map((request) => request.restoredCount);
     expect(restored).toEqual(restored.toSorted((a, b) => a - b));
     const { recoveryRequest } = await admin.request(RecoveryRequestDocument, { id: requestId });
-    expect(recoveryRequest.invoice).toMatchObject({ state: 'PAID', amount: { amountMinor: 50_000, currency: 'USD' }, paymentReference: 'transfer 4711' });
+    expect(recoveryRequest.invoice).toMatchObject({
+      state: 'PAID',
+      amount: { amountMinor: 50_000, currency: 'USD' },
+      paymentReference: 'transfer 4711',
+    });
   });
 
   it('is logged at every step, and each contact leads to it', async () => {
@@ -63,7 +77,13 @@ describe('a recovery', () => {
     const { actionLog } = await admin.request(ActionLogDocument, { filter: {}, first: 100 });
     const told = actionLog.nodes.map((entry) => entry.action).filter((action) => !action.startsWith('staff.'));
     expect(told.toReversed()).toEqual([
-      'contacts.deleted', 'recovery.requested', 'recovery.paid', 'recovery.queued', 'recovery.started', 'contacts.recovered', 'recovery.completed',
+      'contacts.deleted',
+      'recovery.requested',
+      'recovery.paid',
+      'recovery.queued',
+      'recovery.started',
+      'contacts.recovered',
+      'recovery.completed',
     ]);
     const { actionLog: ofContact } = await admin.request(ActionLogDocument, { filter: { targetId: contactId(first!) } });
     expect(ofContact.nodes.map((entry) => entry.action)).toEqual(['contacts.recovered', 'contacts.deleted']);
@@ -100,7 +120,11 @@ describe('a recovery', () => {
     const insert = `insert into contact (organization_id, id, email, email_normalized, member_number, sort_name, search_text)
       values ($1, coalesce($2, gen_random_uuid()), $3, $3, $4, 'x', 'x') returning id`;
     const live: string[] = [];
-    for (const [id, email, number] of [[null, byEmail.email, null], [null, null, byNumber.number], [byId.id, null, null]])
+    for (const [id, email, number] of [
+      [null, byEmail.email, null],
+      [null, null, byNumber.number],
+      [byId.id, null, null],
+    ])
       live.push((await world.owner.query<{ id: string }>(insert, [world.organizationId(), id, email, number])).rows[0]!.id);
     const clashes = [
       { contactId: contactId(byEmail.id), kind: 'SAME_EMAIL', liveContactId: contactId(live[0]!) },
@@ -126,7 +150,10 @@ describe('a recovery', () => {
     await fill(world, 1);
     const { rows } = await world.owner.query<{ id: string }>('select id from contact');
     const { requestId, invoiceId } = await ordered(world);
-    await world.owner.query(`insert into contact (organization_id, id, sort_name, search_text) values ($1, $2, 'x', 'x')`, [world.organizationId(), rows[0]!.id]);
+    await world.owner.query(`insert into contact (organization_id, id, sort_name, search_text) values ($1, $2, 'x', 'x')`, [
+      world.organizationId(),
+      rows[0]!.id,
+    ]);
     await pay(world, invoiceId);
     await runJobs(world);
     const admin = await world.as('Super admin');
@@ -140,7 +167,9 @@ describe('a recovery', () => {
     const before = await everything(world);
     const { requestId, invoiceId } = await ordered(world);
     await pay(world, invoiceId);
-    await world.owner.query(`insert into graphile_worker._private_jobs (task_id, payload, max_attempts) select task_id, payload, 10 from graphile_worker._private_jobs`);
+    await world.owner.query(
+      `insert into graphile_worker._private_jobs (task_id, payload, max_attempts) select task_id, payload, 10 from graphile_worker._private_jobs`,
+    );
     await Promise.all([runJobs(world), runJobs(world)]);
     expect(await everything(world)).toEqual(before);
     const admin = await world.as('Super admin');
@@ -157,7 +186,12 @@ describe('the plan', () => {
     const before = await everything(world);
     const admin = await world.as('Super admin');
     const { recoveryPlan } = await admin.request(RecoveryPlanDocument, { deletionId: deletion!.id });
-    expect(recoveryPlan).toMatchObject({ contactCount: 4, clashCount: 0, fee: { amountMinor: 50_000, currency: 'USD' }, recoverableUntil: deletion!.recoverableUntil });
+    expect(recoveryPlan).toMatchObject({
+      contactCount: 4,
+      clashCount: 0,
+      fee: { amountMinor: 50_000, currency: 'USD' },
+      recoverableUntil: deletion!.recoverableUntil,
+    });
     expect(recoveryPlan.rows).toContainEqual({ kind: 'Note', count: 12 });
     expect(recoveryPlan.estimatedSeconds).toBeGreaterThan(0);
     expect(await everything(world)).toEqual(before);
@@ -275,7 +309,11 @@ describe('a payment', () => {
   it('of an unknown invoice is not found', async () => {
     await using world = await createWorld();
     const operator = await world.as('Operator');
-    const input = { organizationId: encodeId('Organization', world.organizationId()), invoiceId: encodeId('Invoice', '01900000-0000-7000-8000-000000000000'), reference: 'x' };
+    const input = {
+      organizationId: encodeId('Organization', world.organizationId()),
+      invoiceId: encodeId('Invoice', '01900000-0000-7000-8000-000000000000'),
+      reference: 'x',
+    };
     expect((await refusalOf(operator.request(ConfirmPaymentDocument, { input }))).code).toBe('NOT_FOUND');
   });
 

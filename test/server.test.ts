@@ -56,10 +56,7 @@ async function post(
 }
 
 /** A schema for these tests, with resolvers by field of Query and a source of ticks. */
-function schemaOf(
-  resolvers: Record<string, GraphQLFieldResolver<unknown, Context>> = {},
-  ticks?: () => AsyncIterable<unknown>,
-): GraphQLSchema {
+function schemaOf(resolvers: Record<string, GraphQLFieldResolver<unknown, Context>> = {}, ticks?: () => AsyncIterable<unknown>): GraphQLSchema {
   const schema = buildSchema(`
     type Contact { name: String friend: Contact friends(first: Int): FriendConnection notes(first: Int = 50): FriendConnection tags: [Tag!] }
     type Tag { name: String }
@@ -156,9 +153,7 @@ test('GraphiQL and introspection can be turned off, and are off in production', 
 test('the introspection that GraphiQL sends is within the limits', async () => {
   await using world = await createWorld();
   const { getIntrospectionQuery } = await import('graphql');
-  expect(
-    (await post(world, getIntrospectionQuery({ inputValueDeprecation: true, schemaDescription: true, specifiedByUrl: true }))).codes,
-  ).toEqual([]);
+  expect((await post(world, getIntrospectionQuery({ inputValueDeprecation: true, schemaDescription: true, specifiedByUrl: true }))).codes).toEqual([]);
 });
 
 test('a query that is too deep is refused, through fragments too', async () => {
@@ -176,26 +171,15 @@ test('a query that could give too much is refused, and an ordinary page is far f
   await using world = await createWorld({ schema: schemaOf({ 'Query.contacts': () => null, 'Query.contact': () => null }) });
   const page = (first: number, inner: string) => `{ contacts(first: ${first}) { nodes { name ${inner} } } }`;
   expect(
-    (
-      await post(
-        world,
-        page(50, 'a: notes(first: 3) { nodes { name } } friend { name } b: notes(first: 3) { nodes { name } } tags { name }'),
-      )
-    ).codes,
+    (await post(world, page(50, 'a: notes(first: 3) { nodes { name } } friend { name } b: notes(first: 3) { nodes { name } } tags { name }'))).codes,
   ).toEqual([]);
   expect(
-    (
-      await post(
-        world,
-        page(100, 'a: notes(first: 10) { nodes { name } } b: notes(first: 10) { nodes { name } } c: notes { nodes { name } }'),
-      )
-    ).codes,
+    (await post(world, page(100, 'a: notes(first: 10) { nodes { name } } b: notes(first: 10) { nodes { name } } c: notes { nodes { name } }'))).codes,
   ).toEqual([]);
   const refused = await post(world, page(100, 'friends(first: 100) { nodes { friends(first: 100) { nodes { name } } } }'));
   expect([refused.status, refused.codes]).toEqual([400, ['QUERY_TOO_COSTLY']]);
   const variables = { first: 100 };
-  const query =
-    'query ($first: Int!) { contacts(first: $first) { nodes { friends(first: $first) { nodes { friends(first: $first) { nodes { name } } } } } } }';
+  const query = 'query ($first: Int!) { contacts(first: $first) { nodes { friends(first: $first) { nodes { friends(first: $first) { nodes { name } } } } } } }';
   expect((await post(world, '', { body: JSON.stringify({ query, variables }) })).codes).toEqual(['QUERY_TOO_COSTLY']);
   const aliases = Array.from({ length: 1900 }, (_, n) => `a${n}: name`).join(' ');
   expect((await post(world, page(100, `friends(first: 2) { nodes { ${aliases} } }`))).codes).toEqual(['QUERY_TOO_COSTLY']);
@@ -237,10 +221,10 @@ test('requests that are no GraphQL get a stable code: too large, not JSON, no qu
   });
   expect([misfit.status, misfit.codes]).toEqual([400, ['BAD_USER_INPUT']]);
   const elsewhere = await fetch(world.url.replace('/graphql', '/nowhere'));
-  expect([
-    elsewhere.status,
-    ((await elsewhere.json()) as { errors: { extensions: { code: string } }[] }).errors[0]?.extensions.code,
-  ]).toEqual([404, 'NOT_FOUND']);
+  expect([elsewhere.status, ((await elsewhere.json()) as { errors: { extensions: { code: string } }[] }).errors[0]?.extensions.code]).toEqual([
+    404,
+    'NOT_FOUND',
+  ]);
 });
 
 test('each request has an id of its own, which its errors name', async () => {
@@ -269,8 +253,7 @@ test('what goes wrong inside is told as a number to ask for, and logged without 
 });
 
 test('what the database says of data is not logged', async () => {
-  const leaky = async (_: unknown, _args: unknown, context: Context) =>
-    (await context.reading()).rows(sql`select ${'ada@example.com'}::text::integer`);
+  const leaky = async (_: unknown, _args: unknown, context: Context) => (await context.reading()).rows(sql`select ${'ada@example.com'}::text::integer`);
   await using world = await createWorld({ schema: schemaOf({ 'Query.slow': leaky }) });
   const log = vi.spyOn(console, 'error').mockImplementation(() => {});
   expect((await post(world, '{ slow }', { token: await tokenOf(world, '1h') })).codes).toEqual(['INTERNAL_SERVER_ERROR']);
@@ -503,9 +486,7 @@ test('closing ends the sockets with 1001, lets a request in progress end, and is
 
 /** A token for the Viewer of Riverside Club, as the server signs it; the schemas of these tests have no signIn. */
 async function tokenOf(world: World, lasting: string): Promise<string> {
-  const { rows } = await world.owner.query<{ id: string }>('select id from account where email = $1', [
-    emailOf('Viewer', 'Riverside Club'),
-  ]);
+  const { rows } = await world.owner.query<{ id: string }>('select id from account where email = $1', [emailOf('Viewer', 'Riverside Club')]);
   return new SignJWT({ org: world.organizationId(), sub: rows[0]!.id, iss: 'reinstate', aud: 'reinstate' })
     .setProtectedHeader({ alg: 'HS256', typ: 'at+jwt' })
     .setIssuedAt()

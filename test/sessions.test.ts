@@ -11,8 +11,7 @@ import { OrganizationsDocument, PermissionCatalogueDocument, SignInDocument, Vie
 import { permissions, platformPermissions } from '../src/permissions/catalogue.ts';
 import { encodeId } from '../src/schema/common.ts';
 
-const signIn = (world: World, email: string, secret: string) =>
-  world.client().request(SignInDocument, { input: { email, password: secret } });
+const signIn = (world: World, email: string, secret: string) => world.client().request(SignInDocument, { input: { email, password: secret } });
 
 const failure = (promise: Promise<unknown>): Promise<ReinstateError> =>
   promise.then(
@@ -103,12 +102,9 @@ test('the catalogue explains every permission', async () => {
 
 /** Tokens that look right but for one thing. */
 async function badTokens(world: World): Promise<Record<string, string>> {
-  const { rows } = await world.owner.query<{ id: string }>('select id from account where email = $1', [
-    emailOf('Super admin', 'Riverside Club'),
-  ]);
+  const { rows } = await world.owner.query<{ id: string }>('select id from account where email = $1', [emailOf('Super admin', 'Riverside Club')]);
   const claims = { org: world.organizationId(), sub: rows[0]!.id, iss: 'reinstate', aud: 'reinstate' };
-  const token = (changes: object = {}) =>
-    new SignJWT({ ...claims, ...changes }).setProtectedHeader({ alg: 'HS256', typ: 'at+jwt' }).setIssuedAt();
+  const token = (changes: object = {}) => new SignJWT({ ...claims, ...changes }).setProtectedHeader({ alg: 'HS256', typ: 'at+jwt' }).setIssuedAt();
   const good = await token().setExpirationTime('1h').sign(testKeys.tokens);
   expect((await world.client(good).request(ViewerDocument)).viewer.name).toBe('Super admin of Riverside Club');
   return {
@@ -125,11 +121,7 @@ async function badTokens(world: World): Promise<Record<string, string>> {
       .setIssuedAt()
       .setExpirationTime('1h')
       .sign(testKeys.tokens),
-    'of another type': await new SignJWT(claims)
-      .setProtectedHeader({ alg: 'HS256' })
-      .setIssuedAt()
-      .setExpirationTime('1h')
-      .sign(testKeys.tokens),
+    'of another type': await new SignJWT(claims).setProtectedHeader({ alg: 'HS256' }).setIssuedAt().setExpirationTime('1h').sign(testKeys.tokens),
     'changed by one letter': `${good.slice(0, -2)}${good.at(-2) === 'A' ? 'B' : 'A'}${good.at(-1)}`,
     'not a token at all': 'nonsense',
   };
@@ -172,9 +164,7 @@ test('a token that is wrong in any way is refused on HTTP and on WebSocket, and 
 
 test('a token of one organization with the name of another gives neither', async () => {
   await using world = await createWorld();
-  const { rows } = await world.owner.query<{ id: string }>('select id from account where email = $1', [
-    emailOf('Viewer', 'Riverside Club'),
-  ]);
+  const { rows } = await world.owner.query<{ id: string }>('select id from account where email = $1', [emailOf('Viewer', 'Riverside Club')]);
   const token = await new SignJWT({ org: world.organizationId('Hilltop Society'), sub: rows[0]!.id, iss: 'reinstate', aud: 'reinstate' })
     .setProtectedHeader({ alg: 'HS256', typ: 'at+jwt' })
     .setIssuedAt()

@@ -29,11 +29,14 @@ describe('the contact graph', () => {
 
 describe('a stored chunk', () => {
   const damages: Record<string, (world: World) => Promise<unknown>> = {
-    'with a flipped byte': (world) => world.owner.query(`update snapshot_chunk_body set body = set_byte(body, length(body) / 2, get_byte(body, length(body) / 2) # 1) where number = 1`),
+    'with a flipped byte': (world) =>
+      world.owner.query(`update snapshot_chunk_body set body = set_byte(body, length(body) / 2, get_byte(body, length(body) / 2) # 1) where number = 1`),
     'that was cut off': (world) => world.owner.query(`update snapshot_chunk_body set body = substring(body from 1 for length(body) - 20) where number = 1`),
     'that stands in the place of another': async (world) => {
       await world.owner.query(`update snapshot_chunk_body set body = (select body from snapshot_chunk_body where number = 2) where number = 1`);
-      await world.owner.query(`update snapshot_chunk set digest = (select digest from snapshot_chunk where number = 2), contact_count = (select contact_count from snapshot_chunk where number = 2) where number = 1`);
+      await world.owner.query(
+        `update snapshot_chunk set digest = (select digest from snapshot_chunk where number = 2), contact_count = (select contact_count from snapshot_chunk where number = 2) where number = 1`,
+      );
     },
     'that is gone': (world) => world.owner.query(`delete from snapshot_chunk_body where number = 1`),
   };
@@ -50,7 +53,13 @@ describe('a stored chunk', () => {
       await runJobs(world);
       const admin = await world.as('Super admin');
       const { recoveryRequest: ended } = await admin.request(RecoveryRequestDocument, { id: recoveryRequest!.id });
-      expect(ended).toMatchObject({ state: 'FAILED', restoredCount: 0, failure: { code: 'SNAPSHOT_DAMAGED' }, invoice: { state: 'REFUNDED' }, job: { state: 'FAILED' } });
+      expect(ended).toMatchObject({
+        state: 'FAILED',
+        restoredCount: 0,
+        failure: { code: 'SNAPSHOT_DAMAGED' },
+        invoice: { state: 'REFUNDED' },
+        job: { state: 'FAILED' },
+      });
       const { rows } = await world.owner.query<{ id: string }>('select id from snapshot');
       expect(ended.failure!.message).toContain(`Chunk 1 of snapshot ${rows[0]!.id}`);
       expect((await everything(world))['contact']).toEqual([]);

@@ -92,7 +92,12 @@ export async function readActions(tx: Transaction, ids: readonly string[]): Prom
  * Entries that fit the filter, the newest first. A target that was part of a batch is found through the batch's contacts.
  * `after` is the instant and the id of the last entry of the page before.
  */
-export async function listActions(tx: Transaction, filter: ActionLogFilter, limit: number, after: { instant: string; id: string } | null): Promise<ActionLogRow[]> {
+export async function listActions(
+  tx: Transaction,
+  filter: ActionLogFilter,
+  limit: number,
+  after: { instant: string; id: string } | null,
+): Promise<ActionLogRow[]> {
   const conditions = [
     sql`a.organization_id = ${tx.organizationId}`,
     ...(after ? [sql`a.occurred_at <= ${after.instant}::timestamptz and (a.occurred_at < ${after.instant}::timestamptz or a.id < ${after.id})`] : []),
@@ -103,8 +108,10 @@ export async function listActions(tx: Transaction, filter: ActionLogFilter, limi
     ...(filter.from !== undefined ? [sql`a.occurred_at >= ${filter.from}`] : []),
     ...(filter.before !== undefined ? [sql`a.occurred_at < ${filter.before}`] : []),
     ...(filter.targetId
-      ? [sql`(a.target_id = ${filter.targetId} or (a.deletion_id, a.chunk_number) in (
-          select d.deletion_id, d.chunk_number from deletion_contact d where d.organization_id = ${tx.organizationId} and d.contact_id = ${filter.targetId}))`]
+      ? [
+          sql`(a.target_id = ${filter.targetId} or (a.deletion_id, a.chunk_number) in (
+          select d.deletion_id, d.chunk_number from deletion_contact d where d.organization_id = ${tx.organizationId} and d.contact_id = ${filter.targetId}))`,
+        ]
       : []),
   ];
   return tx.rows<ActionLogRow>(sql`
@@ -112,7 +119,13 @@ export async function listActions(tx: Transaction, filter: ActionLogFilter, limi
 }
 
 /** The contacts of a batch, by id. */
-export async function listBatchContacts(tx: Transaction, deletionId: string, chunkNumber: number | null, limit: number, after: string | null): Promise<{ id: string }[]> {
+export async function listBatchContacts(
+  tx: Transaction,
+  deletionId: string,
+  chunkNumber: number | null,
+  limit: number,
+  after: string | null,
+): Promise<{ id: string }[]> {
   return tx.rows<{ id: string }>(sql`
     select d.contact_id as id from deletion_contact d
     where d.organization_id = ${tx.organizationId} and d.deletion_id = ${deletionId}

@@ -8,7 +8,10 @@ export type Columns<Row> = { readonly [field in keyof Row]: Sql };
 /** The columns of a row, or only the wanted ones; the id always. */
 export function columnsOf<Row extends { id: string }>(columns: Columns<Row>, wanted: ReadonlySet<string> | null = null): Sql {
   const chosen = (Object.entries(columns) as [string, Sql][]).filter(([field]) => field === 'id' || !wanted || wanted.has(field));
-  return join(chosen.map(([field, column]) => sql`${column} as ${name(field)}`), ', ');
+  return join(
+    chosen.map(([field, column]) => sql`${column} as ${name(field)}`),
+    ', ',
+  );
 }
 
 /** Which children of a contact are read. */

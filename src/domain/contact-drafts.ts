@@ -64,7 +64,12 @@ export async function readReferences(tx: Transaction, drafts: readonly ContactDr
   const plans = memberships.length > 0 ? await readPlans(tx, [...ids], [...names]) : [];
   const customFields = keys.size > 0 ? await readCustomFields(tx, [...keys]) : [];
   return {
-    plans: new Map(plans.flatMap(({ id, name }) => [[id, id], [name, id]])),
+    plans: new Map(
+      plans.flatMap(({ id, name }) => [
+        [id, id],
+        [name, id],
+      ]),
+    ),
     customFields: new Map(customFields.map((field) => [field.key, field])),
   };
 }
@@ -78,7 +83,10 @@ export function readFields(given: ContactFields, path: string[]): ContactFields 
   for (const name of lines) if (given[name] !== undefined) fields[name] = readText(given[name], [...path, name]);
   if (given.birthDate !== undefined) fields.birthDate = readDate(given.birthDate, [...path, 'birthDate']);
   if (fields.email && normalizeEmail(fields.email) === null)
-    throw new Refusal('INVALID_EMAIL', 'This is not an email address. Nothing was changed. Write it like name@example.org, or leave it empty.', [...path, 'email']);
+    throw new Refusal('INVALID_EMAIL', 'This is not an email address. Nothing was changed. Write it like name@example.org, or leave it empty.', [
+      ...path,
+      'email',
+    ]);
   return fields;
 }
 
@@ -92,12 +100,19 @@ export function checkNamed({ firstName, lastName, company, email }: ContactField
 export function readMembership(draft: MembershipDraft, { plans }: References, path: string[]): CheckedMembership {
   const planId = plans.get(draft.planId ?? storable(draft.planName ?? ''));
   if (!planId)
-    throw new Refusal('UNKNOWN_PLAN', 'There is no such membership plan. Nothing was changed. Give the `planId` or the `planName` of one of `membershipPlans`.', [...path, draft.planId ? 'planId' : 'planName']);
+    throw new Refusal(
+      'UNKNOWN_PLAN',
+      'There is no such membership plan. Nothing was changed. Give the `planId` or the `planName` of one of `membershipPlans`.',
+      [...path, draft.planId ? 'planId' : 'planName'],
+    );
   const startsOn = readDate(draft.startsOn, [...path, 'startsOn']);
   if (!startsOn) throw new Refusal('INVALID_DATE', 'A membership needs the date it starts. Nothing was changed.', [...path, 'startsOn']);
   const endsOn = readDate(draft.endsOn, [...path, 'endsOn']);
   if (endsOn && endsOn < startsOn)
-    throw new Refusal('MEMBERSHIP_ENDS_BEFORE_START', 'The membership ends before it starts. Nothing was changed. Correct one of the two dates.', [...path, 'endsOn']);
+    throw new Refusal('MEMBERSHIP_ENDS_BEFORE_START', 'The membership ends before it starts. Nothing was changed. Correct one of the two dates.', [
+      ...path,
+      'endsOn',
+    ]);
   return { planId, startsOn, endsOn };
 }
 
@@ -116,12 +131,24 @@ export function readDraft(draft: ContactDraft, references: References, path: str
     id: newId(),
     fields: { ...nothing, ...fields },
     contactPoints: each('contactPoints', draft.contactPoints, ({ kind, label, value }, at) => ({
-      id: newId(), kind, label: readText(label, [...at, 'label']), value: requireText(value, [...at, 'value'], 1_000),
+      id: newId(),
+      kind,
+      label: readText(label, [...at, 'label']),
+      value: requireText(value, [...at, 'value'], 1_000),
     })),
-    tags: readTagNames(each('tags', draft.tags, (name) => name), [...path, 'tags']),
-    customFields: distinct(each('customFields', draft.customFields, (field, at) => readCustomField(field, references, at)), [...path, 'customFields']),
+    tags: readTagNames(
+      each('tags', draft.tags, (name) => name),
+      [...path, 'tags'],
+    ),
+    customFields: distinct(
+      each('customFields', draft.customFields, (field, at) => readCustomField(field, references, at)),
+      [...path, 'customFields'],
+    ),
     notes: each('notes', draft.notes, (body, at) => ({ id: newId(), body: requireText(body, at, textLength) })),
-    memberships: each('memberships', draft.memberships, (membership, at) => ({ id: newId(), ...readMembership(membership, references, at) })),
+    memberships: each('memberships', draft.memberships, (membership, at) => ({
+      id: newId(),
+      ...readMembership(membership, references, at),
+    })),
   };
 }
 
@@ -134,13 +161,24 @@ const forms: Record<CustomFieldDefinitionRow['kind'], (value: string, path: stri
   BOOLEAN: (value) => value === 'true' || value === 'false',
 };
 
-function readCustomField({ key, value }: { key: string; value: string }, { customFields }: References, path: string[]): { definitionId: string; value: string } {
+function readCustomField(
+  { key, value }: { key: string; value: string },
+  { customFields }: References,
+  path: string[],
+): { definitionId: string; value: string } {
   const definition = customFields.get(storable(key));
   if (!definition)
-    throw new Refusal('UNKNOWN_CUSTOM_FIELD', 'There is no such custom field. Nothing was changed. Give the `key` of one of `customFieldDefinitions`.', [...path, 'key']);
+    throw new Refusal('UNKNOWN_CUSTOM_FIELD', 'There is no such custom field. Nothing was changed. Give the `key` of one of `customFieldDefinitions`.', [
+      ...path,
+      'key',
+    ]);
   const text = requireText(value, [...path, 'value'], textLength);
   if (!forms[definition.kind](text, [...path, 'value']))
-    throw new Refusal('INVALID_CUSTOM_FIELD', `The custom field ${definition.key} takes a ${definition.kind}. Nothing was changed. Write numbers like -1.5, dates like 1990-12-31, and true or false.`, [...path, 'value']);
+    throw new Refusal(
+      'INVALID_CUSTOM_FIELD',
+      `The custom field ${definition.key} takes a ${definition.kind}. Nothing was changed. Write numbers like -1.5, dates like 1990-12-31, and true or false.`,
+      [...path, 'value'],
+    );
   return { definitionId: definition.id, value: text };
 }
 

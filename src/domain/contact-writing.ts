@@ -48,10 +48,17 @@ export async function createContacts(app: App, viewer: Viewer, drafts: readonly 
     const checked = drafts.map((draft, index) => attempt(() => readDraft(draft, references, pathOf(index))));
     const contacts = checked.filter((result): result is NewContact => !(result instanceof Refusal));
     const created = await insertContacts(tx, contacts);
-    const refusalOf = await whyNot(tx, contacts.filter(({ id }) => !created.has(id)));
+    const refusalOf = await whyNot(
+      tx,
+      contacts.filter(({ id }) => !created.has(id)),
+    );
     const kept = contacts.filter(({ id }) => created.has(id));
     await addOwned(tx, viewer, kept);
-    await logActions(tx, viewer, kept.map(({ id }) => ({ action: 'contact.created', target: { kind: 'Contact', id } })));
+    await logActions(
+      tx,
+      viewer,
+      kept.map(({ id }) => ({ action: 'contact.created', target: { kind: 'Contact', id } })),
+    );
     return checked.map((result, index) => {
       if (result instanceof Refusal) return { refusal: result };
       return created.has(result.id) ? { id: result.id } : { refusal: refusalOf(result, pathOf(index)) };
@@ -76,8 +83,11 @@ async function insertContacts(tx: Transaction, contacts: readonly NewContact[]):
       street, city, postal_code, country, birth_date, sort_name, search_text)
     select ${tx.organizationId}, id, "memberNumber", "firstName", "lastName", email, "emailNormalized", company, "jobTitle",
       street, city, "postalCode", country, "birthDate", "sortName", "searchText"
-    from ${recordset(rows, sql`id uuid, "memberNumber" text, "firstName" text, "lastName" text, email text, "emailNormalized" text,
-      company text, "jobTitle" text, street text, city text, "postalCode" text, country text, "birthDate" date, "sortName" text, "searchText" text`)}
+    from ${recordset(
+      rows,
+      sql`id uuid, "memberNumber" text, "firstName" text, "lastName" text, email text, "emailNormalized" text,
+      company text, "jobTitle" text, street text, city text, "postalCode" text, country text, "birthDate" date, "sortName" text, "searchText" text`,
+    )}
     on conflict do nothing returning id`);
   return new Set((created as { id: string }[]).map(({ id }) => id));
 }
@@ -85,7 +95,10 @@ async function insertContacts(tx: Transaction, contacts: readonly NewContact[]):
 /** For contacts that were not created: the refusal that names what stood in the way. */
 async function whyNot(tx: Transaction, contacts: readonly NewContact[]): Promise<(contact: NewContact, path: string[]) => Refusal> {
   const emails = contacts.map(({ fields }) => derive(fields).emailNormalized);
-  const inUse = contacts.length === 0 ? [] : await tx.rows<{ email: string }>(sql`
+  const inUse =
+    contacts.length === 0
+      ? []
+      : await tx.rows<{ email: string }>(sql`
     select email_normalized as email from contact where organization_id = ${tx.organizationId} and email_normalized = any(${emails}::text[])`);
   const takenEmails = new Set(inUse.map(({ email }) => email));
   return ({ fields }, path) => {
@@ -99,30 +112,43 @@ const recordset = (rows: readonly object[], columns: Sql): Sql => sql`jsonb_to_r
 
 /** Writes what new contacts own from the start: at most one statement for each kind, and two for tags. */
 async function addOwned(tx: Transaction, viewer: Viewer, contacts: readonly NewContact[]): Promise<void> {
-  const owned = <T extends object>(list: (contact: NewContact) => readonly T[]) => contacts.flatMap((contact) => list(contact).map((row) => ({ contactId: contact.id, ...row })));
+  const owned = <T extends object>(list: (contact: NewContact) => readonly T[]) =>
+    contacts.flatMap((contact) => list(contact).map((row) => ({ contactId: contact.id, ...row })));
   const add = async (rows: readonly object[], statement: () => Sql | Promise<Sql>) => {
     if (rows.length > 0) await tx.run(await statement());
   };
   const points = owned((contact) => contact.contactPoints);
-  await add(points, () => sql`
+  await add(
+    points,
+    () => sql`
     insert into contact_point (organization_id, id, contact_id, kind, label, value)
     select ${tx.organizationId}, id, "contactId", kind, label, value
-    from ${recordset(points, sql`id uuid, "contactId" uuid, kind text, label text, value text`)}`);
+    from ${recordset(points, sql`id uuid, "contactId" uuid, kind text, label text, value text`)}`,
+  );
   const notes = owned((contact) => contact.notes);
-  await add(notes, () => sql`
+  await add(
+    notes,
+    () => sql`
     insert into note (organization_id, id, contact_id, author_id, author_name, body)
     select ${tx.organizationId}, id, "contactId", ${viewer.id}, ${viewer.name}, body
-    from ${recordset(notes, sql`id uuid, "contactId" uuid, body text`)}`);
+    from ${recordset(notes, sql`id uuid, "contactId" uuid, body text`)}`,
+  );
   const memberships = owned((contact) => contact.memberships);
-  await add(memberships, () => sql`
+  await add(
+    memberships,
+    () => sql`
     insert into membership (organization_id, id, contact_id, plan_id, state, starts_on, ends_on)
     select ${tx.organizationId}, id, "contactId", "planId", case when "endsOn" < current_date then 'EXPIRED' else 'ACTIVE' end, "startsOn", "endsOn"
-    from ${recordset(memberships, sql`id uuid, "contactId" uuid, "planId" uuid, "startsOn" date, "endsOn" date`)}`);
+    from ${recordset(memberships, sql`id uuid, "contactId" uuid, "planId" uuid, "startsOn" date, "endsOn" date`)}`,
+  );
   const fields = owned((contact) => contact.customFields);
-  await add(fields, () => sql`
+  await add(
+    fields,
+    () => sql`
     insert into custom_field_value (organization_id, contact_id, definition_id, value)
     select ${tx.organizationId}, "contactId", "definitionId", value
-    from ${recordset(fields, sql`"contactId" uuid, "definitionId" uuid, value text`)}`);
+    from ${recordset(fields, sql`"contactId" uuid, "definitionId" uuid, value text`)}`,
+  );
   const tags = owned((contact) => contact.tags.map((name) => ({ name })));
   await add(tags, async () => {
     const ids = await ensureTags(tx, [...new Set(tags.map(({ name }) => name))]);
@@ -150,7 +176,11 @@ export async function updateContact(app: App, viewer: Viewer, { id, version, ...
     const contact = await tx.em.findOne(Contact, { organizationId: tx.organizationId, id }, { lockMode: LockMode.PESSIMISTIC_WRITE });
     if (!contact) throw new NotFound('contact');
     if (contact.version !== version)
-      throw new Refusal('VERSION_CONFLICT', `This contact was changed by someone else: it is at version ${contact.version}, and you changed version ${version}. Nothing was changed. Read the contact again and repeat your change.`, ['input', 'version']);
+      throw new Refusal(
+        'VERSION_CONFLICT',
+        `This contact was changed by someone else: it is at version ${contact.version}, and you changed version ${version}. Nothing was changed. Read the contact again and repeat your change.`,
+        ['input', 'version'],
+      );
     const names = (Object.keys(fields) as (keyof ContactFields)[]).filter((name) => fields[name] !== contact[name]);
     if (names.length > 0) {
       const changes = Object.fromEntries(names.map((name) => [name, { before: contact[name], after: fields[name] }]));

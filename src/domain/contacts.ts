@@ -67,10 +67,22 @@ const mostWords = 10;
 
 /** From table contact under the alias c. */
 export const contactColumns: Columns<ContactRow> = {
-  id: sql`c.id`, memberNumber: sql`c.member_number`, firstName: sql`c.first_name`, lastName: sql`c.last_name`,
+  id: sql`c.id`,
+  memberNumber: sql`c.member_number`,
+  firstName: sql`c.first_name`,
+  lastName: sql`c.last_name`,
   name: sql`coalesce(nullif(concat_ws(' ', c.first_name, c.last_name), ''), c.company, c.email, c.member_number, '—')`,
-  email: sql`c.email`, company: sql`c.company`, jobTitle: sql`c.job_title`, street: sql`c.street`, city: sql`c.city`, postalCode: sql`c.postal_code`,
-  country: sql`c.country`, birthDate: sql`c.birth_date`, version: sql`c.version`, createdAt: sql`c.created_at`, updatedAt: sql`c.updated_at`,
+  email: sql`c.email`,
+  company: sql`c.company`,
+  jobTitle: sql`c.job_title`,
+  street: sql`c.street`,
+  city: sql`c.city`,
+  postalCode: sql`c.postal_code`,
+  country: sql`c.country`,
+  birthDate: sql`c.birth_date`,
+  version: sql`c.version`,
+  createdAt: sql`c.created_at`,
+  updatedAt: sql`c.updated_at`,
 };
 
 /**
@@ -80,7 +92,8 @@ export const contactColumns: Columns<ContactRow> = {
 export function matching(organizationId: string, filter: ContactFilter): Sql {
   const { ids, tags, membershipPlanId, memberNumber, email, country, hasEmail, createdFrom, createdBefore, balance } = filter;
   if (ids && ids.length > mostIds) throw new InvalidInput('BAD_INPUT', 'A filter takes at most 10,000 ids. Nothing was changed. Ask in several steps.');
-  const owned = (table: string, alias: string) => sql`from ${raw(`${table} ${alias}`)} where ${raw(alias)}.organization_id = ${organizationId} and ${raw(alias)}.contact_id = c.id`;
+  const owned = (table: string, alias: string) =>
+    sql`from ${raw(`${table} ${alias}`)} where ${raw(alias)}.organization_id = ${organizationId} and ${raw(alias)}.contact_id = c.id`;
   const parts = [sql`c.organization_id = ${organizationId}`];
   if (ids) parts.push(sql`c.id = any(${ids}::uuid[])`);
   if (tags)
@@ -114,14 +127,27 @@ export function derive({ memberNumber, firstName, lastName, email, company }: Na
 
 /** Lower case in one form for letters of one meaning: “ﬁ” is “fi”. */
 function folded(texts: readonly (string | null | undefined)[]): string {
-  return texts.filter((text) => text != null).join(' ').normalize('NFKC').toLowerCase().normalize('NFKC').trim();
+  return texts
+    .filter((text) => text != null)
+    .join(' ')
+    .normalize('NFKC')
+    .toLowerCase()
+    .normalize('NFKC')
+    .trim();
 }
 
 /** The condition that every word of the search occurs somewhere in a name, the email, the company or the member number. */
 function searched(search: string | null | undefined): Sql {
-  const words = folded([search]).slice(0, 500).split(/\s+/u).filter((word) => word !== '').slice(0, mostWords);
+  const words = folded([search])
+    .slice(0, 500)
+    .split(/\s+/u)
+    .filter((word) => word !== '')
+    .slice(0, mostWords);
   // One condition for each word: of an array of patterns PostgreSQL believes that it finds nothing, and plans for that.
-  return join(words.map((word) => sql`and c.search_text like ${`%${word.replace(/[\\%_]/g, '\\$&')}%`}`), ' ');
+  return join(
+    words.map((word) => sql`and c.search_text like ${`%${word.replace(/[\\%_]/g, '\\$&')}%`}`),
+    ' ',
+  );
 }
 
 export interface ContactQuery {
@@ -161,7 +187,9 @@ export async function listContacts(
   // Not a row comparison: beside the equality on the organization it would read the index from the tenant's start.
   const behind = after ? sql`and (${column} ${beyond}= ${after.place} and (${column} ${beyond} ${after.place} or c.id ${beyond} ${after.id}))` : raw('');
   const part = (condition: Sql, order: Sql, length: number): Promise<(ContactRow & ContactPlace)[]> =>
-    tx.rows(sql`select ${columnsOf(contactColumns, fields)}, ${column}::text as place from contact c where ${found} ${condition} order by ${order} limit ${length}`);
+    tx.rows(
+      sql`select ${columnsOf(contactColumns, fields)}, ${column}::text as place from contact c where ${found} ${condition} order by ${order} limit ${length}`,
+    );
   if (!optional) return part(behind, sql`${column} ${way}, c.id ${way}`, limit);
   const present = after?.place === null ? [] : await part(sql`and ${column} is not null ${behind}`, sql`${column} ${way}, c.id ${way}`, limit);
   if (present.length === limit) return present;

@@ -12,7 +12,13 @@ import { endJob, type Report } from './jobs.ts';
 const lanes = 2;
 
 /** One batch: snapshot, removal and log entry, all in `tx`. @returns how many contacts went; null when it was done before */
-export async function removeAndLog(tx: Transaction, app: App, actor: Actor, deletion: { id: string; snapshotId: string; reason: string }, number: number): Promise<number | null> {
+export async function removeAndLog(
+  tx: Transaction,
+  app: App,
+  actor: Actor,
+  deletion: { id: string; snapshotId: string; reason: string },
+  number: number,
+): Promise<number | null> {
   const removed = await removeChunk(tx, app, deletion.id, { organizationId: tx.organizationId, snapshotId: deletion.snapshotId, number });
   if (removed !== null)
     await logAction(tx, actor, {
@@ -51,15 +57,19 @@ export async function removeContacts(app: App, actor: Actor, organizationId: str
   const total = plan.chunks.reduce((sum, chunk) => sum + chunk.count, 0);
   let done = plan.chunks.reduce((sum, chunk) => sum + (chunk.done ? chunk.count : 0), 0);
   await report({ phase: 'REMOVING', done, total });
-  await eachInLanes(lanes, plan.chunks.filter((chunk) => !chunk.done), async (chunk) => {
-    signal.throwIfAborted();
-    await database.transact(organizationId, async (tx) => {
-      await deferFlush(tx);
-      await removeAndLog(tx, app, actor, plan.deletion, chunk.number);
-    });
-    done += chunk.count;
-    await report({ phase: 'REMOVING', done, total });
-  });
+  await eachInLanes(
+    lanes,
+    plan.chunks.filter((chunk) => !chunk.done),
+    async (chunk) => {
+      signal.throwIfAborted();
+      await database.transact(organizationId, async (tx) => {
+        await deferFlush(tx);
+        await removeAndLog(tx, app, actor, plan.deletion, chunk.number);
+      });
+      done += chunk.count;
+      await report({ phase: 'REMOVING', done, total });
+    },
+  );
   await database.transact(organizationId, async (tx) => {
     await completeDeletion(tx, app, deletionId);
     if (plan.deletion.jobId) await endJob(tx, plan.deletion.jobId, 'COMPLETED');

@@ -43,8 +43,16 @@ export async function listDeletions(tx: Transaction, limit: number, before: stri
 }
 
 /** What each deletion took: rows of each kind, and the sum of balances, added up from its chunks. */
-export async function readDeletionContents(tx: Transaction, snapshotIds: readonly string[]): Promise<{ snapshotId: string; rows: RowCount[]; balances: Amount[]; storedBytes: number }[]> {
-  const chunks = await tx.rows<{ snapshotId: string; rows: Record<string, number>; balances: Record<string, number>; storedBytes: number }>(sql`
+export async function readDeletionContents(
+  tx: Transaction,
+  snapshotIds: readonly string[],
+): Promise<{ snapshotId: string; rows: RowCount[]; balances: Amount[]; storedBytes: number }[]> {
+  const chunks = await tx.rows<{
+    snapshotId: string;
+    rows: Record<string, number>;
+    balances: Record<string, number>;
+    storedBytes: number;
+  }>(sql`
     select snapshot_id as "snapshotId", row_counts as rows, balances, stored_bytes as "storedBytes"
     from snapshot_chunk where organization_id = ${tx.organizationId} and snapshot_id = any(${snapshotIds}::uuid[])`);
   return snapshotIds.map((snapshotId) => {

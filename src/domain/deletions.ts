@@ -96,7 +96,10 @@ export async function deleteContacts(app: App, viewer: Viewer, input: DeletionTa
       values (${tx.organizationId}, ${id}, 'RUNNING', ${reason}, ${viewer.id}, ${viewer.name}, ${confirmed.id}, ${snapshotId}, 0)
       on conflict (organization_id, confirmation_id) do nothing`);
     if (added.rowCount === 0)
-      throw new Refusal('CONFIRMATION_USED', 'This confirmation has been used. Nothing more was deleted. Ask for a new preview if there is more to delete.', ['input', 'confirmation']);
+      throw new Refusal('CONFIRMATION_USED', 'This confirmation has been used. Nothing more was deleted. Ask for a new preview if there is more to delete.', [
+        'input',
+        'confirmation',
+      ]);
     const count = await freezeSet(tx, app, id, input, confirmed.digest);
     await startSnapshot(tx, app, snapshotId);
     if (count <= Math.min(app.config.DELETE_AT_ONCE, app.config.CHUNK_CONTACTS)) {

@@ -42,14 +42,31 @@ export interface MembershipRow {
 }
 
 const noteColumns: Columns<NoteRow> = {
-  id: sql`t.id`, authorName: sql`t.author_name`, body: sql`t.body`, createdAt: sql`t.created_at`, updatedAt: sql`t.updated_at`,
+  id: sql`t.id`,
+  authorName: sql`t.author_name`,
+  body: sql`t.body`,
+  createdAt: sql`t.created_at`,
+  updatedAt: sql`t.updated_at`,
 };
 const activityColumns: Columns<ActivityRow> = {
-  id: sql`t.id`, authorName: sql`t.author_name`, kind: sql`t.kind`, subject: sql`t.subject`, occurredAt: sql`t.occurred_at`, createdAt: sql`t.created_at`,
+  id: sql`t.id`,
+  authorName: sql`t.author_name`,
+  kind: sql`t.kind`,
+  subject: sql`t.subject`,
+  occurredAt: sql`t.occurred_at`,
+  createdAt: sql`t.created_at`,
 };
 const membershipColumns: Columns<MembershipRow> = {
-  id: sql`t.id`, planId: sql`p.id`, planName: sql`p.name`, planPriceMinor: sql`p.price_minor`, planCurrency: sql`p.currency`, planInterval: sql`p.interval`,
-  state: sql`t.state`, startsOn: sql`t.starts_on`, endsOn: sql`t.ends_on`, createdAt: sql`t.created_at`,
+  id: sql`t.id`,
+  planId: sql`p.id`,
+  planName: sql`p.name`,
+  planPriceMinor: sql`p.price_minor`,
+  planCurrency: sql`p.currency`,
+  planInterval: sql`p.interval`,
+  state: sql`t.state`,
+  startsOn: sql`t.starts_on`,
+  endsOn: sql`t.ends_on`,
+  createdAt: sql`t.created_at`,
 };
 const withPlan = raw('t join membership_plan p on p.organization_id = t.organization_id and p.id = t.plan_id');
 
@@ -71,9 +88,15 @@ export const membershipsOf = (tx: Transaction, contactIds: readonly string[], pa
  */
 export async function addNote(app: App, viewer: Viewer, input: { contactId: string; body: string }): Promise<NoteRow> {
   const body = requireText(input.body, ['input', 'body'], textLength);
-  return add(app, viewer, input.contactId, 'note.added', (organizationId) => sql`
+  return add(
+    app,
+    viewer,
+    input.contactId,
+    'note.added',
+    (organizationId) => sql`
     insert into note as t (organization_id, id, contact_id, author_id, author_name, body)
-    values (${organizationId}, ${newId()}, ${input.contactId}, ${viewer.id}, ${viewer.name}, ${body}) returning ${columnsOf(noteColumns)}`);
+    values (${organizationId}, ${newId()}, ${input.contactId}, ${viewer.id}, ${viewer.name}, ${body}) returning ${columnsOf(noteColumns)}`,
+  );
 }
 
 export interface ActivityInput {
@@ -91,10 +114,16 @@ export interface ActivityInput {
 export async function addActivity(app: App, viewer: Viewer, input: ActivityInput): Promise<ActivityRow> {
   const subject = requireText(input.subject, ['input', 'subject']);
   const occurredAt = readInstant(input.occurredAt, ['input', 'occurredAt']);
-  return add(app, viewer, input.contactId, 'activity.added', (organizationId) => sql`
+  return add(
+    app,
+    viewer,
+    input.contactId,
+    'activity.added',
+    (organizationId) => sql`
     insert into activity as t (organization_id, id, contact_id, author_id, author_name, kind, subject, occurred_at)
     values (${organizationId}, ${newId()}, ${input.contactId}, ${viewer.id}, ${viewer.name}, ${input.kind}, ${subject}, coalesce(${occurredAt}, now()))
-    returning ${columnsOf(activityColumns)}`);
+    returning ${columnsOf(activityColumns)}`,
+  );
 }
 
 /**

@@ -54,7 +54,12 @@ export async function queueJob(tx: Transaction, job: { kind: JobKind; subjectId:
   await tx.run(sql`
     insert into job (organization_id, id, kind, state, subject_id, total) values (${tx.organizationId}, ${id}, ${kind}, 'QUEUED', ${subjectId}, ${total})`);
   const { id: actorId, name, kind: actorKind, requestId, address, agent } = actor;
-  const payload = { organizationId: tx.organizationId, jobId: id, subjectId, actor: { id: actorId, name, kind: actorKind, requestId, address, agent } };
+  const payload = {
+    organizationId: tx.organizationId,
+    jobId: id,
+    subjectId,
+    actor: { id: actorId, name, kind: actorKind, requestId, address, agent },
+  };
   // A killed worker counts as an attempt, so the runner's own limit must never be reached: failures are counted by the kit.
   await tx.run(sql`select graphile_worker.add_job(${kind}, ${JSON.stringify(payload)}::json, max_attempts := 10000)`);
   await publish(tx, 'job', id);
@@ -71,7 +76,12 @@ export async function startJob(tx: Transaction, jobId: string): Promise<boolean>
 }
 
 /** Ends a job that has not ended. Part of the transaction that ends what it is for. */
-export async function endJob(tx: Transaction, jobId: string, state: 'COMPLETED' | 'FAILED' | 'CANCELLED', failure?: { code: string; message: string }): Promise<void> {
+export async function endJob(
+  tx: Transaction,
+  jobId: string,
+  state: 'COMPLETED' | 'FAILED' | 'CANCELLED',
+  failure?: { code: string; message: string },
+): Promise<void> {
   await tx.run(sql`
     update job set state = ${state}, failure_code = ${failure?.code ?? null}, failure_message = ${failure?.message ?? null},
       done = case when ${state} = 'COMPLETED' then total else done end, updated_at = clock_timestamp(), finished_at = clock_timestamp()

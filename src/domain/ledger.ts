@@ -38,12 +38,24 @@ export interface BalanceRow {
 }
 
 const paymentColumns: Columns<PaymentRow> = {
-  id: sql`t.id`, membershipId: sql`t.membership_id`, amountMinor: sql`t.amount_minor`, currency: sql`t.currency`, method: sql`t.method`,
-  reference: sql`t.reference`, paidAt: sql`t.paid_at`, createdAt: sql`t.created_at`,
+  id: sql`t.id`,
+  membershipId: sql`t.membership_id`,
+  amountMinor: sql`t.amount_minor`,
+  currency: sql`t.currency`,
+  method: sql`t.method`,
+  reference: sql`t.reference`,
+  paidAt: sql`t.paid_at`,
+  createdAt: sql`t.created_at`,
 };
 const ledgerColumns: Columns<LedgerEntryRow> = {
-  id: sql`t.id`, paymentId: sql`t.payment_id`, kind: sql`t.kind`, amountMinor: sql`t.amount_minor`, currency: sql`t.currency`,
-  description: sql`t.description`, occurredAt: sql`t.occurred_at`, createdAt: sql`t.created_at`,
+  id: sql`t.id`,
+  paymentId: sql`t.payment_id`,
+  kind: sql`t.kind`,
+  amountMinor: sql`t.amount_minor`,
+  currency: sql`t.currency`,
+  description: sql`t.description`,
+  occurredAt: sql`t.occurred_at`,
+  createdAt: sql`t.created_at`,
 };
 
 /** The payments of each contact, the one that was recorded last first. */
@@ -139,7 +151,10 @@ async function checkMembership(tx: Transaction, contactId: string, membershipId:
 }
 
 /** Enters an amount in the ledger and in the balance; the balance stays locked. */
-async function enter(tx: Transaction, entry: Omit<LedgerEntryRow, 'id' | 'createdAt' | 'occurredAt'> & { contactId: string; occurredAt: Date | null }): Promise<LedgerEntryRow> {
+async function enter(
+  tx: Transaction,
+  entry: Omit<LedgerEntryRow, 'id' | 'createdAt' | 'occurredAt'> & { contactId: string; occurredAt: Date | null },
+): Promise<LedgerEntryRow> {
   const { contactId, paymentId, kind, amountMinor, currency, description, occurredAt } = entry;
   const balance = (await tx.row<{ isExact: boolean }>(sql`
     insert into balance (organization_id, contact_id, currency, amount_minor) values (${tx.organizationId}, ${contactId}, ${currency}, ${amountMinor})

@@ -50,20 +50,20 @@ export interface CreatedOrganization {
 }
 
 /** Makes an organization with the built-in roles and its staff, in one transaction on the tables owner's connection. */
-export async function createOrganization(
-  owner: pg.ClientBase,
-  { name, plan, currency, staff }: NewOrganization,
-): Promise<CreatedOrganization> {
+export async function createOrganization(owner: pg.ClientBase, { name, plan, currency, staff }: NewOrganization): Promise<CreatedOrganization> {
   const id = newId();
   const roles = new Map(builtInRoles.map((role) => [role.name, newId()]));
   const members = new Map(staff.map((member) => [member.email, newId()]));
   await atOnce(owner, id, async () => {
     await owner.query('insert into organization (id, name, plan, currency) values ($1, $2, $3, $4)', [id, name, plan, currency]);
     for (const role of builtInRoles)
-      await owner.query(
-        'insert into role (organization_id, id, name, description, built_in, permissions) values ($1, $2, $3, $4, true, $5)',
-        [id, roles.get(role.name), role.name, role.description, role.permissions],
-      );
+      await owner.query('insert into role (organization_id, id, name, description, built_in, permissions) values ($1, $2, $3, $4, true, $5)', [
+        id,
+        roles.get(role.name),
+        role.name,
+        role.description,
+        role.permissions,
+      ]);
     for (const member of staff) {
       const memberId = members.get(member.email)!;
       await owner.query('insert into staff_member (organization_id, id, name, email) values ($1, $2, $3, $4)', [
@@ -73,11 +73,7 @@ export async function createOrganization(
         accountEmail(member.email),
       ]);
       for (const role of member.roles)
-        await owner.query('insert into staff_member_role (organization_id, staff_member_id, role_id) values ($1, $2, $3)', [
-          id,
-          memberId,
-          roles.get(role),
-        ]);
+        await owner.query('insert into staff_member_role (organization_id, staff_member_id, role_id) values ($1, $2, $3)', [id, memberId, roles.get(role)]);
       await createAccount(owner, member, [id, memberId, []]);
     }
   });

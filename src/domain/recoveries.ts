@@ -21,7 +21,11 @@ import { readRecoveries, recoveryColumns, type RecoveryRow } from './recovery-ro
 export async function requestRecovery(app: App, viewer: Viewer, input: { deletionId: string; idempotencyKey: string }): Promise<string> {
   const { deletionId, idempotencyKey } = input;
   if (!/^[\x21-\x7e]{8,100}$/.test(idempotencyKey))
-    throw new Refusal('BAD_IDEMPOTENCY_KEY', 'The key must be 8 to 100 visible ASCII characters. Nothing was ordered. Make one for each order, for example a UUID.', ['input', 'idempotencyKey']);
+    throw new Refusal(
+      'BAD_IDEMPOTENCY_KEY',
+      'The key must be 8 to 100 visible ASCII characters. Nothing was ordered. Make one for each order, for example a UUID.',
+      ['input', 'idempotencyKey'],
+    );
   return app.database.transact(viewer.organization!.id, async (tx) => {
     // One order at a time in an organization: the key, the one request for each deletion and the invoice number depend on it.
     await tx.run(sql`select pg_advisory_xact_lock(hashtextextended(${`recovery orders/${tx.organizationId}`}, 0))`);
@@ -29,7 +33,10 @@ export async function requestRecovery(app: App, viewer: Viewer, input: { deletio
       select id, deletion_id as "deletionId" from recovery_request where organization_id = ${tx.organizationId} and idempotency_key = ${idempotencyKey}`);
     if (earlier?.deletionId === deletionId) return earlier.id;
     if (earlier)
-      throw new Refusal('IDEMPOTENCY_KEY_REUSED', 'This key ordered the recovery of another deletion. Nothing was ordered. Use a new key.', ['input', 'idempotencyKey']);
+      throw new Refusal('IDEMPOTENCY_KEY_REUSED', 'This key ordered the recovery of another deletion. Nothing was ordered. Use a new key.', [
+        'input',
+        'idempotencyKey',
+      ]);
     const { plan } = (await tx.row<{ plan: string }>(sql`select plan from organization where id = ${tx.organizationId}`))!;
     if (plan !== 'PREMIUM') throw new Refusal('PLAN_REQUIRED', 'Recoveries need the PREMIUM plan. Nothing was ordered. Change the plan first.');
     const deletion = await recoverableDeletion(tx, deletionId);
@@ -39,7 +46,11 @@ export async function requestRecovery(app: App, viewer: Viewer, input: { deletio
       values (${tx.organizationId}, ${id}, ${deletionId}, 'AWAITING_PAYMENT', ${idempotencyKey}, ${viewer.id}, ${viewer.name}, ${deletion.contactCount})
       on conflict do nothing`);
     if (added.rowCount === 0)
-      throw new Refusal('ALREADY_REQUESTED', 'A recovery of this deletion has been ordered already. Nothing more was ordered or billed. Look at the deletion’s recoveries.', ['input', 'deletionId']);
+      throw new Refusal(
+        'ALREADY_REQUESTED',
+        'A recovery of this deletion has been ordered already. Nothing more was ordered or billed. Look at the deletion’s recoveries.',
+        ['input', 'deletionId'],
+      );
     await issueInvoice(tx, app, id);
     await announce(tx, viewer, id, 'recovery.requested', deletion.contactCount);
     return id;
@@ -56,7 +67,11 @@ async function issueInvoice(tx: Transaction, app: App, recoveryRequestId: string
 
 /** The entry and the event of a change of state. */
 async function announce(tx: Transaction, actor: Actor, recoveryRequestId: string, action: string, targetCount?: number): Promise<void> {
-  await logAction(tx, actor, { action, target: { kind: 'RecoveryRequest', id: recoveryRequestId }, ...(targetCount === undefined ? {} : { targetCount }) });
+  await logAction(tx, actor, {
+    action,
+    target: { kind: 'RecoveryRequest', id: recoveryRequestId },
+    ...(targetCount === undefined ? {} : { targetCount }),
+  });
   await publish(tx, 'recovery', recoveryRequestId);
 }
 
@@ -92,7 +107,11 @@ export async function confirmPayment(app: App, operator: Viewer, organizationId:
     return invoice.requestId;
   });
   if (!outcome)
-    throw new Refusal('RECOVERY_WINDOW_CLOSED', 'The time in which this deletion could be recovered is over. The payment was not taken; the request has expired.', ['input', 'invoiceId']);
+    throw new Refusal(
+      'RECOVERY_WINDOW_CLOSED',
+      'The time in which this deletion could be recovered is over. The payment was not taken; the request has expired.',
+      ['input', 'invoiceId'],
+    );
   return outcome;
 }
 
@@ -145,8 +164,7 @@ export async function cancelRecovery(app: App, viewer: Viewer, id: string): Prom
   return app.database.transact(viewer.organization!.id, async (tx) => {
     if (!(await lockInvoice(tx, id))) throw new NotFound('recovery request');
     const request = await move(tx, id, ['AWAITING_PAYMENT', 'AWAITING_APPROVAL', 'QUEUED'], 'CANCELLED');
-    if (!request)
-      throw new Refusal('NOT_CANCELLABLE', 'The recovery has begun or has ended. Nothing was changed. Look at its state.', ['input', 'id']);
+    if (!request) throw new Refusal('NOT_CANCELLABLE', 'The recovery has begun or has ended. Nothing was changed. Look at its state.', ['input', 'id']);
     if (request.jobId) await endJob(tx, request.jobId, 'CANCELLED');
     await giveBackFee(tx, app, id);
     await announce(tx, viewer, id, 'recovery.cancelled');
@@ -197,7 +215,13 @@ export async function startRecovery(app: App, actor: Actor, organizationId: stri
 }
 
 /** Ends a running recovery, with its job: completed, or failed and refunded. The first to end it wins. */
-export async function endRecovery(app: App, actor: Actor, organizationId: string, id: string, end: { provenCount: number } | { code: string; message: string }): Promise<void> {
+export async function endRecovery(
+  app: App,
+  actor: Actor,
+  organizationId: string,
+  id: string,
+  end: { provenCount: number } | { code: string; message: string },
+): Promise<void> {
   await app.database.transact(organizationId, async (tx) => {
     const failed = 'code' in end;
     if (failed) await lockInvoice(tx, id);

@@ -62,7 +62,10 @@ export async function recoverContacts(app: App, actor: Actor, organizationId: st
     requestId,
     proven > 0
       ? { provenCount: proven }
-      : { code: 'NOTHING_RECOVERED', message: 'Every contact clashes with one that is live, so nothing was restored. The fee is refunded. The report names each clash.' },
+      : {
+          code: 'NOTHING_RECOVERED',
+          message: 'Every contact clashes with one that is live, so nothing was restored. The fee is refunded. The report names each clash.',
+        },
   );
 }
 
@@ -75,17 +78,26 @@ async function chunkStates(tx: Transaction, snapshotId: string, requestId: strin
 }
 
 /** Does `work` for each chunk in lanes and reports the contacts done, those of finished chunks included. */
-async function eachChunk({ chunks, report, signal }: Run, phase: Progress['phase'], finished: (chunk: ChunkState) => boolean, work: (chunk: ChunkState) => Promise<void>): Promise<void> {
+async function eachChunk(
+  { chunks, report, signal }: Run,
+  phase: Progress['phase'],
+  finished: (chunk: ChunkState) => boolean,
+  work: (chunk: ChunkState) => Promise<void>,
+): Promise<void> {
   const sum = (some: ChunkState[]) => some.reduce((contacts, chunk) => contacts + chunk.contacts, 0);
   const total = sum(chunks);
   let done = sum(chunks.filter(finished));
   await report({ phase, done, total });
-  await eachInLanes(lanes, chunks.filter((chunk) => !finished(chunk)), async (chunk) => {
-    signal.throwIfAborted();
-    await work(chunk);
-    done += chunk.contacts;
-    await report({ phase, done, total });
-  });
+  await eachInLanes(
+    lanes,
+    chunks.filter((chunk) => !finished(chunk)),
+    async (chunk) => {
+      signal.throwIfAborted();
+      await work(chunk);
+      done += chunk.contacts;
+      await report({ phase, done, total });
+    },
+  );
 }
 
 const open = ({ app, organizationId, snapshotId }: Run, tx: Transaction, { number }: ChunkState): Promise<Chunk> =>
@@ -93,37 +105,46 @@ const open = ({ app, organizationId, snapshotId }: Run, tx: Transaction, { numbe
 
 /** Opens every chunk that is still to be restored, so that one damaged chunk is found before anything is written. */
 async function check(run: Run): Promise<void> {
-  await eachChunk(run, 'CHECKING', (chunk) => chunk.restored, async (chunk) => {
-    await run.app.database.transact(run.organizationId, (tx) => open(run, tx, chunk), { readOnly: true });
-  });
+  await eachChunk(
+    run,
+    'CHECKING',
+    (chunk) => chunk.restored,
+    async (chunk) => {
+      await run.app.database.transact(run.organizationId, (tx) => open(run, tx, chunk), { readOnly: true });
+    },
+  );
 }
 
 /** Restores every chunk that is not. The cursor, the rows, the clashes and the log entry of a chunk commit together. */
 async function migrate(run: Run): Promise<void> {
   const { app, actor, organizationId, request } = run;
-  await eachChunk(run, 'MIGRATING', (chunk) => chunk.restored, (chunk) =>
-    app.database.transact(organizationId, async (tx) => {
-      await deferFlush(tx);
-      // Held until the commit: nobody can end the recovery while a chunk of it is being written.
-      const running = await tx.row(sql`
+  await eachChunk(
+    run,
+    'MIGRATING',
+    (chunk) => chunk.restored,
+    (chunk) =>
+      app.database.transact(organizationId, async (tx) => {
+        await deferFlush(tx);
+        // Held until the commit: nobody can end the recovery while a chunk of it is being written.
+        const running = await tx.row(sql`
         select 1 from recovery_request where organization_id = ${organizationId} and id = ${request.id} and state = 'RUNNING' for share`);
-      if (!running) throw new Error('The recovery was ended by someone else.');
-      const mine = await tx.run(sql`
+        if (!running) throw new Error('The recovery was ended by someone else.');
+        const mine = await tx.run(sql`
         insert into recovery_chunk (organization_id, recovery_request_id, number, restored_count, clash_count)
         values (${organizationId}, ${request.id}, ${chunk.number}, 0, 0) on conflict do nothing`);
-      if (mine.rowCount === 0) return;
-      const { restored, clashes } = await restoreChunk(tx, app, await open(run, tx, chunk));
-      await saveClashes(tx, request.id, chunk.number, clashes);
-      await tx.run(sql`
+        if (mine.rowCount === 0) return;
+        const { restored, clashes } = await restoreChunk(tx, app, await open(run, tx, chunk));
+        await saveClashes(tx, request.id, chunk.number, clashes);
+        await tx.run(sql`
         update recovery_chunk set restored_count = ${restored}, clash_count = ${clashes.length}
         where organization_id = ${organizationId} and recovery_request_id = ${request.id} and number = ${chunk.number}`);
-      await logAction(tx, actor, {
-        action: 'contacts.recovered',
-        target: { kind: 'RecoveryRequest', id: request.id },
-        targetCount: restored,
-        batch: { deletionId: request.deletionId, chunkNumber: chunk.number },
-      });
-    }),
+        await logAction(tx, actor, {
+          action: 'contacts.recovered',
+          target: { kind: 'RecoveryRequest', id: request.id },
+          targetCount: restored,
+          batch: { deletionId: request.deletionId, chunkNumber: chunk.number },
+        });
+      }),
   );
 }
 
@@ -148,23 +169,27 @@ async function reconcile(run: Run): Promise<void> {
   const sums = (chunk: ChunkState) => sql`
     select l.contact_id, l.currency, sum(l.amount_minor)::bigint as amount from ledger_entry l
     where l.organization_id = ${organizationId} and l.contact_id = any (array(${restoredOf(run, chunk)})) group by l.contact_id, l.currency`;
-  await eachChunk(run, 'RECONCILING', () => false, (chunk) =>
-    app.database.transact(organizationId, async (tx) => {
-      await followIndexes(tx);
-      const off = await tx.rows<{ contactId: string }>(sql`
+  await eachChunk(
+    run,
+    'RECONCILING',
+    () => false,
+    (chunk) =>
+      app.database.transact(organizationId, async (tx) => {
+        await followIndexes(tx);
+        const off = await tx.rows<{ contactId: string }>(sql`
         select s.contact_id as "contactId" from (${sums(chunk)}) s
         left join balance b on b.organization_id = ${organizationId} and b.contact_id = s.contact_id and b.currency = s.currency
         where b.amount_minor is distinct from s.amount`);
-      if (off.length === 0) return;
-      // With the contacts locked no payment can come in between, so the second look is the one that counts.
-      await tx.run(sql`
+        if (off.length === 0) return;
+        // With the contacts locked no payment can come in between, so the second look is the one that counts.
+        await tx.run(sql`
         select 1 from contact where organization_id = ${organizationId} and id = any(${off.map((row) => row.contactId)}::uuid[]) order by id for update`);
-      await tx.run(sql`
+        await tx.run(sql`
         insert into balance (organization_id, contact_id, currency, amount_minor)
         select ${organizationId}, s.contact_id, s.currency, s.amount from (${sums(chunk)}) s
         on conflict (organization_id, contact_id, currency) do update set amount_minor = excluded.amount_minor, updated_at = clock_timestamp()
         where balance.amount_minor <> excluded.amount_minor`);
-    }),
+      }),
   );
 }
 
@@ -176,10 +201,16 @@ async function reconcile(run: Run): Promise<void> {
 async function account(run: Run): Promise<number> {
   const { app, organizationId, request } = run;
   let proven = 0;
-  await eachChunk(run, 'PROVING', () => false, (chunk) =>
-    app.database.transact(organizationId, async (tx) => {
-      await followIndexes(tx);
-      const found = (await tx.row<{ restored: number; clashed: number; missing: number }>(sql`
+  await eachChunk(
+    run,
+    'PROVING',
+    () => false,
+    (chunk) =>
+      app.database.transact(
+        organizationId,
+        async (tx) => {
+          await followIndexes(tx);
+          const found = (await tx.row<{ restored: number; clashed: number; missing: number }>(sql`
         select k.restored_count as restored, k.clash_count as clashed,
           (select count(*)::int from (${restoredOf(run, chunk)}) r
             where not exists (select 1 from contact c where c.organization_id = ${organizationId} and c.id = r.contact_id)
@@ -191,11 +222,14 @@ async function account(run: Run): Promise<number> {
         from recovery_chunk k
         join snapshot_chunk own on own.organization_id = k.organization_id and own.snapshot_id = ${run.snapshotId} and own.number = k.number
         where k.organization_id = ${organizationId} and k.recovery_request_id = ${request.id} and k.number = ${chunk.number}`))!;
-      if (found.missing > 0 || found.restored + found.clashed !== chunk.contacts)
-        throw new Error(`Chunk ${chunk.number} holds ${chunk.contacts} contacts: ${found.restored} came back, ${found.clashed} clashed, ${found.missing} are missing.`);
-      proven += found.restored;
-    }, { readOnly: true }),
+          if (found.missing > 0 || found.restored + found.clashed !== chunk.contacts)
+            throw new Error(
+              `Chunk ${chunk.number} holds ${chunk.contacts} contacts: ${found.restored} came back, ${found.clashed} clashed, ${found.missing} are missing.`,
+            );
+          proven += found.restored;
+        },
+        { readOnly: true },
+      ),
   );
   return proven;
 }
-

@@ -56,8 +56,13 @@ export async function recoverableDeletion(tx: Transaction, deletionId: string): 
   const [deletion] = await readDeletions(tx, [deletionId]);
   if (!deletion) throw new NotFound('deletion');
   const path = ['input', 'deletionId'];
-  if (deletion.state === 'RUNNING') throw new Refusal('DELETION_RUNNING', 'The deletion is still at work. No recovery was ordered. Wait until it has completed.', path);
+  if (deletion.state === 'RUNNING')
+    throw new Refusal('DELETION_RUNNING', 'The deletion is still at work. No recovery was ordered. Wait until it has completed.', path);
   if (!deletion.isRecoverable)
-    throw new Refusal('RECOVERY_WINDOW_CLOSED', 'The time in which this deletion could be recovered is over. No recovery was ordered, nothing was billed.', path);
+    throw new Refusal(
+      'RECOVERY_WINDOW_CLOSED',
+      'The time in which this deletion could be recovered is over. No recovery was ordered, nothing was billed.',
+      path,
+    );
   return deletion;
 }

@@ -30,7 +30,9 @@ export const recoveryColumns = sql`
   coalesce((select sum(k.clash_count)::int from recovery_chunk k where k.organization_id = r.organization_id and k.recovery_request_id = r.id), 0) as "clashCount"`;
 
 export async function readRecoveries(tx: Transaction, ids: readonly string[]): Promise<RecoveryRow[]> {
-  return tx.rows<RecoveryRow>(sql`select ${recoveryColumns} from recovery_request r where r.organization_id = ${tx.organizationId} and r.id = any(${ids}::uuid[])`);
+  return tx.rows<RecoveryRow>(
+    sql`select ${recoveryColumns} from recovery_request r where r.organization_id = ${tx.organizationId} and r.id = any(${ids}::uuid[])`,
+  );
 }
 
 /** The newest first; of one deletion where it is given; `before` is the id that the last page ended with. */

@@ -86,7 +86,10 @@ export async function customFieldsOf(tx: Transaction, contactIds: readonly strin
     select v.contact_id as "contactId", v.value, d.id, d.key, d.label, d.kind
     from custom_field_value v join custom_field_definition d on d.organization_id = v.organization_id and d.id = v.definition_id
     where v.organization_id = ${tx.organizationId} and v.contact_id = any(${contactIds}::uuid[]) order by d.key`);
-  return byContact(rows.map(({ contactId, value, ...definition }) => ({ contactId, value, definition })), contactIds);
+  return byContact(
+    rows.map(({ contactId, value, ...definition }) => ({ contactId, value, definition })),
+    contactIds,
+  );
 }
 
 /** @throws Refusal for a name that is empty or too long */
@@ -127,21 +130,37 @@ export function tagContacts(app: App, viewer: Viewer, input: TaggingInput): Prom
 
 /** Takes the tags off the contacts; logs the contacts that had one of them. A tag that nobody has any more stays. @throws like `tagContacts` */
 export function untagContacts(app: App, viewer: Viewer, input: TaggingInput): Promise<ContactRow[]> {
-  return retag(app, viewer, input, 'contact.untagged', async (tx, names) => sql`
+  return retag(
+    app,
+    viewer,
+    input,
+    'contact.untagged',
+    async (tx, names) => sql`
     delete from contact_tag where organization_id = ${tx.organizationId} and contact_id = any(${input.contactIds}::uuid[])
       and tag_id in (select id from tag where organization_id = ${tx.organizationId} and name = any(${names}::text[]))
-    returning contact_id as "contactId"`);
+    returning contact_id as "contactId"`,
+  );
 }
 
 /** @param change gives the statement that returns the contacts it changed, once for each tag */
-async function retag(app: App, viewer: Viewer, input: TaggingInput, action: string, change: (tx: Transaction, names: string[]) => Promise<Sql>): Promise<ContactRow[]> {
+async function retag(
+  app: App,
+  viewer: Viewer,
+  input: TaggingInput,
+  action: string,
+  change: (tx: Transaction, names: string[]) => Promise<Sql>,
+): Promise<ContactRow[]> {
   checkLength(input.contactIds, mostTagged, ['input', 'contactIds']);
   checkLength(input.tags, mostTags, ['input', 'tags']);
   const names = readTagNames(input.tags, ['input', 'tags']);
   return write(app, viewer, async (tx) => {
     await holdContacts(tx, input.contactIds);
     const changed = new Set((await tx.rows<{ contactId: string }>(await change(tx, names))).map((row) => row.contactId));
-    await logActions(tx, viewer, [...changed].map((id) => ({ action, target: { kind: 'Contact', id } })));
+    await logActions(
+      tx,
+      viewer,
+      [...changed].map((id) => ({ action, target: { kind: 'Contact', id } })),
+    );
     return readContacts(tx, input.contactIds);
   });
 }

@@ -153,7 +153,16 @@ export const staffOpening = (claims: AccessClaims): Opening => ({
 /** The staff member in the rows of `staffOpening`. @throws Unauthenticated when the account is gone or suspended */
 export function staffFrom(opened: readonly object[], claims: AccessClaims, request: From): Viewer {
   const staff = opened[0] as
-    | { id: string; name: string; email: string; organization: string; plan: Plan; currency: string; roles: string[]; permissions: Permission[] }
+    | {
+        id: string;
+        name: string;
+        email: string;
+        organization: string;
+        plan: Plan;
+        currency: string;
+        roles: string[];
+        permissions: Permission[];
+      }
     | undefined;
   if (!staff) throw new Unauthenticated();
   const { id, name, email, plan, currency, roles } = staff;

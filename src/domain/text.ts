@@ -17,9 +17,11 @@ type Given = string | null | undefined;
 export function readText(value: Given, path: string[], longest = lineLength): string | null {
   if (value == null) return null;
   if (value.includes('\0')) throw new Refusal('NUL_CHARACTER', 'The text has a NUL character, which can’t be stored. Nothing was changed. Remove it.', path);
-  if (!value.isWellFormed()) throw new Refusal('BROKEN_CHARACTER', 'The text has half of a character (an unpaired surrogate). Nothing was changed. Remove it.', path);
+  if (!value.isWellFormed())
+    throw new Refusal('BROKEN_CHARACTER', 'The text has half of a character (an unpaired surrogate). Nothing was changed. Remove it.', path);
   const text = value.normalize('NFC').trim();
-  if (text.length > longest) throw new Refusal('VALUE_TOO_LONG', `The text is longer than ${longest.toLocaleString('en')} characters. Nothing was changed. Shorten it.`, path);
+  if (text.length > longest)
+    throw new Refusal('VALUE_TOO_LONG', `The text is longer than ${longest.toLocaleString('en')} characters. Nothing was changed. Shorten it.`, path);
   return text === '' ? null : text;
 }
 
@@ -50,7 +52,11 @@ export function readInstant(value: Date | null | undefined, path: string[]): Dat
 /** An amount of minor units above zero. @throws Refusal INVALID_AMOUNT */
 export function readAmount(value: number, path: string[]): number {
   if (!Number.isSafeInteger(value) || value < 1 || value > largestAmount)
-    throw new Refusal('INVALID_AMOUNT', `An amount must be a whole number of minor units (cents), from 1 to ${largestAmount.toLocaleString('en')}. Nothing was changed.`, path);
+    throw new Refusal(
+      'INVALID_AMOUNT',
+      `An amount must be a whole number of minor units (cents), from 1 to ${largestAmount.toLocaleString('en')}. Nothing was changed.`,
+      path,
+    );
   return value;
 }
 
@@ -62,5 +68,6 @@ export function readCurrency(value: string, path: string[]): string {
 
 /** @throws Refusal TOO_MANY_VALUES */
 export function checkLength(values: readonly unknown[], most: number, path: string[]): void {
-  if (values.length > most) throw new Refusal('TOO_MANY_VALUES', `These are ${values.length} entries, and at most ${most} are taken at once. Nothing was changed.`, path);
+  if (values.length > most)
+    throw new Refusal('TOO_MANY_VALUES', `These are ${values.length} entries, and at most ${most} are taken at once. Nothing was changed.`, path);
 }

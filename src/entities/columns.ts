@@ -8,8 +8,7 @@ export const tenantKey = { organizationId: p.uuid().primary(), id: p.uuid().prim
 
 /** The same, held to an organization that exists: for the few tables that others hang on. */
 export const rootKey = {
-  organizationId: () =>
-    p.manyToOne(Organization).mapToPk().primary().joinColumn('organization_id').updateRule('no action').deleteRule('no action'),
+  organizationId: () => p.manyToOne(Organization).mapToPk().primary().joinColumn('organization_id').updateRule('no action').deleteRule('no action'),
   id: p.uuid().primary(),
 };
 

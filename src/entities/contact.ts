@@ -28,18 +28,13 @@ export const Contact = defineEntity({
     createdAt: createdNow(),
     updatedAt: createdNow(),
   },
-  uniques: [
-    { properties: ['organizationId', 'emailNormalized'] },
-    { properties: ['organizationId', 'memberNumber'] },
-  ],
+  uniques: [{ properties: ['organizationId', 'emailNormalized'] }, { properties: ['organizationId', 'memberNumber'] }],
   indexes: [{ properties: ['organizationId', 'sortName', 'id'] }],
   checks: [{ name: 'contact_email_is_normalized', expression: '(email is null) = (email_normalized is null)' }],
 });
 
-const contact = () =>
-  p.manyToOne(Contact).ref().joinColumns('organization_id', 'contact_id').updateRule('no action').deleteRule('no action');
-const author = () =>
-  p.manyToOne(StaffMember).ref().joinColumns('organization_id', 'author_id').updateRule('no action').deleteRule('no action').nullable();
+const contact = () => p.manyToOne(Contact).ref().joinColumns('organization_id', 'contact_id').updateRule('no action').deleteRule('no action');
+const author = () => p.manyToOne(StaffMember).ref().joinColumns('organization_id', 'author_id').updateRule('no action').deleteRule('no action').nullable();
 
 export const contactPointKinds = ['EMAIL', 'PHONE', 'ADDRESS', 'WEBSITE'] as const;
 export const ContactPoint = defineEntity({
@@ -115,8 +110,7 @@ export const Membership = defineEntity({
   properties: {
     ...tenantKey,
     contact,
-    plan: () =>
-      p.manyToOne(MembershipPlan).ref().joinColumns('organization_id', 'plan_id').updateRule('no action').deleteRule('no action'),
+    plan: () => p.manyToOne(MembershipPlan).ref().joinColumns('organization_id', 'plan_id').updateRule('no action').deleteRule('no action'),
     state: p.enum(membershipStates),
     startsOn: calendarDate(),
     endsOn: calendarDate().nullable(),
@@ -134,8 +128,7 @@ export const Payment = defineEntity({
   properties: {
     ...tenantKey,
     contact,
-    membership: () =>
-      p.manyToOne(Membership).ref().joinColumns('organization_id', 'membership_id').updateRule('no action').deleteRule('no action').nullable(),
+    membership: () => p.manyToOne(Membership).ref().joinColumns('organization_id', 'membership_id').updateRule('no action').deleteRule('no action').nullable(),
     amountMinor: minorUnits(),
     currency: currencyCode(),
     method: p.enum(paymentMethods),
@@ -154,8 +147,7 @@ export const LedgerEntry = defineEntity({
   properties: {
     ...tenantKey,
     contact,
-    payment: () =>
-      p.manyToOne(Payment).ref().joinColumns('organization_id', 'payment_id').updateRule('no action').deleteRule('no action').nullable(),
+    payment: () => p.manyToOne(Payment).ref().joinColumns('organization_id', 'payment_id').updateRule('no action').deleteRule('no action').nullable(),
     kind: p.enum(ledgerEntryKinds),
     amountMinor: minorUnits(),
     currency: currencyCode(),
@@ -195,8 +187,7 @@ export const ContactTag = defineEntity({
   properties: {
     organizationId: p.uuid().primary(),
     contact: () => contact().primary(),
-    tag: () =>
-      p.manyToOne(Tag).ref().primary().joinColumns('organization_id', 'tag_id').updateRule('no action').deleteRule('no action'),
+    tag: () => p.manyToOne(Tag).ref().primary().joinColumns('organization_id', 'tag_id').updateRule('no action').deleteRule('no action'),
     createdAt: createdNow(),
   },
   indexes: [{ properties: ['organizationId', 'tag'] }],

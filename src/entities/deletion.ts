@@ -86,4 +86,3 @@ export const SnapshotChunkBody = defineEntity({
     body: p.blob(),
   },
 });
-

@@ -2,16 +2,7 @@
 import { defineEntity, p } from '@mikro-orm/postgresql';
 import { createdNow, currencyCode, instant, minorUnits, ofOneOrganization, rootKey, tenantKey } from './columns.ts';
 
-export const recoveryStates = [
-  'AWAITING_PAYMENT',
-  'AWAITING_APPROVAL',
-  'QUEUED',
-  'RUNNING',
-  'COMPLETED',
-  'FAILED',
-  'CANCELLED',
-  'EXPIRED',
-] as const;
+export const recoveryStates = ['AWAITING_PAYMENT', 'AWAITING_APPROVAL', 'QUEUED', 'RUNNING', 'COMPLETED', 'FAILED', 'CANCELLED', 'EXPIRED'] as const;
 export type RecoveryState = (typeof recoveryStates)[number];
 
 export const RecoveryRequest = defineEntity({

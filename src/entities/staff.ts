@@ -39,8 +39,7 @@ export const StaffMemberRole = defineEntity({
     organizationId: p.uuid().primary(),
     staffMember: () =>
       p.manyToOne(StaffMember).ref().primary().joinColumns('organization_id', 'staff_member_id').updateRule('no action').deleteRule('no action'),
-    role: () =>
-      p.manyToOne(Role).ref().primary().joinColumns('organization_id', 'role_id').updateRule('no action').deleteRule('no action'),
+    role: () => p.manyToOne(Role).ref().primary().joinColumns('organization_id', 'role_id').updateRule('no action').deleteRule('no action'),
   },
 });
 

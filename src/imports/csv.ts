@@ -58,10 +58,7 @@ export async function* readCsv(bytes: AsyncIterable<Uint8Array>): AsyncGenerator
     }
   }
   if (!header) {
-    throw new Refusal(
-      'EMPTY_FILE',
-      'The file is empty. Choose a file with the column names in its first row and one contact in each row below.',
-    );
+    throw new Refusal('EMPTY_FILE', 'The file is empty. Choose a file with the column names in its first row and one contact in each row below.');
   }
 }
 
@@ -165,10 +162,7 @@ function checkHeader(header: string[]): string[] {
     throw new Refusal('NUL_CHARACTER', `The file is not plain text. ${saveAsCsv}`);
   }
   if (header.length > csvLimits.columns) {
-    throw new Refusal(
-      'TOO_MANY_COLUMNS',
-      `The file has more than ${csvLimits.columns} columns. Remove those that are not about contacts and upload it again.`,
-    );
+    throw new Refusal('TOO_MANY_COLUMNS', `The file has more than ${csvLimits.columns} columns. Remove those that are not about contacts and upload it again.`);
   }
   if (header.some((name) => name.length > csvLimits.cellLength)) {
     throw new Refusal(

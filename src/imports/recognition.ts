@@ -27,46 +27,82 @@ export type ContactDraft = {
 // A name that means two things (“Name”, “Title”, “Address”, “Start Date”) is left out on purpose.
 const knownHeaders = {
   memberNumber: [
-    'Member No', 'Member Number', 'Membership Number', 'Member ID', 'Mitgliedsnummer', 'Mitglieds-Nr', 'Mitgliedsnr',
-    'Numéro de membre', 'Numéro d’adhérent', 'N° adhérent', 'Número de socio', 'Nº de socio', 'Üye No', 'Üye Numarası',
+    'Member No',
+    'Member Number',
+    'Membership Number',
+    'Member ID',
+    'Mitgliedsnummer',
+    'Mitglieds-Nr',
+    'Mitgliedsnr',
+    'Numéro de membre',
+    'Numéro d’adhérent',
+    'N° adhérent',
+    'Número de socio',
+    'Nº de socio',
+    'Üye No',
+    'Üye Numarası',
   ],
   firstName: ['First Name', 'Given Name', 'Vorname', 'Prénom', 'Nombre', 'Ad', 'Adı'],
-  lastName: [
-    'Last Name', 'Surname', 'Family Name', 'Nachname', 'Familienname', 'Nom', 'Nom de famille', 'Apellido', 'Apellidos',
-    'Soyad', 'Soyadı',
-  ],
+  lastName: ['Last Name', 'Surname', 'Family Name', 'Nachname', 'Familienname', 'Nom', 'Nom de famille', 'Apellido', 'Apellidos', 'Soyad', 'Soyadı'],
   email: [
-    'Email', 'E-mail', 'Email Address', 'E-mail Address', 'E-Mail-Adresse', 'Courriel', 'Adresse e-mail', 'Correo electrónico',
-    'E-posta', 'E-posta Adresi',
+    'Email',
+    'E-mail',
+    'Email Address',
+    'E-mail Address',
+    'E-Mail-Adresse',
+    'Courriel',
+    'Adresse e-mail',
+    'Correo electrónico',
+    'E-posta',
+    'E-posta Adresi',
   ],
   mobile: [
-    'Mobile', 'Mobile Phone', 'Mobile Number', 'Cell Phone', 'Mobil', 'Mobiltelefon', 'Handy', 'Handynummer', 'Portable',
-    'Téléphone portable', 'Téléphone mobile', 'Móvil', 'Teléfono móvil', 'Celular', 'Cep Telefonu',
+    'Mobile',
+    'Mobile Phone',
+    'Mobile Number',
+    'Cell Phone',
+    'Mobil',
+    'Mobiltelefon',
+    'Handy',
+    'Handynummer',
+    'Portable',
+    'Téléphone portable',
+    'Téléphone mobile',
+    'Móvil',
+    'Teléfono móvil',
+    'Celular',
+    'Cep Telefonu',
   ],
-  phone: [
-    'Phone', 'Phone Number', 'Telephone', 'Telefon', 'Telefonnummer', 'Numéro de téléphone', 'Teléfono', 'Telefon Numarası',
-  ],
+  phone: ['Phone', 'Phone Number', 'Telephone', 'Telefon', 'Telefonnummer', 'Numéro de téléphone', 'Teléfono', 'Telefon Numarası'],
   website: ['Website', 'Web Page', 'Webseite', 'Site web', 'Sitio web', 'Web Sitesi'],
-  company: [
-    'Company', 'Company Name', 'Organization', 'Organisation', 'Firma', 'Unternehmen', 'Entreprise', 'Société', 'Empresa',
-    'Şirket',
-  ],
+  company: ['Company', 'Company Name', 'Organization', 'Organisation', 'Firma', 'Unternehmen', 'Entreprise', 'Société', 'Empresa', 'Şirket'],
   jobTitle: ['Job Title', 'Berufsbezeichnung', 'Fonction', 'Cargo', 'Puesto', 'Unvan'],
   street: ['Street', 'Street Address', 'Straße', 'Strasse', 'Rue', 'Calle', 'Sokak'],
   city: ['City', 'Town', 'Ort', 'Stadt', 'Wohnort', 'Ville', 'Ciudad', 'Şehir'],
   postalCode: ['Postal Code', 'Postcode', 'ZIP', 'ZIP Code', 'PLZ', 'Postleitzahl', 'Code postal', 'Código postal', 'Posta Kodu'],
   country: ['Country', 'Land', 'Pays', 'País', 'Ülke'],
-  birthDate: [
-    'Birth Date', 'Birthdate', 'Birthday', 'Date of Birth', 'Geburtsdatum', 'Date de naissance', 'Fecha de nacimiento',
-    'Doğum Tarihi',
-  ],
+  birthDate: ['Birth Date', 'Birthdate', 'Birthday', 'Date of Birth', 'Geburtsdatum', 'Date de naissance', 'Fecha de nacimiento', 'Doğum Tarihi'],
   planName: [
-    'Membership Plan', 'Membership Type', 'Mitgliedschaft', 'Mitgliedsart', 'Type d’adhésion', 'Formule d’adhésion',
-    'Tipo de membresía', 'Üyelik Türü', 'Üyelik Planı',
+    'Membership Plan',
+    'Membership Type',
+    'Mitgliedschaft',
+    'Mitgliedsart',
+    'Type d’adhésion',
+    'Formule d’adhésion',
+    'Tipo de membresía',
+    'Üyelik Türü',
+    'Üyelik Planı',
   ],
   startsOn: [
-    'Membership Start', 'Member Since', 'Mitglied seit', 'Eintrittsdatum', 'Début d’adhésion', 'Date d’adhésion',
-    'Inicio de membresía', 'Fecha de alta', 'Üyelik Başlangıcı',
+    'Membership Start',
+    'Member Since',
+    'Mitglied seit',
+    'Eintrittsdatum',
+    'Début d’adhésion',
+    'Date d’adhésion',
+    'Inicio de membresía',
+    'Fecha de alta',
+    'Üyelik Başlangıcı',
   ],
   endsOn: ['Membership Expiry', 'Membership End', 'Mitglied bis', 'Fin d’adhésion', 'Fin de membresía', 'Üyelik Bitişi'],
   tags: ['Tags', 'Schlagwörter', 'Étiquettes', 'Etiquetas', 'Etiketler'],
@@ -74,9 +110,7 @@ const knownHeaders = {
 };
 type Field = keyof typeof knownHeaders;
 
-const fieldByHeader = new Map(
-  Object.entries(knownHeaders).flatMap(([field, names]) => names.map((name) => [fold(name), field as Field] as const)),
-);
+const fieldByHeader = new Map(Object.entries(knownHeaders).flatMap(([field, names]) => names.map((name) => [fold(name), field as Field] as const)));
 const repeatable = new Set<Field>(['mobile', 'phone', 'website', 'tags', 'notes']);
 
 /** The longest text of one line: the columns are indexed, and PostgreSQL indexes no more than 2,704 bytes. */
@@ -184,7 +218,10 @@ function findValueFault(field: Field, value: string): Fault | undefined {
 }
 
 function splitTags(value: string): string[] {
-  return value.split(';').map((tag) => tag.trim()).filter((tag) => tag !== '');
+  return value
+    .split(';')
+    .map((tag) => tag.trim())
+    .filter((tag) => tag !== '');
 }
 
 /** True for a day of the calendar that PostgreSQL also knows: it has no year 0. */

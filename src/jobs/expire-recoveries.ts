@@ -5,7 +5,9 @@ import type { App } from '../domain/app.ts';
 import { listOrganizationIds } from '../domain/organizations.ts';
 import { expireLateRequests } from '../domain/recoveries.ts';
 
-export const expireRecoveries = (app: App): Task => async () => {
-  const actor = { kind: 'SYSTEM', id: null, name: 'Reinstate', requestId: newId(), address: null, agent: null } as const;
-  for (const organizationId of await listOrganizationIds(app)) await expireLateRequests(app, actor, organizationId);
-};
+export const expireRecoveries =
+  (app: App): Task =>
+  async () => {
+    const actor = { kind: 'SYSTEM', id: null, name: 'Reinstate', requestId: newId(), address: null, agent: null } as const;
+    for (const organizationId of await listOrganizationIds(app)) await expireLateRequests(app, actor, organizationId);
+  };

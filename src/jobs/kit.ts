@@ -51,7 +51,16 @@ export function taskOf(app: App, job: JobDefinition, signal: AbortSignal): Task 
           await helpers.addJob(job.kind, input, { maxAttempts: 10_000 });
           return;
         }
-        console.error(JSON.stringify({ at: 'job', kind: job.kind, jobId: input.jobId, attempt, message: (error as Error).message, stack: (error as Error).stack }));
+        console.error(
+          JSON.stringify({
+            at: 'job',
+            kind: job.kind,
+            jobId: input.jobId,
+            attempt,
+            message: (error as Error).message,
+            stack: (error as Error).stack,
+          }),
+        );
         if (attempt < tries) await wait(250 * 2 ** attempt, undefined, { signal }).catch(() => undefined);
         else
           return job.fail(app, input, {

@@ -4,10 +4,7 @@ export const catalogue = {
   'contacts:read': ['See contacts', 'Find contacts and see their details, notes, activities, memberships and tags.'],
   'contacts:create': ['Add contacts', 'Create contacts one by one or from a file.'],
   'contacts:update': ['Change contacts', 'Change details and tags, and add notes, activities and memberships.'],
-  'contacts:delete': [
-    'Delete contacts',
-    'Preview and carry out deletions. Deleted contacts can be recovered for 30 days, then they are gone.',
-  ],
+  'contacts:delete': ['Delete contacts', 'Preview and carry out deletions. Deleted contacts can be recovered for 30 days, then they are gone.'],
   'payments:read': ['See payments', 'See payments, ledger entries and balances.'],
   'payments:create': ['Record payments', 'Record payments and charges, which changes balances.'],
   'deletions:read': ['See deletions', 'See who deleted which contacts and when, and how long they can still be recovered.'],

@@ -1,13 +1,6 @@
 // Puts a policy around a schema: shield's answer before each guarded field, before each subscription and before each
 // event that it passes on. Fields without a rule are left as they are, because shield's wrapping costs a quarter of the speed.
-import {
-  defaultFieldResolver,
-  GraphQLError,
-  type GraphQLField,
-  type GraphQLFieldResolver,
-  type GraphQLObjectType,
-  type GraphQLSchema,
-} from 'graphql';
+import { defaultFieldResolver, GraphQLError, type GraphQLField, type GraphQLFieldResolver, type GraphQLObjectType, type GraphQLSchema } from 'graphql';
 import type { Context } from '../context.ts';
 import { Forbidden, StartupError } from '../errors.ts';
 import { permissions } from './catalogue.ts';
@@ -128,8 +121,7 @@ export function assertComplete(schema: GraphQLSchema, policy: Policy): void {
       .filter((name) => !fieldsOf(schema, type)[name])
       .map((name) => `${type}.${name}`),
   );
-  if (absent.length > 0)
-    throw new StartupError(`src/permissions/index.ts has rules for fields that the schema lacks: ${absent.join(', ')}.`);
+  if (absent.length > 0) throw new StartupError(`src/permissions/index.ts has rules for fields that the schema lacks: ${absent.join(', ')}.`);
   const asked = new Set(Object.values(policy).flatMap((fields) => Object.values(fields).flatMap(namesOf)));
   const unused = permissions.filter((permission) => !asked.has(permission));
   if (unused.length > 0) throw new StartupError(`No rule asks for these permissions of the catalogue: ${unused.join(', ')}.`);

@@ -41,8 +41,7 @@ async function viewerOf(context: Context): Promise<Viewer> {
 export const signedIn = ask('signedIn', () => true);
 
 /** Whether they are staff with a role that holds the permission. */
-export const holds = (viewer: Viewer, permission: StaffPermission): boolean =>
-  viewer.kind === 'STAFF' && viewer.permissions.has(permission);
+export const holds = (viewer: Viewer, permission: StaffPermission): boolean => viewer.kind === 'STAFF' && viewer.permissions.has(permission);
 
 /** Staff with a role that holds the permission. The rule bears the permission's name. */
 export const may = (permission: StaffPermission) => ask(permission, (viewer) => holds(viewer, permission) || lacking(permission));
@@ -51,15 +50,13 @@ export const may = (permission: StaffPermission) => ask(permission, (viewer) => 
  * The same for a field inside of an answer, which is then left out. What the answer is part of has been done: a mutation
  * has changed what it changes before its payload is read.
  */
-export const maySee = (permission: StaffPermission) =>
-  ask(`see ${permission}`, (viewer) => holds(viewer, permission) || unseen(permission));
+export const maySee = (permission: StaffPermission) => ask(`see ${permission}`, (viewer) => holds(viewer, permission) || unseen(permission));
 
 /** The same, and whoever ordered the record that the field belongs to: those who delete may see their deletion's job. */
 export const maySeeOwn = (permission: StaffPermission) =>
   ask(
     `see own or ${permission}`,
-    (viewer, _context, _args, { requestedById }: { requestedById: string }) =>
-      holds(viewer, permission) || requestedById === viewer.id || unseen(permission),
+    (viewer, _context, _args, { requestedById }: { requestedById: string }) => holds(viewer, permission) || requestedById === viewer.id || unseen(permission),
   );
 
 /** A filter by balance tells who owes money: it takes what seeing a balance takes. */
@@ -74,9 +71,7 @@ export const operator = (permission: PlatformPermission) =>
   ask(permission, (viewer) => (viewer.kind === 'OPERATOR' && viewer.permissions.has(permission)) || lacking(permission));
 
 function lacking(permission: Permission): Forbidden {
-  const whom = permission.startsWith('platform:')
-    ? 'It is for operators only.'
-    : 'Ask an administrator of your organization for a role that holds it.';
+  const whom = permission.startsWith('platform:') ? 'It is for operators only.' : 'Ask an administrator of your organization for a role that holds it.';
   return new Forbidden(
     'FORBIDDEN',
     `This takes the permission ${permission} (${catalogue[permission][0]}), which you do not hold. Nothing was changed. ${whom}`,

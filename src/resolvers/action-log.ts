@@ -25,7 +25,8 @@ export async function loadAction(context: Context, id: string): Promise<(ActionL
 /** Where a page begins. @throws InvalidInput BAD_CURSOR */
 function placeOf(cursor: string): { instant: string; id: string } {
   const [instant, id] = decodeCursor(cursor, 'actions', 2) as [string | null, string];
-  if (!instant || !/^(?!0000)\d{4}-/.test(instant) || new Date(instant).toJSON() !== instant) throw new InvalidInput('BAD_CURSOR', 'The cursor is broken. Start again without `after`.');
+  if (!instant || !/^(?!0000)\d{4}-/.test(instant) || new Date(instant).toJSON() !== instant)
+    throw new InvalidInput('BAD_CURSOR', 'The cursor is broken. Start again without `after`.');
   return { instant, id };
 }
 
@@ -46,7 +47,12 @@ export class ActionLogResolver {
     const { deletionUuid, chunkNumber } = entry;
     const [limit, place] = [checkFirst(first) + 1, after ? decodeCursor(after, 'batch', 1)[0]! : null];
     const rows = deletionUuid ? await listBatchContacts(await context.reading(), deletionUuid, chunkNumber, limit, place) : [];
-    return pageOf(rows, first, (row) => ['batch', row.id], ({ id }) => ({ id: encodeId('Contact', id) }));
+    return pageOf(
+      rows,
+      first,
+      (row) => ['batch', row.id],
+      ({ id }) => ({ id: encodeId('Contact', id) }),
+    );
   }
 }
 

@@ -5,18 +5,35 @@ import type { Context } from '../context.ts';
 import type { ContactDraft } from '../domain/contact-drafts.ts';
 import { createContact, createContacts, type Created, updateContact } from '../domain/contact-writing.ts';
 import {
-  type ContactFilter as DomainFilter, type ContactPlace, contactPointsOf, type ContactQuery, type ContactRow, countContacts, listContacts, readContacts,
+  type ContactFilter as DomainFilter,
+  type ContactPlace,
+  contactPointsOf,
+  type ContactQuery,
+  type ContactRow,
+  countContacts,
+  listContacts,
+  readContacts,
 } from '../domain/contacts.ts';
 import { NotFound } from '../errors.ts';
 import { checkFirst, decodeCursor, decodeId, decodeOptionalId, encodeId, pageOf, type Page, payload } from '../schema/common.ts';
 import {
-  ContactInput, CreateContactPayload, CreateContactsInput, CreateContactsPayload, type CreateContactsResult,
-  UpdateContactInput, UpdateContactPayload,
+  ContactInput,
+  CreateContactPayload,
+  CreateContactsInput,
+  CreateContactsPayload,
+  type CreateContactsResult,
+  UpdateContactInput,
+  UpdateContactPayload,
 } from '../schema/contact-writing.ts';
 import { CappedCount, Contact, ContactConnection, type ContactFilter, ContactPoint, type ContactOrder, ContactsArgs } from '../schema/contacts.ts';
 import { selectedFields } from './selection.ts';
 
-export const shownContact = (row: ContactRow): Contact & { __typename: string } => ({ ...row, __typename: 'Contact', id: encodeId('Contact', row.id), uuid: row.id });
+export const shownContact = (row: ContactRow): Contact & { __typename: string } => ({
+  ...row,
+  __typename: 'Contact',
+  id: encodeId('Contact', row.id),
+  uuid: row.id,
+});
 
 /** The filter with ids as the database has them. @throws InvalidInput MALFORMED_ID */
 export const filterOf = ({ ids, membershipPlanId, ...rest }: ContactFilter): DomainFilter => ({
@@ -75,7 +92,10 @@ export class ContactResolver {
     const query = { filter: filterOf(filter ?? {}), search };
     const page = { order, limit: checkFirst(first) + 1, after: after ? placeOf(after, order) : null, fields: selectedFields(info) };
     const rows = await listContacts(await context.reading(), query, page);
-    return Object.assign(pageOf(rows, first, ({ place, id }) => [orderKey(order), place, id], shownContact), { query });
+    return Object.assign(
+      pageOf(rows, first, ({ place, id }) => [orderKey(order), place, id], shownContact),
+      { query },
+    );
   }
 
   @FieldResolver(() => [ContactPoint], { description: 'Further ways to reach it, in the order they were added.' })
@@ -98,13 +118,18 @@ export class ContactResolver {
     @Ctx() context: Context,
     @Arg('input', () => CreateContactsInput, { description: 'The contacts.' }) { contacts }: CreateContactsInput,
   ): Promise<CreateContactsPayload> {
-    return payload<CreateContactsPayload>(async () => {
-      const created = await context.write((app, viewer) => createContacts(app, viewer, contacts.map(draftOf)));
-      return { createdCount: created.filter(({ id }) => id).length, results: created.map(resultOf) };
-    }, { createdCount: 0, results: [] });
+    return payload<CreateContactsPayload>(
+      async () => {
+        const created = await context.write((app, viewer) => createContacts(app, viewer, contacts.map(draftOf)));
+        return { createdCount: created.filter(({ id }) => id).length, results: created.map(resultOf) };
+      },
+      { createdCount: 0, results: [] },
+    );
   }
 
-  @Mutation(() => UpdateContactPayload, { description: 'Changes a contact’s own fields, unless someone else changed it since you read it.' })
+  @Mutation(() => UpdateContactPayload, {
+    description: 'Changes a contact’s own fields, unless someone else changed it since you read it.',
+  })
   updateContact(
     @Ctx() context: Context,
     @Arg('input', () => UpdateContactInput, { description: 'The changes.' }) { id, ...change }: UpdateContactInput,

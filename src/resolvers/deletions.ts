@@ -7,14 +7,26 @@ import { deleteContacts, type DeletionTarget, previewDeletion } from '../domain/
 import { NotFound } from '../errors.ts';
 import { checkFirst, decodeCursor, decodeId, encodeId, Money, PageArgs, pageOf, type Page, payload } from '../schema/common.ts';
 import {
-  ContactDeletionPreview, ContactDeletionPreviewInput, DeleteContactsInput, DeleteContactsPayload, type DeletedContact, DeletedContactConnection, Deletion,
-  DeletionConnection, RowCount,
+  ContactDeletionPreview,
+  ContactDeletionPreviewInput,
+  DeleteContactsInput,
+  DeleteContactsPayload,
+  type DeletedContact,
+  DeletedContactConnection,
+  Deletion,
+  DeletionConnection,
+  RowCount,
 } from '../schema/deletions.ts';
 import { Job } from '../schema/jobs.ts';
 import { filterOf } from './contacts.ts';
 import { loadJob } from './jobs.ts';
 
-export const shownDeletion = (row: DeletionRow): Deletion & { __typename: string } => ({ ...row, __typename: 'Deletion', id: encodeId('Deletion', row.id), uuid: row.id });
+export const shownDeletion = (row: DeletionRow): Deletion & { __typename: string } => ({
+  ...row,
+  __typename: 'Deletion',
+  id: encodeId('Deletion', row.id),
+  uuid: row.id,
+});
 
 /** The deletion, or null. */
 export async function loadDeletion(context: Context, id: string): Promise<(Deletion & { __typename: string }) | null> {
@@ -36,7 +48,10 @@ const contents = (context: Context, { snapshotId }: Deletion) => context.loader(
 
 @Resolver(() => Deletion)
 export class DeletionResolver {
-  @Query(() => ContactDeletionPreview, { complexity: 1000, description: 'Exactly what a deletion would remove, and the confirmation that it takes. Changes nothing.' })
+  @Query(() => ContactDeletionPreview, {
+    complexity: 1000,
+    description: 'Exactly what a deletion would remove, and the confirmation that it takes. Changes nothing.',
+  })
   async contactDeletionPreview(
     @Ctx() context: Context,
     @Arg('input', () => ContactDeletionPreviewInput, { description: 'Which contacts.' }) input: ContactDeletionPreviewInput,
@@ -52,10 +67,13 @@ export class DeletionResolver {
     @Arg('input', () => DeleteContactsInput, { description: 'What was previewed, and its confirmation.' }) input: DeleteContactsInput,
   ): Promise<DeleteContactsPayload> {
     const { confirmation, reason } = input;
-    return payload<DeleteContactsPayload>(async () => {
-      const id = await context.write((app, viewer) => deleteContacts(app, viewer, { ...targetOf(input), confirmation, reason }));
-      return { deletion: await loadDeletion(context, id) };
-    }, { deletion: null });
+    return payload<DeleteContactsPayload>(
+      async () => {
+        const id = await context.write((app, viewer) => deleteContacts(app, viewer, { ...targetOf(input), confirmation, reason }));
+        return { deletion: await loadDeletion(context, id) };
+      },
+      { deletion: null },
+    );
   }
 
   @Query(() => Deletion, { description: 'A deletion, by its id.' })
@@ -81,14 +99,28 @@ export class DeletionResolver {
     return (await contents(context, deletion)).balances;
   }
 
-  @FieldResolver(() => Job, { nullable: true, description: 'The job that carries it out, for those who may watch jobs or ordered it; null when it was done within the request.' })
+  @FieldResolver(() => Job, {
+    nullable: true,
+    description: 'The job that carries it out, for those who may watch jobs or ordered it; null when it was done within the request.',
+  })
   async job(@Ctx() context: Context, @Root() { jobId }: Deletion): Promise<Job | null> {
     return jobId ? loadJob(context, jobId) : null;
   }
 
   @FieldResolver(() => DeletedContactConnection, { description: 'The contacts that it took, by id.' })
   async contacts(@Ctx() context: Context, @Root() { uuid }: Deletion, @Args(() => PageArgs) { first, after }: PageArgs): Promise<Page<DeletedContact>> {
-    const rows = await listBatchContacts(await context.reading(), uuid, null, checkFirst(first) + 1, after ? decodeCursor(after, 'deleted contacts', 1)[0]! : null);
-    return pageOf(rows, first, (row) => ['deleted contacts', row.id], ({ id }) => ({ id: encodeId('Contact', id) }));
+    const rows = await listBatchContacts(
+      await context.reading(),
+      uuid,
+      null,
+      checkFirst(first) + 1,
+      after ? decodeCursor(after, 'deleted contacts', 1)[0]! : null,
+    );
+    return pageOf(
+      rows,
+      first,
+      (row) => ['deleted contacts', row.id],
+      ({ id }) => ({ id: encodeId('Contact', id) }),
+    );
   }
 }

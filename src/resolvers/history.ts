@@ -3,13 +3,31 @@ import type { GraphQLResolveInfo } from 'graphql';
 import { Arg, Args, Ctx, FieldResolver, Info, Mutation, Resolver, Root } from 'type-graphql';
 import type { Context } from '../context.ts';
 import {
-  activitiesOf, type ActivityRow, addActivity, addMembership, addNote, type MembershipRow, membershipsOf, type NoteRow, notesOf,
+  activitiesOf,
+  type ActivityRow,
+  addActivity,
+  addMembership,
+  addNote,
+  type MembershipRow,
+  membershipsOf,
+  type NoteRow,
+  notesOf,
 } from '../domain/history.ts';
 import { decodeId, decodeOptionalId, encodeId, PageArgs, type Page, payload } from '../schema/common.ts';
 import { Contact } from '../schema/contacts.ts';
 import {
-  type Activity, ActivityConnection, AddActivityInput, AddActivityPayload, AddMembershipInput, AddMembershipPayload, AddNoteInput, AddNotePayload,
-  type Membership, MembershipConnection, type Note, NoteConnection,
+  type Activity,
+  ActivityConnection,
+  AddActivityInput,
+  AddActivityPayload,
+  AddMembershipInput,
+  AddMembershipPayload,
+  AddNoteInput,
+  AddNotePayload,
+  type Membership,
+  MembershipConnection,
+  type Note,
+  NoteConnection,
 } from '../schema/history.ts';
 import { type ChildList, childPage } from './pages.ts';
 import { shownPlan } from './references.ts';
@@ -25,7 +43,9 @@ const shownMembership = (row: MembershipRow): Membership => {
 const noteList: ChildList<NoteRow, Note> = { name: 'notes', read: notesOf, show: shownNote };
 const activityList: ChildList<ActivityRow, Activity> = { name: 'activities', read: activitiesOf, show: shownActivity };
 const membershipList: ChildList<MembershipRow, Membership> = {
-  name: 'memberships', read: membershipsOf, show: shownMembership,
+  name: 'memberships',
+  read: membershipsOf,
+  show: shownMembership,
   madeOf: { plan: ['planId', 'planName', 'planPriceMinor', 'planCurrency', 'planInterval'] },
 };
 
@@ -37,22 +57,31 @@ export class HistoryResolver {
   }
 
   @FieldResolver(() => ActivityConnection, { description: 'Its activities, the one that was recorded last first.' })
-  activities(@Ctx() context: Context, @Root() contact: Contact, @Args(() => PageArgs) page: PageArgs, @Info() info: GraphQLResolveInfo): Promise<Page<Activity>> {
+  activities(
+    @Ctx() context: Context,
+    @Root() contact: Contact,
+    @Args(() => PageArgs) page: PageArgs,
+    @Info() info: GraphQLResolveInfo,
+  ): Promise<Page<Activity>> {
     return childPage(context, contact, page, info, activityList);
   }
 
   @FieldResolver(() => MembershipConnection, { description: 'Its memberships, the one that was recorded last first.' })
-  memberships(@Ctx() context: Context, @Root() contact: Contact, @Args(() => PageArgs) page: PageArgs, @Info() info: GraphQLResolveInfo): Promise<Page<Membership>> {
+  memberships(
+    @Ctx() context: Context,
+    @Root() contact: Contact,
+    @Args(() => PageArgs) page: PageArgs,
+    @Info() info: GraphQLResolveInfo,
+  ): Promise<Page<Membership>> {
     return childPage(context, contact, page, info, membershipList);
   }
 
   @Mutation(() => AddNotePayload, { description: 'Adds a note in your name.' })
-  addNote(
-    @Ctx() context: Context,
-    @Arg('input', () => AddNoteInput, { description: 'The note.' }) input: AddNoteInput,
-  ): Promise<AddNotePayload> {
+  addNote(@Ctx() context: Context, @Arg('input', () => AddNoteInput, { description: 'The note.' }) input: AddNoteInput): Promise<AddNotePayload> {
     const note = { ...input, contactId: decodeId('Contact', input.contactId) };
-    return payload<AddNotePayload>(async () => ({ note: shownNote(await context.write((app, viewer) => addNote(app, viewer, note))) }), { note: null });
+    return payload<AddNotePayload>(async () => ({ note: shownNote(await context.write((app, viewer) => addNote(app, viewer, note))) }), {
+      note: null,
+    });
   }
 
   @Mutation(() => AddActivityPayload, { description: 'Records something that happened with a contact, in your name.' })
@@ -71,7 +100,9 @@ export class HistoryResolver {
     @Arg('input', () => AddMembershipInput, { description: 'The membership.' }) { contactId, planId, ...rest }: AddMembershipInput,
   ): Promise<AddMembershipPayload> {
     const membership = { ...rest, contactId: decodeId('Contact', contactId), planId: decodeOptionalId('MembershipPlan', planId) };
-    const work = async () => ({ membership: shownMembership(await context.write((app, viewer) => addMembership(app, viewer, membership))) });
+    const work = async () => ({
+      membership: shownMembership(await context.write((app, viewer) => addMembership(app, viewer, membership))),
+    });
     return payload<AddMembershipPayload>(work, { membership: null });
   }
 }

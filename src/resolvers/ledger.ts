@@ -6,33 +6,65 @@ import { addCharge, addPayment, type BalanceRow, balancesOf, ledgerEntriesOf, ty
 import { decodeId, decodeOptionalId, encodeId, Money, PageArgs, type Page, payload } from '../schema/common.ts';
 import { Contact } from '../schema/contacts.ts';
 import {
-  AddChargeInput, AddChargePayload, AddPaymentInput, AddPaymentPayload, type LedgerEntry, LedgerEntryConnection, type Payment, PaymentConnection,
+  AddChargeInput,
+  AddChargePayload,
+  AddPaymentInput,
+  AddPaymentPayload,
+  type LedgerEntry,
+  LedgerEntryConnection,
+  type Payment,
+  PaymentConnection,
 } from '../schema/ledger.ts';
 import { type ChildList, childPage } from './pages.ts';
 
 const shownPayment = ({ id, membershipId, amountMinor, currency, ...row }: PaymentRow): Payment => ({
-  ...row, id: encodeId('Payment', id), membershipId: membershipId && encodeId('Membership', membershipId), amount: { amountMinor, currency },
+  ...row,
+  id: encodeId('Payment', id),
+  membershipId: membershipId && encodeId('Membership', membershipId),
+  amount: { amountMinor, currency },
 });
 const shownLedgerEntry = ({ id, paymentId, amountMinor, currency, ...row }: LedgerEntryRow): LedgerEntry => ({
-  ...row, id: encodeId('LedgerEntry', id), paymentId: paymentId && encodeId('Payment', paymentId), amount: { amountMinor, currency },
+  ...row,
+  id: encodeId('LedgerEntry', id),
+  paymentId: paymentId && encodeId('Payment', paymentId),
+  amount: { amountMinor, currency },
 });
 
-const paymentList: ChildList<PaymentRow, Payment> = { name: 'payments', read: paymentsOf, show: shownPayment, madeOf: { amount: ['amountMinor', 'currency'] } };
+const paymentList: ChildList<PaymentRow, Payment> = {
+  name: 'payments',
+  read: paymentsOf,
+  show: shownPayment,
+  madeOf: { amount: ['amountMinor', 'currency'] },
+};
 const ledgerList: ChildList<LedgerEntryRow, LedgerEntry> = {
-  name: 'ledger entries', read: ledgerEntriesOf, show: shownLedgerEntry, madeOf: { amount: ['amountMinor', 'currency'] },
+  name: 'ledger entries',
+  read: ledgerEntriesOf,
+  show: shownLedgerEntry,
+  madeOf: { amount: ['amountMinor', 'currency'] },
 };
 
 const balances = (context: Context, { uuid }: Contact): Promise<BalanceRow[]> => context.loader('balances', balancesOf).load(uuid);
 
 @Resolver(() => Contact)
 export class LedgerResolver {
-  @FieldResolver(() => PaymentConnection, { nullable: true, description: 'Its payments, the one that was recorded last first; null without the permission `payments:read`.' })
+  @FieldResolver(() => PaymentConnection, {
+    nullable: true,
+    description: 'Its payments, the one that was recorded last first; null without the permission `payments:read`.',
+  })
   payments(@Ctx() context: Context, @Root() contact: Contact, @Args(() => PageArgs) page: PageArgs, @Info() info: GraphQLResolveInfo): Promise<Page<Payment>> {
     return childPage(context, contact, page, info, paymentList);
   }
 
-  @FieldResolver(() => LedgerEntryConnection, { nullable: true, description: 'Its ledger, the one that was entered last first; null without the permission `payments:read`.' })
-  ledgerEntries(@Ctx() context: Context, @Root() contact: Contact, @Args(() => PageArgs) page: PageArgs, @Info() info: GraphQLResolveInfo): Promise<Page<LedgerEntry>> {
+  @FieldResolver(() => LedgerEntryConnection, {
+    nullable: true,
+    description: 'Its ledger, the one that was entered last first; null without the permission `payments:read`.',
+  })
+  ledgerEntries(
+    @Ctx() context: Context,
+    @Root() contact: Contact,
+    @Args(() => PageArgs) page: PageArgs,
+    @Info() info: GraphQLResolveInfo,
+  ): Promise<Page<LedgerEntry>> {
     return childPage(context, contact, page, info, ledgerList);
   }
 
@@ -64,10 +96,7 @@ export class LedgerResolver {
   }
 
   @Mutation(() => AddChargePayload, { description: 'Charges a contact, which lowers its balance.' })
-  addCharge(
-    @Ctx() context: Context,
-    @Arg('input', () => AddChargeInput, { description: 'The charge.' }) input: AddChargeInput,
-  ): Promise<AddChargePayload> {
+  addCharge(@Ctx() context: Context, @Arg('input', () => AddChargeInput, { description: 'The charge.' }) input: AddChargeInput): Promise<AddChargePayload> {
     const charge = { ...input, contactId: decodeId('Contact', input.contactId) };
     const work = async () => ({ ledgerEntry: shownLedgerEntry(await context.write((app, viewer) => addCharge(app, viewer, charge))) });
     return payload<AddChargePayload>(work, { ledgerEntry: null });

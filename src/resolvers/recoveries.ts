@@ -11,8 +11,19 @@ import { checkFirst, decodeCursor, decodeId, decodeOptionalId, encodeId, PageArg
 import { Deletion } from '../schema/deletions.ts';
 import { Job } from '../schema/jobs.ts';
 import {
-  ApproveRecoveryInput, CancelRecoveryInput, type Clash, ClashConnection, ConfirmPaymentInput, Invoice, InvoiceConnection, OperatorPayload, RecoveryPayload,
-  RecoveryPlan, RecoveryRequest, RecoveryRequestConnection, RequestRecoveryInput,
+  ApproveRecoveryInput,
+  CancelRecoveryInput,
+  type Clash,
+  ClashConnection,
+  ConfirmPaymentInput,
+  Invoice,
+  InvoiceConnection,
+  OperatorPayload,
+  RecoveryPayload,
+  RecoveryPlan,
+  RecoveryRequest,
+  RecoveryRequestConnection,
+  RequestRecoveryInput,
 } from '../schema/recoveries.ts';
 import type { Clash as ClashRow } from '../snapshots/restore.ts';
 import { loadDeletion } from './deletions.ts';
@@ -30,7 +41,11 @@ export const shownRecovery = (row: RecoveryRow): RecoveryRequest & { __typename:
   failure: row.failureCode ? { code: row.failureCode, message: row.failureMessage! } : null,
 });
 
-const shownClash = (row: ClashRow): Clash => ({ kind: row.kind, contactId: encodeId('Contact', row.contactId), liveContactId: encodeId('Contact', row.liveContactId) });
+const shownClash = (row: ClashRow): Clash => ({
+  kind: row.kind,
+  contactId: encodeId('Contact', row.contactId),
+  liveContactId: encodeId('Contact', row.liveContactId),
+});
 
 const shownInvoice = ({ app }: Context, row: InvoiceRow): Invoice & { __typename: string } => ({
   ...row,
@@ -61,7 +76,10 @@ export async function loadInvoice(context: Context, id: string): Promise<(Invoic
 
 @Resolver(() => RecoveryRequest)
 export class RecoveryResolver {
-  @Query(() => RecoveryPlan, { complexity: 5000, description: 'What recovering a deletion would do now. Opens the whole snapshot and changes nothing.' })
+  @Query(() => RecoveryPlan, {
+    complexity: 5000,
+    description: 'What recovering a deletion would do now. Opens the whole snapshot and changes nothing.',
+  })
   async recoveryPlan(@Ctx() context: Context, @Arg('deletionId', () => ID, { description: 'The deletion.' }) deletionId: string): Promise<RecoveryPlan> {
     const plan = await planRecovery(await context.reading(), context.app, decodeId('Deletion', deletionId));
     const clashes = plan.clashes.slice(0, 1000).map(shownClash);
@@ -86,12 +104,17 @@ export class RecoveryResolver {
     return pageOf(rows, first, (row) => ['recoveries', row.id], shownRecovery);
   }
 
-  @Mutation(() => RecoveryPayload, { description: 'Orders the recovery of a deletion and issues its invoice. It starts when the invoice has been paid.' })
+  @Mutation(() => RecoveryPayload, {
+    description: 'Orders the recovery of a deletion and issues its invoice. It starts when the invoice has been paid.',
+  })
   requestRecovery(
     @Ctx() context: Context,
-    @Arg('input', () => RequestRecoveryInput, { description: 'Which deletion, and a key of your own.' }) { deletionId, idempotencyKey }: RequestRecoveryInput,
+    @Arg('input', () => RequestRecoveryInput, { description: 'Which deletion, and a key of your own.' })
+    { deletionId, idempotencyKey }: RequestRecoveryInput,
   ): Promise<RecoveryPayload> {
-    return changed(context, () => context.write((app, viewer) => requestRecovery(app, viewer, { deletionId: decodeId('Deletion', deletionId), idempotencyKey })));
+    return changed(context, () =>
+      context.write((app, viewer) => requestRecovery(app, viewer, { deletionId: decodeId('Deletion', deletionId), idempotencyKey })),
+    );
   }
 
   @Mutation(() => RecoveryPayload, { description: 'Cancels a recovery that has not begun; what was paid is refunded.' })
@@ -107,7 +130,10 @@ export class RecoveryResolver {
     return loadDeletion(context, deletionUuid);
   }
 
-  @FieldResolver(() => Job, { nullable: true, description: 'The job that carries it out, with its phase and progress, for those who may watch jobs or ordered it; null until it is queued.' })
+  @FieldResolver(() => Job, {
+    nullable: true,
+    description: 'The job that carries it out, with its phase and progress, for those who may watch jobs or ordered it; null until it is queued.',
+  })
   async job(@Ctx() context: Context, @Root() { jobUuid }: RecoveryRequest): Promise<Job | null> {
     return jobUuid ? loadJob(context, jobUuid) : null;
   }
@@ -149,16 +175,29 @@ export class OperatorResolver {
     const before = after ? decodeCursor(after, 'open invoices', 1)[0]! : null;
     const id = decodeId('Organization', organizationId);
     const rows = await context.app.database.transact(id, (tx) => listOpenInvoices(tx, checkFirst(first) + 1, before), { readOnly: true });
-    return pageOf(rows, first, (row) => ['open invoices', row.id], (row) => shownInvoice(context, row));
+    return pageOf(
+      rows,
+      first,
+      (row) => ['open invoices', row.id],
+      (row) => shownInvoice(context, row),
+    );
   }
 
-  @Mutation(() => OperatorPayload, { description: 'Operators: records that an invoice was paid. The recovery is queued, or waits for approval where the policy asks for it.' })
+  @Mutation(() => OperatorPayload, {
+    description: 'Operators: records that an invoice was paid. The recovery is queued, or waits for approval where the policy asks for it.',
+  })
   confirmPayment(
     @Ctx() context: Context,
-    @Arg('input', () => ConfirmPaymentInput, { description: 'Which invoice, and the reference of the payment.' }) input: ConfirmPaymentInput,
+    @Arg('input', () => ConfirmPaymentInput, { description: 'Which invoice, and the reference of the payment.' })
+    input: ConfirmPaymentInput,
   ): Promise<OperatorPayload> {
-    const [organizationId, invoiceId, reference] = [decodeId('Organization', input.organizationId), decodeId('Invoice', input.invoiceId), input.reference.trim()];
-    if (reference.length < 1 || reference.length > 200) throw new InvalidInput('BAD_INPUT', 'The reference must have 1 to 200 characters. Nothing was changed.');
+    const [organizationId, invoiceId, reference] = [
+      decodeId('Organization', input.organizationId),
+      decodeId('Invoice', input.invoiceId),
+      input.reference.trim(),
+    ];
+    if (reference.length < 1 || reference.length > 200)
+      throw new InvalidInput('BAD_INPUT', 'The reference must have 1 to 200 characters. Nothing was changed.');
     return operated(() => context.write((app, operator) => confirmPayment(app, operator, organizationId, invoiceId, reference)));
   }
 

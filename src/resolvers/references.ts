@@ -3,23 +3,49 @@ import { Arg, Args, Ctx, FieldResolver, Mutation, Query, Resolver, Root } from '
 import type { Context } from '../context.ts';
 import type { Transaction } from '../database.ts';
 import {
-  type CustomFieldDefinitionRow, customFieldsOf, listCustomFields, listPlans, listTags, type MembershipPlanRow, tagContacts, type TaggingInput, type TagRow,
-  tagsOf, untagContacts,
+  type CustomFieldDefinitionRow,
+  customFieldsOf,
+  listCustomFields,
+  listPlans,
+  listTags,
+  type MembershipPlanRow,
+  tagContacts,
+  type TaggingInput,
+  type TagRow,
+  tagsOf,
+  untagContacts,
 } from '../domain/references.ts';
 import { checkFirst, decodeCursor, decodeId, encodeId, PageArgs, pageOf, type Page, payload } from '../schema/common.ts';
 import { Contact } from '../schema/contacts.ts';
 import {
-  CustomField, type CustomFieldDefinition, CustomFieldDefinitionConnection, type MembershipPlan, MembershipPlanConnection, Tag, TagConnection, TagContactsInput,
+  CustomField,
+  type CustomFieldDefinition,
+  CustomFieldDefinitionConnection,
+  type MembershipPlan,
+  MembershipPlanConnection,
+  Tag,
+  TagConnection,
+  TagContactsInput,
   TagContactsPayload,
 } from '../schema/references.ts';
 import { shownContact } from './contacts.ts';
 
 export const shownPlan = ({ id, priceMinor, currency, ...row }: MembershipPlanRow): MembershipPlan => ({
-  ...row, id: encodeId('MembershipPlan', id), price: { amountMinor: priceMinor, currency },
+  ...row,
+  id: encodeId('MembershipPlan', id),
+  price: { amountMinor: priceMinor, currency },
 });
 const shownTag = ({ id, name }: TagRow): Tag => ({ id: encodeId('Tag', id), name });
-const shownDefinition = ({ id, key, label, kind }: CustomFieldDefinitionRow): CustomFieldDefinition => ({ id: encodeId('CustomFieldDefinition', id), key, label, kind });
-const inputOf = ({ contactIds, tags }: TagContactsInput): TaggingInput => ({ contactIds: contactIds.map((id) => decodeId('Contact', id)), tags });
+const shownDefinition = ({ id, key, label, kind }: CustomFieldDefinitionRow): CustomFieldDefinition => ({
+  id: encodeId('CustomFieldDefinition', id),
+  key,
+  label,
+  kind,
+});
+const inputOf = ({ contactIds, tags }: TagContactsInput): TaggingInput => ({
+  contactIds: contactIds.map((id) => decodeId('Contact', id)),
+  tags,
+});
 
 /** A page in order of a unique text. */
 async function pageBy<Row extends { id: string }, Shown>(
@@ -67,7 +93,9 @@ export class ReferenceResolver {
     @Ctx() context: Context,
     @Arg('input', () => TagContactsInput, { description: 'Which tags for which contacts.' }) input: TagContactsInput,
   ): Promise<TagContactsPayload> {
-    const work = async () => ({ contacts: (await context.write((app, viewer) => tagContacts(app, viewer, inputOf(input)))).map(shownContact) });
+    const work = async () => ({
+      contacts: (await context.write((app, viewer) => tagContacts(app, viewer, inputOf(input)))).map(shownContact),
+    });
     return payload<TagContactsPayload>(work, { contacts: null });
   }
 
@@ -76,7 +104,9 @@ export class ReferenceResolver {
     @Ctx() context: Context,
     @Arg('input', () => TagContactsInput, { description: 'Which tags for which contacts.' }) input: TagContactsInput,
   ): Promise<TagContactsPayload> {
-    const work = async () => ({ contacts: (await context.write((app, viewer) => untagContacts(app, viewer, inputOf(input)))).map(shownContact) });
+    const work = async () => ({
+      contacts: (await context.write((app, viewer) => untagContacts(app, viewer, inputOf(input)))).map(shownContact),
+    });
     return payload<TagContactsPayload>(work, { contacts: null });
   }
 }

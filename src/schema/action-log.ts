@@ -37,7 +37,9 @@ export class ActionLogEntry extends Node {
   @Field(() => String, { description: 'The name of the actor at that time.' })
   actorName!: string;
 
-  @Field(() => String, { description: 'What: `contacts.deleted`, `recovery.requested` and so on; for a refused attempt, the field that was asked for.' })
+  @Field(() => String, {
+    description: 'What: `contacts.deleted`, `recovery.requested` and so on; for a refused attempt, the field that was asked for.',
+  })
   action!: string;
 
   @Field(() => ActionOutcome, { description: 'Whether it was done or refused.' })

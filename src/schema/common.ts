@@ -8,8 +8,23 @@ const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /** The kinds of record that have a global id. */
 const kinds = [
-  'ActionLogEntry', 'Activity', 'Contact', 'ContactPoint', 'CustomFieldDefinition', 'Deletion', 'Invoice', 'Job', 'LedgerEntry',
-  'Membership', 'MembershipPlan', 'Note', 'Organization', 'Payment', 'RecoveryRequest', 'StaffMember', 'Tag',
+  'ActionLogEntry',
+  'Activity',
+  'Contact',
+  'ContactPoint',
+  'CustomFieldDefinition',
+  'Deletion',
+  'Invoice',
+  'Job',
+  'LedgerEntry',
+  'Membership',
+  'MembershipPlan',
+  'Note',
+  'Organization',
+  'Payment',
+  'RecoveryRequest',
+  'StaffMember',
+  'Tag',
 ] as const;
 export type Kinds = (typeof kinds)[number];
 
@@ -69,7 +84,8 @@ export const CalendarDate = scalar(
   (value) => value as string,
   (value) => {
     const date = typeof value === 'string' && /^\d{4}-\d\d-\d\d$/.test(value) ? new Date(`${value}T00:00:00Z`) : undefined;
-    if (!date || Number.isNaN(date.getTime()) || date.toISOString().slice(0, 10) !== value) throw badValue('A date must be a real one and look like 1984-05-09.');
+    if (!date || Number.isNaN(date.getTime()) || date.toISOString().slice(0, 10) !== value)
+      throw badValue('A date must be a real one and look like 1984-05-09.');
     return value;
   },
 );
@@ -93,7 +109,10 @@ export class Money {
   currency!: string;
 }
 
-@InterfaceType({ description: 'A record that `node` can find by its global id.', resolveType: (value: { __typename: string }) => value.__typename })
+@InterfaceType({
+  description: 'A record that `node` can find by its global id.',
+  resolveType: (value: { __typename: string }) => value.__typename,
+})
 export abstract class Node {
   @Field(() => ID, { description: 'The global id: opaque, stable, and kept by a recovery.' })
   id!: string;
@@ -151,7 +170,8 @@ export interface Page<T> {
 
 /** @throws InvalidInput BAD_PAGE_SIZE outside of 1 to 100 */
 export function checkFirst(first: number): number {
-  if (first < 1 || first > 100) throw new InvalidInput('BAD_PAGE_SIZE', `\`first\` must be 1 to 100, not ${first}. Ask for fewer rows and go on with \`after\`.`);
+  if (first < 1 || first > 100)
+    throw new InvalidInput('BAD_PAGE_SIZE', `\`first\` must be 1 to 100, not ${first}. Ask for fewer rows and go on with \`after\`.`);
   return first;
 }
 
@@ -179,7 +199,12 @@ const isStorable = (value: unknown): boolean => typeof value === 'string' && !va
 export function pageOf<Row>(rows: readonly Row[], first: number, cursor: (row: Row) => readonly unknown[]): Page<Row>;
 /** The same, with each row as clients see it. */
 export function pageOf<Row, T>(rows: readonly Row[], first: number, cursor: (row: Row) => readonly unknown[], show: (row: Row) => T): Page<T>;
-export function pageOf<Row>(rows: readonly Row[], first: number, cursor: (row: Row) => readonly unknown[], show: (row: Row) => unknown = (row) => row): Page<unknown> {
+export function pageOf<Row>(
+  rows: readonly Row[],
+  first: number,
+  cursor: (row: Row) => readonly unknown[],
+  show: (row: Row) => unknown = (row) => row,
+): Page<unknown> {
   const page = rows.slice(0, first);
   return {
     get nodes() {

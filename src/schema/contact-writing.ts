@@ -27,7 +27,10 @@ export class CustomFieldInput {
 
 @InputType({ description: 'A contact’s own fields, each of at most 255 characters.' })
 export class ContactFieldsInput {
-  @Field(() => String, { nullable: true, description: 'The number that the organization gives the contact; no two contacts have the same.' })
+  @Field(() => String, {
+    nullable: true,
+    description: 'The number that the organization gives the contact; no two contacts have the same.',
+  })
   memberNumber?: string | null;
 
   @Field(() => String, { nullable: true, description: 'First name.' })
@@ -102,7 +105,9 @@ export class CreateContactsResult {
   @Field(() => ID, { nullable: true, description: 'The id of the new contact; null when it was refused.' })
   contactId!: string | null;
 
-  @Field(() => [UserError], { description: 'Why it was refused; empty when it was created. The path begins with `input`, `contacts` and its place.' })
+  @Field(() => [UserError], {
+    description: 'Why it was refused; empty when it was created. The path begins with `input`, `contacts` and its place.',
+  })
   userErrors!: UserError[];
 }
 
@@ -111,7 +116,9 @@ export class CreateContactsPayload {
   @Field(() => Int, { description: 'How many were created.' })
   createdCount!: number;
 
-  @Field(() => [CreateContactsResult], { description: 'What became of each, in the order of the input; empty when the whole batch was refused.' })
+  @Field(() => [CreateContactsResult], {
+    description: 'What became of each, in the order of the input; empty when the whole batch was refused.',
+  })
   results!: CreateContactsResult[];
 
   @Field(() => [UserError], { description: 'Why the whole batch was refused; empty when it was not.' })

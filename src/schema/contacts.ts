@@ -58,7 +58,11 @@ export class ContactPoint {
   value!: string;
 }
 
-@ObjectType({ implements: Node, simpleResolvers: true, description: 'A person or a company that the organization deals with. All that a contact owns is deleted, and recovered, with it.' })
+@ObjectType({
+  implements: Node,
+  simpleResolvers: true,
+  description: 'A person or a company that the organization deals with. All that a contact owns is deleted, and recovered, with it.',
+})
 export class Contact extends Node {
   @Field(() => String, { nullable: true, description: 'The number that the organization gave the contact; no two contacts have the same.' })
   memberNumber!: string | null;
@@ -69,10 +73,15 @@ export class Contact extends Node {
   @Field(() => String, { nullable: true, description: 'Last name.' })
   lastName!: string | null;
 
-  @Field(() => String, { description: 'What to call the contact: first and last name, or else the company, the email or the member number.' })
+  @Field(() => String, {
+    description: 'What to call the contact: first and last name, or else the company, the email or the member number.',
+  })
   name!: string;
 
-  @Field(() => String, { nullable: true, description: 'Email address, as it was given. No two contacts have the same, whatever its spelling.' })
+  @Field(() => String, {
+    nullable: true,
+    description: 'Email address, as it was given. No two contacts have the same, whatever its spelling.',
+  })
   email!: string | null;
 
   @Field(() => String, { nullable: true, description: 'Company.' })

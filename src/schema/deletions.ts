@@ -27,7 +27,10 @@ export class ContactDeletionPreviewInput {
   @Field(() => [ID], { nullable: true, description: 'The contacts, at most 10,000.' })
   contactIds?: string[] | null;
 
-  @Field(() => ContactFilter, { nullable: true, description: 'All contacts that this finds. An empty filter finds all contacts of the organization.' })
+  @Field(() => ContactFilter, {
+    nullable: true,
+    description: 'All contacts that this finds. An empty filter finds all contacts of the organization.',
+  })
   filter?: ContactFilter | null;
 }
 
@@ -47,7 +50,8 @@ export class ContactDeletionPreview {
 
   @Field(() => String, {
     nullable: true,
-    description: 'What `deleteContacts` takes: bound to you, to your organization and to exactly these contacts, and used once. Null when there is nothing to delete.',
+    description:
+      'What `deleteContacts` takes: bound to you, to your organization and to exactly these contacts, and used once. Null when there is nothing to delete.',
   })
   confirmation!: string | null;
 
@@ -72,7 +76,10 @@ export class DeletedContact {
 
 export const DeletedContactConnection = connectionOf(DeletedContact, 'deleted contact', 'deleted contacts');
 
-@ObjectType({ implements: Node, description: 'One delete operation: who, when, why, which contacts, and until when they can be recovered.' })
+@ObjectType({
+  implements: Node,
+  description: 'One delete operation: who, when, why, which contacts, and until when they can be recovered.',
+})
 export class Deletion extends Node {
   @Field(() => DeletionState, { description: 'Where it stands.' })
   state!: keyof typeof DeletionState;
@@ -89,7 +96,10 @@ export class Deletion extends Node {
   @Field(() => DateTime, { description: 'When it was ordered.' })
   requestedAt!: Date;
 
-  @Field(() => DateTime, { nullable: true, description: 'When the last contact was removed; null while it runs. The countdown starts here.' })
+  @Field(() => DateTime, {
+    nullable: true,
+    description: 'When the last contact was removed; null while it runs. The countdown starts here.',
+  })
   deletedAt!: Date | null;
 
   @Field(() => DateTime, { nullable: true, description: 'Until when it can be recovered; null while it runs.' })

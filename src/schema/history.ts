@@ -145,7 +145,10 @@ export class MembershipInput {
   @Field(() => CalendarDate, { description: 'The first day.' })
   startsOn!: string;
 
-  @Field(() => CalendarDate, { nullable: true, description: 'The last day; left out when it runs on. One that has passed makes an expired membership.' })
+  @Field(() => CalendarDate, {
+    nullable: true,
+    description: 'The last day; left out when it runs on. One that has passed makes an expired membership.',
+  })
   endsOn?: string | null;
 }
 

@@ -2,7 +2,13 @@
 import { Field, ID, InputType, ObjectType, registerEnumType } from 'type-graphql';
 import { connectionOf, DateTime, MinorUnits, Money, UserError } from './common.ts';
 
-export const PaymentMethod = { CARD: 'CARD', BANK_TRANSFER: 'BANK_TRANSFER', CASH: 'CASH', DIRECT_DEBIT: 'DIRECT_DEBIT', OTHER: 'OTHER' } as const;
+export const PaymentMethod = {
+  CARD: 'CARD',
+  BANK_TRANSFER: 'BANK_TRANSFER',
+  CASH: 'CASH',
+  DIRECT_DEBIT: 'DIRECT_DEBIT',
+  OTHER: 'OTHER',
+} as const;
 registerEnumType(PaymentMethod, {
   name: 'PaymentMethod',
   description: 'How a contact paid.',
@@ -15,7 +21,13 @@ registerEnumType(PaymentMethod, {
   },
 });
 
-export const LedgerEntryKind = { CHARGE: 'CHARGE', PAYMENT: 'PAYMENT', REFUND: 'REFUND', ADJUSTMENT: 'ADJUSTMENT', OPENING: 'OPENING' } as const;
+export const LedgerEntryKind = {
+  CHARGE: 'CHARGE',
+  PAYMENT: 'PAYMENT',
+  REFUND: 'REFUND',
+  ADJUSTMENT: 'ADJUSTMENT',
+  OPENING: 'OPENING',
+} as const;
 registerEnumType(LedgerEntryKind, {
   name: 'LedgerEntryKind',
   description: 'Why an amount is in the ledger.',

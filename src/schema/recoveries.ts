@@ -31,7 +31,11 @@ registerEnumType(RecoveryStateEnum, {
   },
 });
 
-export const ClashKindEnum: Record<ClashKind, ClashKind> = { SAME_ID: 'SAME_ID', SAME_EMAIL: 'SAME_EMAIL', SAME_MEMBER_NUMBER: 'SAME_MEMBER_NUMBER' };
+export const ClashKindEnum: Record<ClashKind, ClashKind> = {
+  SAME_ID: 'SAME_ID',
+  SAME_EMAIL: 'SAME_EMAIL',
+  SAME_MEMBER_NUMBER: 'SAME_MEMBER_NUMBER',
+};
 registerEnumType(ClashKindEnum, {
   name: 'ClashKind',
   description: 'What a live contact shares with one that is to come back.',
@@ -54,7 +58,9 @@ registerEnumType(InvoiceStateEnum, {
   },
 });
 
-@ObjectType({ description: 'Something live stands where a recovered contact wants to be. The contact is skipped and stays in the snapshot.' })
+@ObjectType({
+  description: 'Something live stands where a recovered contact wants to be. The contact is skipped and stays in the snapshot.',
+})
 export class Clash {
   @Field(() => ID, { description: 'The id of the contact that was deleted.' })
   contactId!: string;
@@ -172,7 +178,9 @@ export class RequestRecoveryInput {
   @Field(() => ID, { description: 'The deletion to recover.' })
   deletionId!: string;
 
-  @Field(() => String, { description: '8 to 100 visible ASCII characters of your own, for example a UUID. The same key again gives the same request and bills nothing more.' })
+  @Field(() => String, {
+    description: '8 to 100 visible ASCII characters of your own, for example a UUID. The same key again gives the same request and bills nothing more.',
+  })
   idempotencyKey!: string;
 }
 

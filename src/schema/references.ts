@@ -85,7 +85,10 @@ export class TagContactsInput {
 
 @ObjectType({ simpleResolvers: true, description: 'The outcome of `tagContacts` and `untagContacts`.' })
 export class TagContactsPayload {
-  @Field(() => [Contact], { nullable: true, description: 'The contacts, in the order of their ids in the input; null when nothing was done.' })
+  @Field(() => [Contact], {
+    nullable: true,
+    description: 'The contacts, in the order of their ids in the input; null when nothing was done.',
+  })
   contacts!: Contact[] | null;
 
   @Field(() => [UserError], { description: 'Why nothing was done; empty when it was.' })

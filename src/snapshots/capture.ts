@@ -18,8 +18,7 @@ export function graphOf(app: App): ContactGraph {
   return graph;
 }
 
-export const columnList = (columns: readonly { name: string }[], alias = ''): string =>
-  columns.map((column) => `${alias}${quoted(column.name)}`).join(', ');
+export const columnList = (columns: readonly { name: string }[], alias = ''): string => columns.map((column) => `${alias}${quoted(column.name)}`).join(', ');
 
 /** The order that the rows of a table are captured and digested in. */
 export const rowOrder = (table: GraphTable, alias = ''): string =>
@@ -122,9 +121,10 @@ async function removeBalances(tx: Transaction, batch: string): Promise<Record<st
 async function captureReferences(tx: Transaction, graph: ContactGraph, parts: Part[]): Promise<Part[]> {
   const wanted = new Map<string, Set<string>>();
   for (const [index, part] of parts.entries()) {
-    const keys = graph.tables[index]!.references
-      .filter((reference) => reference.mandatory)
-      .map(({ column, target }) => ({ at: part.columns.findIndex((one) => one.name === column), ids: ids(wanted, target) }));
+    const keys = graph.tables[index]!.references.filter((reference) => reference.mandatory).map(({ column, target }) => ({
+      at: part.columns.findIndex((one) => one.name === column),
+      ids: ids(wanted, target),
+    }));
     part.count = eachRow(part.rows, (_start, _end, starts) => {
       for (const { at, ids } of keys) ids.add(part.rows.toString('latin1', starts[at], starts[at]! + 16));
     });
@@ -134,7 +134,10 @@ async function captureReferences(tx: Transaction, graph: ContactGraph, parts: Pa
     const table = graph.referenced.get(name)!;
     if (found.size === 0) continue;
     const list = [...found].map((id) => `'${uuidAt(Buffer.from(id, 'latin1'), 0)}'`).join(',');
-    const rows = await copyOut(tx, `select ${columnList(table.columns)} from ${quoted(name)} where organization_id = '${tx.organizationId}' and id in (${list}) order by id`);
+    const rows = await copyOut(
+      tx,
+      `select ${columnList(table.columns)} from ${quoted(name)} where organization_id = '${tx.organizationId}' and id in (${list}) order by id`,
+    );
     references.push({ table: name, columns: table.columns, count: found.size, rows });
   }
   return references;

@@ -138,7 +138,10 @@ async function recreateReferences(tx: Transaction, chunk: Chunk): Promise<void> 
     const ids: string[] = [];
     const idAt = part.columns.findIndex((column) => column.name === 'id');
     eachRow(part.rows, (_start, _end, starts) => ids.push(uuidAt(part.rows, starts[idAt]!)));
-    const there = await plain(tx, `select id from ${quoted(part.table)} where organization_id = '${tx.organizationId}' and id in (${ids.map((id) => `'${id}'`).join(',')})`);
+    const there = await plain(
+      tx,
+      `select id from ${quoted(part.table)} where organization_id = '${tx.organizationId}' and id in (${ids.map((id) => `'${id}'`).join(',')})`,
+    );
     if (there.rowCount === ids.length) continue;
     const list = columnList(part.columns);
     const stage = await stagePart(tx, part);
@@ -150,10 +153,13 @@ async function recreateReferences(tx: Transaction, chunk: Chunk): Promise<void> 
 async function emptyLostReferences(tx: Transaction, table: GraphTable, stage: string): Promise<boolean> {
   let emptied = false;
   for (const { column, target } of table.references.filter((reference) => !reference.mandatory)) {
-    const lost = await plain(tx, `
+    const lost = await plain(
+      tx,
+      `
       update ${stage} set ${quoted(column)} = null where ${quoted(column)} in (
         select s.id from (select distinct ${quoted(column)} as id from ${stage}) s
-        where s.id is not null and not exists (select 1 from ${quoted(target)} r where r.organization_id = '${tx.organizationId}' and r.id = s.id))`);
+        where s.id is not null and not exists (select 1 from ${quoted(target)} r where r.organization_id = '${tx.organizationId}' and r.id = s.id))`,
+    );
     emptied ||= lost.rowCount !== 0;
   }
   return emptied;
@@ -161,9 +167,12 @@ async function emptyLostReferences(tx: Transaction, table: GraphTable, stage: st
 
 /** Balances are the sums of the ledger, so they come back with it. */
 async function rebuildBalances(tx: Transaction, ledger: string, spare: string): Promise<void> {
-  await plain(tx, `
+  await plain(
+    tx,
+    `
     insert into balance (organization_id, contact_id, currency, amount_minor)
-    select organization_id, contact_id, currency, sum(amount_minor) from ${ledger} where ${spare} group by 1, 2, 3 order by 2, 3`);
+    select organization_id, contact_id, currency, sum(amount_minor) from ${ledger} where ${spare} group by 1, 2, 3 order by 2, 3`,
+  );
 }
 
 /** The digests of the graphs of the staged contacts, read from the tables that `from` names. */
@@ -171,11 +180,14 @@ async function digestsOf(tx: Transaction, staged: Staged[], from: (one: Staged) 
   const parts = [];
   for (const one of staged) {
     const { table, part } = one;
-    const rows = await copyOut(tx, `
+    const rows = await copyOut(
+      tx,
+      `
       select ${columnList(part.columns)} from ${from(one)}
       where organization_id = '${tx.organizationId}'
         and ${quoted(table.contactColumn)} = any (array(select id from ${staged[0]!.stage} where ${without('id', clashes)}))
-      order by ${rowOrder(table)}`);
+      order by ${rowOrder(table)}`,
+    );
     parts.push({ table: table.name, rows, contactIndex: contactIndex({ ...table, columns: part.columns }) });
   }
   return digestGraphs(parts);
