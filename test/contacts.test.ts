@@ -521,10 +521,9 @@ test('a page outside of 1 to 100 and a broken or foreign cursor are refused', as
   }
   const byName = (await viewer.request(ContactsDocument, { first: 1 })).contacts.pageInfo.endCursor!;
   const forged = Buffer.from(JSON.stringify(['CREATED_AT ASC', "' or 1=1", '00000000-0000-7000-8000-000000000000'])).toString('base64url');
-  for (const after of ['', 'broken', byName.slice(0, -4), byName]) {
+  for (const after of ['broken', byName.slice(0, -4), byName]) {
     const asked = viewer.request(ContactsDocument, { after, orderBy: { field: 'EMAIL', direction: 'ASC' } });
-    if (after === '') await asked;
-    else expect((await failure(asked)).code).toBe('BAD_CURSOR');
+    expect((await failure(asked)).code).toBe('BAD_CURSOR');
   }
   expect((await viewer.request(ContactsDocument, { after: forged, orderBy: { field: 'CREATED_AT', direction: 'ASC' } })).contacts.nodes).toHaveLength(3);
 });
