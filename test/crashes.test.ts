@@ -94,10 +94,7 @@ async function expectLogToMatch(world: World): Promise<void> {
 /** Waits until no job is queued or locked. */
 const idle = (world: World) =>
   until('the queue to be empty', promised, async () => {
-    const { jobs } = await row<{ jobs: number }>(
-      world,
-      `select count(*)::int as jobs from graphile_worker.jobs where task_identifier <> 'expire_recoveries'`,
-    );
+    const { jobs } = await row<{ jobs: number }>(world, `select count(*)::int as jobs from graphile_worker.jobs where task_identifier <> 'expire_recoveries'`);
     return jobs === 0;
   });
 
@@ -209,10 +206,7 @@ describe.concurrent('a worker that is killed', () => {
           const killed = performance.now();
           if (wasAtWork) hits++;
           workers.start();
-          const at = await row<{ state: string; phase: string | null; done: number }>(
-            world,
-            'select state, phase, done from job order by id desc limit 1',
-          );
+          const at = await row<{ state: string; phase: string | null; done: number }>(world, 'select state, phase, done from job order by id desc limit 1');
           await expectEachOnce(world, all);
           await completed(world, 'recovery_request', id);
           await annotate(
@@ -257,11 +251,7 @@ describe.concurrent('a worker that is killed', () => {
     const before = await everything(world);
     await using workers = await startWorkers(world, 2, slow);
     const { id } = await startRecovery(world);
-    await until(
-      'the recovery to have restored something',
-      promised,
-      async () => (await world.owner.query('select 1 from recovery_chunk')).rowCount! > 0,
-    );
+    await until('the recovery to have restored something', promised, async () => (await world.owner.query('select 1 from recovery_chunk')).rowCount! > 0);
     expect(await workers.end('SIGTERM')).toEqual({ wasAtWork: true, code: 0 });
     expect(await row(world, 'select state from recovery_request where id = $1', [id])).toEqual({ state: 'RUNNING' });
     await completed(world, 'recovery_request', id);

@@ -23,16 +23,7 @@ let build: string;
 
 beforeAll(async () => {
   build = await mkdtemp(join(tmpdir(), 'reinstate-build-'));
-  const tsc = [
-    'node_modules/typescript/bin/tsc',
-    '-p',
-    'tsconfig.build.json',
-    '--noCheck',
-    '--outDir',
-    build,
-    '--tsBuildInfoFile',
-    join(build, 'tsbuildinfo'),
-  ];
+  const tsc = ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', '--noCheck', '--outDir', build, '--tsBuildInfoFile', join(build, 'tsbuildinfo')];
   await promisify(execFile)(process.execPath, tsc, { cwd: root });
   await copyFile(join(root, 'package.json'), join(build, 'package.json'));
   await symlink(join(root, 'node_modules'), join(build, 'node_modules'), 'junction');
@@ -117,11 +108,7 @@ export async function startProcess(world: World, role: ProcessRole, settings: Re
 }
 
 /** Looks until there is something to see. @throws when there is nothing after so many seconds */
-export async function until<T>(
-  what: string,
-  seconds: number,
-  look: () => Promise<T | undefined | null | false> | T | undefined | null | false,
-): Promise<T> {
+export async function until<T>(what: string, seconds: number, look: () => Promise<T | undefined | null | false> | T | undefined | null | false): Promise<T> {
   const deadline = performance.now() + seconds * 1000;
   for (;;) {
     const seen = await look();

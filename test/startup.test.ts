@@ -60,10 +60,7 @@ function oldPostgres(): Server {
 }
 
 /** Starts the process, which must end by itself. */
-async function failing(
-  settings: Record<string, string>,
-  ...args: string[]
-): Promise<{ code: number | null; err: string[]; out: string[] }> {
+async function failing(settings: Record<string, string>, ...args: string[]): Promise<{ code: number | null; err: string[]; out: string[] }> {
   await using started = new ServerProcess(args, settings);
   const { code } = await started.ended;
   return { code, err: started.err, out: started.out };
@@ -79,9 +76,7 @@ describe('a start is refused with one clear line', () => {
     })();
     const refused = await failing({ DATABASE_URL: `postgres://owner:secret@127.0.0.1:${port}/reinstate`, MASTER_KEY });
     expect(refused).toEqual(
-      line(
-        `PostgreSQL at 127.0.0.1:${port}/reinstate can't be reached: connect ECONNREFUSED 127.0.0.1:${port}. Check DATABASE_URL and that the server runs.`,
-      ),
+      line(`PostgreSQL at 127.0.0.1:${port}/reinstate can't be reached: connect ECONNREFUSED 127.0.0.1:${port}. Check DATABASE_URL and that the server runs.`),
     );
   });
 
@@ -105,9 +100,7 @@ describe('a start is refused with one clear line', () => {
     await world.owner.query(`insert into migration (name) values ('Migration29991231000000')`);
     const refused = await failing(settingsOf(world));
     expect(refused).toEqual(
-      line(
-        `The database's schema is newer than this code: it has Migration29991231000000. Nothing was changed. Start the newer version of Reinstate.`,
-      ),
+      line(`The database's schema is newer than this code: it has Migration29991231000000. Nothing was changed. Start the newer version of Reinstate.`),
     );
   });
 
@@ -119,9 +112,7 @@ describe('a start is refused with one clear line', () => {
   it('with wrong settings, all of them named', patience, async () => {
     const refused = await failing({ PORT: 'four thousand', MASTER_KEY: 'c2hvcnQ=', RECOVERY_APPROVAL: 'maybe' });
     expect(refused).toEqual(
-      line(
-        expect.stringMatching(/^These settings are wrong: (?=.*PORT )(?=.*MASTER_KEY must be 32 bytes in base64)(?=.*RECOVERY_APPROVAL )/),
-      ),
+      line(expect.stringMatching(/^These settings are wrong: (?=.*PORT )(?=.*MASTER_KEY must be 32 bytes in base64)(?=.*RECOVERY_APPROVAL )/)),
     );
   });
 
@@ -137,9 +128,7 @@ describe('a start is refused with one clear line', () => {
     await using world = await createWorld();
     const { port } = world.server;
     const refused = await failing({ ...settingsOf(world), PORT: String(port) }, '--role', 'api');
-    expect(refused).toEqual(
-      line(`The API can't listen at 127.0.0.1:${port}: listen EADDRINUSE: address already in use 127.0.0.1:${port}. Set HOST or PORT.`),
-    );
+    expect(refused).toEqual(line(`The API can't listen at 127.0.0.1:${port}: listen EADDRINUSE: address already in use 127.0.0.1:${port}. Set HOST or PORT.`));
   });
 });
 
@@ -261,9 +250,7 @@ describe('the role that the server works with', () => {
   it('reads nothing without the setting, and with it no other organization', async () => {
     await using world = await createWorld();
     const [own, other] = [world.organizationId(), world.organizationId('Hilltop Society')];
-    await world.owner.query(
-      `insert into contact (organization_id, id, sort_name, search_text) select id, gen_random_uuid(), 'x', 'x' from organization`,
-    );
+    await world.owner.query(`insert into contact (organization_id, id, sort_name, search_text) select id, gen_random_uuid(), 'x', 'x' from organization`);
     const tables = await tenantTables(world);
     /** Whose rows each table shows. */
     const seen = (organizationId: string | null) =>

@@ -33,18 +33,17 @@ export interface JobDefinition {
 
 /** Watchers see at most this many changes a second. */
 const changesPerSecond = 10;
-/** With the waits between them, enough for a database that is being restarted. */
+/** Of which none is spent on waiting for a database that is away. */
 const tries = 7;
 
 /** The runner's task for a job. `signal` is the process's own: when it fires, the job stops at its next step and stays queued. */
 export function taskOf(app: App, job: JobDefinition, signal: AbortSignal): Task {
   return async (raw, helpers) => {
     const input = payload.parse(raw);
-    const mayRun = await app.database.transact(input.organizationId, (tx) => startJob(tx, input.jobId));
-    if (!mayRun) return;
     for (let attempt = 1; ; attempt++) {
       try {
-        return await job.run(app, input, reporter(app, job, input), signal);
+        const mayRun = await app.database.transact(input.organizationId, (tx) => startJob(tx, input.jobId));
+        return mayRun ? await job.run(app, input, reporter(app, job, input), signal) : undefined;
       } catch (error) {
         if (signal.aborted) {
           // Queued anew, because the runner's own retry would make it wait the longer the more often this happens.
@@ -61,6 +60,7 @@ export function taskOf(app: App, job: JobDefinition, signal: AbortSignal): Task 
             stack: (error as Error).stack,
           }),
         );
+        await databaseToAnswer(app, signal);
         if (attempt < tries) await wait(250 * 2 ** attempt, undefined, { signal }).catch(() => undefined);
         else
           return job.fail(app, input, {
@@ -71,6 +71,28 @@ export function taskOf(app: App, job: JobDefinition, signal: AbortSignal): Task 
     }
   };
 }
+
+async function databaseToAnswer(app: App, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    const answers = await app.database.pool.query('select 1').then(
+      () => true,
+      () => false,
+    );
+    if (answers) return;
+    await wait(1000, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+/** The task, ending only when the database answers: an end that the runner can't write down takes the whole process with it. */
+export const patient =
+  (app: App, signal: AbortSignal, task: Task): Task =>
+  async (...given) => {
+    try {
+      await task(...given);
+    } finally {
+      await databaseToAnswer(app, signal);
+    }
+  };
 
 /** Saves and publishes progress, at most ten times a second, each phase's first and last always, never backwards within a phase. */
 function reporter(app: App, job: JobDefinition, input: JobInput): Report {

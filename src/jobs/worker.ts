@@ -5,7 +5,7 @@ import type { App } from '../domain/app.ts';
 import { quietWorkerLogger } from '../migrate.ts';
 import { deleteContactsJob } from './delete-contacts.ts';
 import { expireRecoveries } from './expire-recoveries.ts';
-import { taskOf } from './kit.ts';
+import { patient, taskOf } from './kit.ts';
 import { recoverContactsJob } from './recover-contacts.ts';
 
 const jobs = [deleteContactsJob, recoverContactsJob];
@@ -15,8 +15,8 @@ const missedBeats = 4;
 
 /** The runner's tasks, by name. `signal` stops running ones at their next step. */
 export const taskList = (app: App, signal: AbortSignal): TaskList => ({
-  ...Object.fromEntries(jobs.map((job) => [job.kind, taskOf(app, job, signal)])),
-  expire_recoveries: expireRecoveries(app),
+  ...Object.fromEntries(jobs.map((job) => [job.kind, patient(app, signal, taskOf(app, job, signal))])),
+  expire_recoveries: patient(app, signal, expireRecoveries(app)),
 });
 
 export interface Worker {

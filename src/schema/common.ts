@@ -233,7 +233,12 @@ class LazyPage<Row, T> implements Page<T> {
 export function pageOf<Row>(rows: readonly Row[], first: number, cursor: (row: Row) => readonly unknown[]): Page<Row>;
 /** The same, with each row as clients see it. */
 export function pageOf<Row, T>(rows: readonly Row[], first: number, cursor: (row: Row) => readonly unknown[], show: (row: Row) => T): Page<T>;
-export function pageOf<Row>(rows: readonly Row[], first: number, cursor: (row: Row) => readonly unknown[], show: (row: Row) => unknown = (row) => row): Page<unknown> {
+export function pageOf<Row>(
+  rows: readonly Row[],
+  first: number,
+  cursor: (row: Row) => readonly unknown[],
+  show: (row: Row) => unknown = (row) => row,
+): Page<unknown> {
   return new LazyPage(rows, first, cursor, show);
 }
 
