@@ -116,7 +116,9 @@ export class Database {
 
   /** Connects lazily as the role in `url`, which must be subject to row-level security. */
   static async open(url: string, poolSize: number): Promise<Database> {
-    const pool = new pg.Pool({ connectionString: url, max: poolSize, types, application_name: 'reinstate' });
+    // Compiling a statement takes longer than any of ours runs.
+    const options = '-c jit=off';
+    const pool = new pg.Pool({ connectionString: url, max: poolSize, types, options, application_name: 'reinstate' });
     // A dropped connection is replaced by the pool, and what was under way on it fails by itself; without listeners it
     // would end the process.
     const tell = (error: Error) => pool.ending || console.error(JSON.stringify({ at: 'database', message: error.message }));

@@ -34,25 +34,31 @@ export interface MigrateOptions {
  * @throws StartupError when the server is unreachable or too old, or the schema is newer than the code
  */
 export async function migrate({ url, appUrl, secret }: MigrateOptions): Promise<string> {
-  const owner = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000, application_name: 'reinstate migrate' });
-  owner.on('error', () => undefined);
-  await owner.connect().catch((error: Error) => {
-    throw new StartupError(
-      `PostgreSQL at ${shown(url)} can't be reached: ${error.message || 'connection refused'}. Check DATABASE_URL and that the server runs.`,
-    );
-  });
+  const owner = await connect(url, 'DATABASE_URL');
   try {
     await checkServer(owner);
     await owner.query(`select pg_advisory_lock(${startLock})`);
     await checkNotNewer(owner);
     await migrateSchema(url);
     const address = appUrl ?? (await makeAppRole(owner, url, secret));
+    await checkAppRole(address);
     await grantAppRole(owner, new URL(address).username);
     await migrateJobs(owner, address);
     return address;
   } finally {
     await owner.end();
   }
+}
+
+async function connect(url: string, setting: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000, application_name: 'reinstate migrate' });
+  client.on('error', () => undefined);
+  await client.connect().catch((error: Error) => {
+    throw new StartupError(
+      `PostgreSQL at ${shown(url)} can't be reached: ${error.message || 'connection refused'}. Check ${setting} and that the server runs.`,
+    );
+  });
+  return client;
 }
 
 /** An ORM on the owner's connection, for migrations and for comparing entities with tables. */
@@ -103,16 +109,11 @@ async function migrateSchema(url: string): Promise<void> {
 
 /** Makes, or brings up to date, the login role of this database; a role that is bound by row-level security needs none. */
 async function makeAppRole(owner: pg.Client, url: string, secret: Buffer): Promise<string> {
-  const { rows } = await owner.query<{ role: string; exempt: boolean; maymake: boolean; database: string }>(
-    `select rolname as role, rolsuper or rolbypassrls as exempt, rolsuper or rolcreaterole as maymake, current_database() as database
-     from pg_roles where rolname = current_user`,
+  const { rows } = await owner.query<{ role: string; maymake: boolean; database: string }>(
+    `select rolname as role, rolsuper or rolcreaterole as maymake, current_database() as database from pg_roles where rolname = current_user`,
   );
-  const { role, exempt, maymake, database } = rows[0]!;
-  if (!maymake) {
-    if (exempt)
-      throw new StartupError(`The role ${role} is exempt from row-level security and can't make roles. Make a role for the server and set DATABASE_APP_URL.`);
-    return url;
-  }
+  const { role, maymake, database } = rows[0]!;
+  if (!maymake) throw new StartupError(`The role ${role} may not make roles. Make one for the server to work as, and set DATABASE_APP_URL.`);
   const app = `${database}_app`.slice(0, 63);
   const password = createHmac('sha256', secret).update(`database role ${app}`).digest('base64url');
   const { rows: found } = await owner.query('select 1 from pg_roles where rolname = $1', [app]);
@@ -122,6 +123,23 @@ async function makeAppRole(owner: pg.Client, url: string, secret: Buffer): Promi
   address.username = app;
   address.password = password;
   return address.href;
+}
+
+/** @throws StartupError when the server can't work as this role, or would not be held by what holds it: policies and privileges */
+async function checkAppRole(url: string): Promise<void> {
+  const app = await connect(url, 'DATABASE_APP_URL');
+  try {
+    const { rows } = await app.query<{ role: string; exempt: boolean; owns: boolean }>(
+      `select rolname as role, rolsuper or rolbypassrls as exempt, exists (select 1 from pg_class where oid = to_regclass('action_log') and relowner = r.oid) as owns
+       from pg_roles r where rolname = current_user`,
+    );
+    const { role, exempt, owns } = rows[0]!;
+    if (exempt)
+      throw new StartupError(`The role ${role} of DATABASE_APP_URL is exempt from row-level security. Set a role that is neither superuser nor BYPASSRLS.`);
+    if (owns) throw new StartupError(`The role ${role} of DATABASE_APP_URL owns the tables. Set another role, which owns none.`);
+  } finally {
+    await app.end();
+  }
 }
 
 /** What the server may do: read and write rows, but only add to the action log, and never touch the schema. */
@@ -142,9 +160,29 @@ async function migrateJobs(owner: pg.Client, appUrl: string): Promise<void> {
   const app = quoted(decodeURIComponent(new URL(appUrl).username));
   const database = quoted((await owner.query<{ name: string }>('select current_database() as name')).rows[0]!.name);
   await owner.query(`grant create on database ${database} to ${app}`);
+  await handOverJobs(owner, app);
   try {
     await runMigrations({ connectionString: appUrl, logger: quietWorkerLogger });
   } finally {
     await owner.query(`revoke create on database ${database} from ${app}`);
   }
+}
+
+/** In a database that was copied or restored, the runner's tables belong to whoever made them there. */
+async function handOverJobs(owner: pg.Client, app: string): Promise<void> {
+  const { rows } = await owner.query<{ statement: string }>(
+    `select format('alter %s %s owner to %s', kind, name, $1::text) as statement
+     from pg_namespace n cross join lateral (
+       select 'schema' as kind, quote_ident(n.nspname) as name, n.nspowner as owner
+       union all select 'table', oid::regclass::text, relowner from pg_class where relnamespace = n.oid and relkind in ('r', 'p', 'v')
+       union all select 'type', oid::regclass::text, relowner from pg_class where relnamespace = n.oid and relkind = 'c'
+       union all select 'function', oid::regprocedure::text, proowner from pg_proc where pronamespace = n.oid
+     ) thing
+     where n.nspname = 'graphile_worker' and thing.owner <> to_regrole($1::text)`,
+    [app],
+  );
+  for (const { statement } of rows)
+    await owner.query(statement).catch((error: Error) => {
+      throw new StartupError(`The job runner's tables belong to another role, and "${statement}" failed: ${error.message}. Have a superuser do it.`);
+    });
 }

@@ -7,7 +7,7 @@ import { describe, expect, inject, it } from 'vitest';
 import { quoted } from '../src/sql.ts';
 import { createWorld, type World } from './harness.ts';
 import { masterKey } from './people.ts';
-import { ServerProcess, settingsOf } from './processes.ts';
+import { ServerProcess, settingsOf, until } from './processes.ts';
 
 const patience = { timeout: 120_000 };
 const MASTER_KEY = masterKey.toString('base64');
@@ -104,6 +104,25 @@ describe('a start is refused with one clear line', () => {
     );
   });
 
+  it('as a role that row-level security would not hold, or that owns the tables', patience, async () => {
+    await using world = await createWorld();
+    const settings = settingsOf(world);
+    const exempt = await failing({ ...settings, DATABASE_APP_URL: settings['DATABASE_URL']! });
+    expect(exempt).toEqual(line(expect.stringMatching(/^The role \w+ of DATABASE_APP_URL is exempt from row-level security\./)));
+    const { username } = new URL(settings['DATABASE_APP_URL']!);
+    await world.owner.query(`alter table action_log owner to ${quoted(username)}`);
+    expect(await failing(settings)).toEqual(line(`The role ${username} of DATABASE_APP_URL owns the tables. Set another role, which owns none.`));
+  });
+
+  it('as a role that is not let in', patience, async () => {
+    await using world = await createWorld();
+    const settings = settingsOf(world);
+    const address = new URL(settings['DATABASE_APP_URL']!);
+    address.password = 'not-the-password';
+    const refused = await failing({ ...settings, DATABASE_APP_URL: address.href });
+    expect(refused).toEqual(line(expect.stringMatching(/can't be reached: password authentication failed .* Check DATABASE_APP_URL /)));
+  });
+
   it('with a database of its own and no master key', patience, async () => {
     const refused = await failing({ DATABASE_URL: 'postgres://owner@127.0.0.1/reinstate' });
     expect(refused).toEqual(line(expect.stringMatching(/^MASTER_KEY is required with DATABASE_URL: .*openssl rand/)));
@@ -132,41 +151,84 @@ describe('a start is refused with one clear line', () => {
   });
 });
 
-describe('two processes', () => {
-  it('that start at once on an empty database both come up, and both work', patience, async () => {
-    await using empty = await emptyDatabase();
-    const settings = { DATABASE_URL: empty.url, MASTER_KEY, PORT: '0' };
-    await using one = new ServerProcess(['--role', 'all'], settings);
-    await using two = new ServerProcess(['--role', 'all'], settings);
-    for (const url of await Promise.all([one.url(), two.url()])) {
-      const health = await fetch(url.replace(/graphql$/, 'health'));
-      expect(await health.json()).toEqual({ status: 'ok' });
+/** A database of its own, with its roles; empty, or a copy. */
+class OwnDatabase {
+  readonly name = `${inject('template').name}_${randomBytes(5).toString('hex')}`;
+  readonly #admin = new pg.Client({ connectionString: inject('template').url });
+
+  static async make(copy?: string): Promise<OwnDatabase> {
+    const made = new OwnDatabase();
+    await made.#admin.connect();
+    await made.#admin.query(`create database ${quoted(made.name)} ${copy ? `template ${quoted(copy)}` : ''}`);
+    return made;
+  }
+
+  /** As the superuser, or as a role with its password. */
+  url(role?: string): string {
+    const url = new URL(inject('template').url);
+    url.pathname = this.name;
+    if (role) url.username = url.password = role;
+    return url.href;
+  }
+
+  /** A role that may sign in and nothing else; its password is its name. */
+  async role(kind: 'owner' | 'app'): Promise<string> {
+    const name = `${this.name}_${kind}`;
+    await this.#admin.query(`create role ${quoted(name)} login password '${name}'`);
+    return name;
+  }
+
+  async query<Row extends object>(text: string): Promise<Row[]> {
+    const client = new pg.Client({ connectionString: this.url() });
+    await client.connect();
+    try {
+      return (await client.query<Row>(text)).rows;
+    } finally {
+      await client.end();
     }
-    const endings = await Promise.all([one.end('SIGTERM'), two.end('SIGTERM')]);
-    expect(endings).toEqual([
-      { code: 0, signal: null },
-      { code: 0, signal: null },
-    ]);
-    expect([...one.err, ...two.err]).toEqual([]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#admin.query(`drop database ${quoted(this.name)} with (force)`);
+    for (const kind of ['owner', 'app']) await this.#admin.query(`drop role if exists ${quoted(`${this.name}_${kind}`)}`);
+    await this.#admin.end();
+  }
+}
+
+/** Starts the process on it, lets its worker do a job, and stops it. */
+async function work(database: OwnDatabase, settings: Record<string, string>): Promise<typeof well> {
+  await using started = new ServerProcess(['--role', 'all'], { MASTER_KEY, PORT: '0', ...settings });
+  const health = await fetch((await started.url()).replace(/graphql$/, 'health'));
+  await database.query(`select graphile_worker.add_job('expire_recoveries')`);
+  await until('the job to be done', 30, async () => (await database.query('select 1 from graphile_worker.jobs')).length === 0);
+  const { code } = await started.end('SIGTERM');
+  return { health: (await health.json()) as unknown, code, err: started.err };
+}
+
+const well = { health: { status: 'ok' } as unknown, code: 0 as number | null, err: [] as string[] };
+
+describe('a process works', () => {
+  it('on an empty database, also when two start on it at once', patience, async () => {
+    await using database = await OwnDatabase.make();
+    const settings = { DATABASE_URL: database.url() };
+    expect(await Promise.all([work(database, settings), work(database, settings)])).toEqual([well, well]);
+  });
+
+  it('on a copy under another name, which has another role', patience, async () => {
+    await using database = await OwnDatabase.make(inject('template').name);
+    expect(await work(database, { DATABASE_URL: database.url() })).toEqual(well);
+  });
+
+  it('with an owner who may not make roles, as the role that was made for it, again and again', patience, async () => {
+    await using database = await OwnDatabase.make();
+    const [owner, app] = [await database.role('owner'), await database.role('app')];
+    await database.query(`alter database ${quoted(database.name)} owner to ${quoted(owner)}; alter schema public owner to ${quoted(owner)}`);
+    const alone = await failing({ DATABASE_URL: database.url(owner), MASTER_KEY });
+    expect(alone.err).toEqual([`The role ${owner} may not make roles. Make one for the server to work as, and set DATABASE_APP_URL.`]);
+    for (let start = 1; start <= 2; start++)
+      expect(await work(database, { DATABASE_URL: database.url(owner), DATABASE_APP_URL: database.url(app) })).toEqual(well);
   });
 });
-
-/** A database of its own for a first start, with the role that the start makes. */
-async function emptyDatabase(): Promise<AsyncDisposable & { url: string }> {
-  const template = inject('template');
-  const name = `${template.name}_${randomBytes(5).toString('hex')}`;
-  const admin = new pg.Client({ connectionString: template.url });
-  await admin.connect();
-  await admin.query(`create database ${quoted(name)}`);
-  const url = new URL(template.url);
-  url.pathname = name;
-  const drop = async () => {
-    await admin.query(`drop database ${quoted(name)} with (force)`);
-    await admin.query(`drop role if exists ${quoted(`${name}_app`)}`);
-    await admin.end();
-  };
-  return { url: url.href, [Symbol.asyncDispose]: drop };
-}
 
 describe('the role that the server works with', () => {
   /** As that role, in a transaction that is rolled back; `organizationId` is the setting, where there is one. */

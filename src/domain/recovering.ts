@@ -14,7 +14,7 @@ import { endRecovery, startRecovery } from './recoveries.ts';
 import type { RecoveryRow } from './recovery-rows.ts';
 
 /** Chunks at work at the same time: one is read and opened while another is written. */
-const lanes = 2;
+const lanes = 3;
 
 interface Run {
   app: App;
