@@ -5,9 +5,10 @@ import * as deletion from './deletion.ts';
 import * as job from './job.ts';
 import * as organization from './organization.ts';
 import * as recovery from './recovery.ts';
+import * as snapshot from './snapshot.ts';
 import * as staff from './staff.ts';
 import { EntitySchema } from '@mikro-orm/postgresql';
 
-export const entities = [organization, staff, contact, actionLog, deletion, recovery, job].flatMap((file) =>
+export const entities = [organization, staff, contact, actionLog, deletion, snapshot, recovery, job].flatMap((file) =>
   Object.values(file).filter((value) => value instanceof EntitySchema),
 );

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Transaction } from '../database.ts';
 import type { App } from '../domain/app.ts';
+import type { SnapshotKind } from '../entities/snapshot.ts';
 import { quoted, sql } from '../sql.ts';
 import { type ChunkName, contactIndex, digestGraphs, type Part, sealChunk } from './chunk.ts';
 import { newSnapshotKey, unwrapSnapshotKey } from './cipher.ts';
@@ -42,18 +43,18 @@ export async function deferFlush(tx: Transaction): Promise<void> {
 }
 
 /** Makes a snapshot's row with a key of its own; chunks follow. */
-export async function startSnapshot(tx: Transaction, app: App, snapshotId: string): Promise<void> {
+export async function startSnapshot(tx: Transaction, app: App, snapshotId: string, kind: SnapshotKind): Promise<void> {
   const { wrapped } = newSnapshotKey(app.keys.snapshots, tx.organizationId, snapshotId);
   await tx.run(sql`
     insert into snapshot (organization_id, id, kind, schema_version, master_key_id, wrapped_key)
-    values (${tx.organizationId}, ${snapshotId}, 'DELETION', ${schemaVersion}, ${app.keys.id}, ${wrapped})`);
+    values (${tx.organizationId}, ${snapshotId}, ${kind}, ${schemaVersion}, ${app.keys.id}, ${wrapped})`);
 }
 
-/** The key that a snapshot's chunks are sealed with. @throws Error when it was wrapped by another master key */
+/** The key that a snapshot's chunks are sealed with. @throws Error when it was wrapped by another master key, or destroyed */
 export async function snapshotKey(tx: Transaction, app: App, snapshotId: string): Promise<Buffer> {
-  const row = await tx.row<{ wrapped: Buffer; master: string }>(sql`
+  const row = await tx.row<{ wrapped: Buffer | null; master: string }>(sql`
     select wrapped_key as wrapped, master_key_id as master from snapshot where organization_id = ${tx.organizationId} and id = ${snapshotId}`);
-  if (!row) throw new Error(`Snapshot ${snapshotId} has no key.`);
+  if (!row?.wrapped) throw new Error(`Snapshot ${snapshotId} has no key.`);
   if (row.master !== app.keys.id) throw new Error(`Snapshot ${snapshotId} was sealed under master key ${row.master}; this process has ${app.keys.id}.`);
   return unwrapSnapshotKey(app.keys.snapshots, tx.organizationId, snapshotId, row.wrapped);
 }
@@ -93,8 +94,8 @@ export async function removeChunk(tx: Transaction, app: App, deletionId: string,
   await app.store.put(tx, name.snapshotId, name.number, body);
   const counts = Object.fromEntries(parts.map((part, index) => [graph.tables[index]!.kind, part.count]));
   await tx.run(sql`
-    insert into snapshot_chunk (organization_id, snapshot_id, number, contact_count, row_counts, balances, raw_bytes, stored_bytes, digest)
-    values (${tx.organizationId}, ${name.snapshotId}, ${name.number}, ${digests.size}, ${JSON.stringify(counts)}, ${JSON.stringify(balances)},
+    insert into snapshot_chunk (organization_id, snapshot_id, number, contact_count, contact_ids, row_counts, balances, raw_bytes, stored_bytes, digest)
+    values (${tx.organizationId}, ${name.snapshotId}, ${name.number}, ${digests.size}, ${[...digests.keys()]}::uuid[], ${JSON.stringify(counts)}, ${JSON.stringify(balances)},
       ${rawBytes}, ${body.length}, ${createHash('sha256').update(body).digest()})`);
   return digests.size;
 }

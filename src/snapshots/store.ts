@@ -7,6 +7,8 @@ export interface SnapshotStore {
   put(tx: Transaction, snapshotId: string, number: number, body: Buffer): Promise<void>;
   /** The body, or undefined when there is none. */
   get(tx: Transaction, snapshotId: string, number: number): Promise<Buffer | undefined>;
+  /** Removes bodies for good. Safe to repeat; those that are not there are passed over. */
+  remove(tx: Transaction, snapshotId: string, numbers: readonly number[]): Promise<void>;
 }
 
 export const postgresStore: SnapshotStore = {
@@ -20,5 +22,9 @@ export const postgresStore: SnapshotStore = {
       select body from snapshot_chunk_body
       where organization_id = ${tx.organizationId} and snapshot_id = ${snapshotId} and number = ${number}`);
     return row?.body;
+  },
+  async remove(tx, snapshotId, numbers) {
+    await tx.run(sql`
+      delete from snapshot_chunk_body where organization_id = ${tx.organizationId} and snapshot_id = ${snapshotId} and number = any(${numbers}::int[])`);
   },
 };

@@ -1,0 +1,60 @@
+// Encrypted copies of contact graphs, in chunks.
+import { defineEntity, p } from '@mikro-orm/postgresql';
+import { createdNow, instant, ofOneOrganization, rootKey } from './columns.ts';
+
+/** What a deletion removed; a whole organization, nightly or on demand; what a recovery or import is about to change. */
+export const snapshotKinds = ['DELETION', 'SCHEDULED', 'MANUAL', 'SAFETY'] as const;
+export type SnapshotKind = (typeof snapshotKinds)[number];
+
+export const Snapshot = defineEntity({
+  name: 'Snapshot',
+  tableName: 'snapshot',
+  ...ofOneOrganization,
+  properties: {
+    ...rootKey,
+    kind: p.enum(snapshotKinds),
+    schemaVersion: p.integer(),
+    masterKeyId: p.text(),
+    /** Null once it has been destroyed: what was sealed under it can never be opened again. */
+    wrappedKey: p.blob().nullable(),
+    createdAt: createdNow(),
+    /** When it is erased. Null for a deletion's, which follows the deadline of its deletion. */
+    expiresAt: instant().nullable(),
+    keyDestroyedAt: instant().nullable(),
+  },
+  checks: [{ name: 'snapshot_has_its_key_until_destroyed', expression: '(wrapped_key is null) = (key_destroyed_at is not null)' }],
+});
+
+/** What is known of a chunk without opening it. Its body lies in the snapshot store. */
+export const SnapshotChunk = defineEntity({
+  name: 'SnapshotChunk',
+  tableName: 'snapshot_chunk',
+  ...ofOneOrganization,
+  properties: {
+    organizationId: p.uuid().primary(),
+    snapshotId: p.uuid().primary(),
+    number: p.integer().primary(),
+    contactCount: p.integer(),
+    /** Whose graphs it holds, in order: so that few contacts are found in a large snapshot without opening all of it. */
+    contactIds: p.array().columnType('uuid[]'),
+    rowCounts: p.json().$type<Record<string, number>>(),
+    balances: p.json().$type<Record<string, number>>(),
+    rawBytes: p.integer(),
+    storedBytes: p.integer(),
+    digest: p.blob(),
+    createdAt: createdNow(),
+  },
+});
+
+/** The default snapshot store: chunk bodies beside the rows they came from, in the same transaction. */
+export const SnapshotChunkBody = defineEntity({
+  name: 'SnapshotChunkBody',
+  tableName: 'snapshot_chunk_body',
+  ...ofOneOrganization,
+  properties: {
+    organizationId: p.uuid().primary(),
+    snapshotId: p.uuid().primary(),
+    number: p.integer().primary(),
+    body: p.blob(),
+  },
+});
