@@ -13,7 +13,7 @@ import { JobResolver } from './resolvers/jobs.ts';
 import { LedgerResolver } from './resolvers/ledger.ts';
 import { NodeResolver } from './resolvers/nodes.ts';
 import { OrganizationResolver } from './resolvers/organizations.ts';
-import { OperatorResolver, RecoveryResolver } from './resolvers/recoveries.ts';
+import { ConflictResolver, OperatorResolver, RecoveryPlanResolver, RecoveryResolver, UndoResolver } from './resolvers/recoveries.ts';
 import { ReferenceResolver } from './resolvers/references.ts';
 import { SessionResolver } from './resolvers/sessions.ts';
 
@@ -27,7 +27,10 @@ const resolvers: NonEmptyArray<Function> = [
   HistoryResolver,
   LedgerResolver,
   DeletionResolver,
+  RecoveryPlanResolver,
+  ConflictResolver,
   RecoveryResolver,
+  UndoResolver,
   OperatorResolver,
   JobResolver,
   ActionLogResolver,

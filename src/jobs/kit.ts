@@ -105,7 +105,7 @@ function reporter(app: App, job: JobDefinition, input: JobInput): Report {
     savedAt = performance.now();
     await app.database.transact(input.organizationId, async (tx) => {
       await saveProgress(tx, input.jobId, progress);
-      if (job.kind === 'RECOVER_CONTACTS') await publish(tx, 'recovery', input.subjectId);
+      if (job.kind !== 'DELETE_CONTACTS') await publish(tx, 'recovery', input.subjectId);
     });
   };
   return (progress) => {

@@ -7,8 +7,9 @@ import { deleteContactsJob } from './delete-contacts.ts';
 import { expireRecoveries } from './expire-recoveries.ts';
 import { patient, taskOf } from './kit.ts';
 import { recoverContactsJob } from './recover-contacts.ts';
+import { undoRecoveryJob } from './undo-recovery.ts';
 
-const jobs = [deleteContactsJob, recoverContactsJob];
+const jobs = [deleteContactsJob, recoverContactsJob, undoRecoveryJob];
 
 /** Heartbeats that must be missed before a worker is taken for dead. */
 const missedBeats = 4;

@@ -41,6 +41,8 @@ export const policy: Policy = {
     deleteContacts: may('contacts:delete'),
     requestRecovery: chain(may('recovery:request'), onPlan('PREMIUM'), withinWindow),
     cancelRecovery: may('recovery:request'),
+    // It deletes again what the recovery brought back.
+    undoRecovery: chain(may('recovery:request'), may('contacts:delete')),
     confirmPayment: operator('platform:payments'),
     approveRecovery: operator('platform:approvals'),
   },
@@ -58,5 +60,7 @@ export const policy: Policy = {
   UpdateContactPayload: { contact: maySee('contacts:read') },
   TagContactsPayload: { contacts: maySee('contacts:read') },
   Deletion: { job: maySeeOwn('jobs:read') },
+  Conflict: { recovered: maySee('contacts:read'), live: maySee('contacts:read') },
+  Undo: { job: maySeeOwn('jobs:read'), deletion: maySee('deletions:read') },
   RecoveryRequest: { deletion: maySee('deletions:read'), job: maySeeOwn('jobs:read') },
 };

@@ -1,19 +1,24 @@
 // Jobs: one by its id, and its progress live.
 import { Arg, Ctx, ID, Query, Resolver, Root, Subscription } from 'type-graphql';
 import type { Context } from '../context.ts';
-import { type JobRow, readJobs } from '../domain/jobs.ts';
+import { type JobKind, type JobRow, readJobs } from '../domain/jobs.ts';
 import { NotFound } from '../errors.ts';
 import { watch } from '../pubsub.ts';
-import { decodeId, encodeId } from '../schema/common.ts';
+import { decodeId, encodeId, type Kinds } from '../schema/common.ts';
 import { Job } from '../schema/jobs.ts';
 
 const ended = new Set(['COMPLETED', 'FAILED', 'CANCELLED']);
+
+const subjects = { DELETE_CONTACTS: 'Deletion', RECOVER_CONTACTS: 'RecoveryRequest', UNDO_RECOVERY: 'RecoveryRequest' } as const satisfies Record<
+  JobKind,
+  Kinds
+>;
 
 export const shownJob = (row: JobRow): Job & { __typename: string } => ({
   ...row,
   __typename: 'Job',
   id: encodeId('Job', row.id),
-  subjectId: encodeId(row.kind === 'DELETE_CONTACTS' ? 'Deletion' : 'RecoveryRequest', row.subjectId),
+  subjectId: encodeId(subjects[row.kind], row.subjectId),
   failure: row.failureCode ? { code: row.failureCode, message: row.failureMessage! } : null,
 });
 

@@ -6,13 +6,14 @@ import { DateTime, Node } from './common.ts';
 
 const enumOf = <T extends string>(values: readonly T[]) => Object.fromEntries(values.map((value) => [value, value])) as Record<T, T>;
 
-export const JobKindEnum = enumOf<JobKind>(['DELETE_CONTACTS', 'RECOVER_CONTACTS']);
+export const JobKindEnum = enumOf<JobKind>(['DELETE_CONTACTS', 'RECOVER_CONTACTS', 'UNDO_RECOVERY']);
 registerEnumType(JobKindEnum, {
   name: 'JobKind',
   description: 'What a job does.',
   valuesConfig: {
     DELETE_CONTACTS: { description: 'Carries out a large deletion.' },
     RECOVER_CONTACTS: { description: 'Carries out a recovery.' },
+    UNDO_RECOVERY: { description: 'Takes a recovery back.' },
   },
 });
 
@@ -29,16 +30,18 @@ registerEnumType(JobStateEnum, {
   },
 });
 
-export const JobPhaseEnum = enumOf<JobPhase>(['REMOVING', 'CHECKING', 'MIGRATING', 'RECONCILING', 'PROVING']);
+export const JobPhaseEnum = enumOf<JobPhase>(['REMOVING', 'CHECKING', 'SAFEGUARDING', 'MIGRATING', 'RECONCILING', 'PROVING', 'REVERTING']);
 registerEnumType(JobPhaseEnum, {
   name: 'JobPhase',
   description: 'What a running job is at. Each phase counts from nothing to all of its contacts.',
   valuesConfig: {
     REMOVING: { description: 'Deletion: contacts move into the snapshot, batch by batch.' },
     CHECKING: { description: 'Recovery: every chunk is decrypted and held against its manifest before anything is written.' },
+    SAFEGUARDING: { description: 'Recovery: the live contacts that it will change are copied into a safety snapshot, for an undo.' },
     MIGRATING: { description: 'Recovery: contacts come back, chunk by chunk, each graph compared with its digest before it is committed.' },
     RECONCILING: { description: 'Recovery: every balance is held against its ledger.' },
     PROVING: { description: 'Recovery: every contact of the snapshot is accounted for.' },
+    REVERTING: { description: 'Undo: what the recovery brought back is deleted again, and what it changed is put back, where nobody has touched it since.' },
   },
 });
 

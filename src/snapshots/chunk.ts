@@ -30,6 +30,18 @@ export interface Chunk {
   parts: Part[];
   /** Rows that the graphs refer to but do not own. */
   references: Part[];
+  /** What a recovery did beyond putting graphs back: in the chunks that an undo goes by. */
+  deeds?: Deeds;
+}
+
+/** What a recovery did where something live stood in the way, and what it recreated. */
+export interface Deeds {
+  /** A contact whose history went onto a live one; `filled` are the columns of the live one that were empty, and what they got. */
+  merged: { contactId: string; liveContactId: string; filled: Record<string, string> }[];
+  /** A contact that took the place of a live one. */
+  replaced: { contactId: string; liveContactId: string }[];
+  /** Ids of rows by table. */
+  recreated: Record<string, string[]>;
 }
 
 /** Which chunk of which snapshot: bound into its encryption. */
@@ -92,7 +104,10 @@ export function pickContacts(chunk: Chunk, keep: (contactId: string) => boolean)
     });
     return { ...part, count: rows.length, rows: Buffer.concat(rows) };
   });
-  return { ...chunk, digests, parts };
+  const { deeds } = chunk;
+  if (!deeds) return { ...chunk, digests, parts };
+  const both = ({ contactId, liveContactId }: { contactId: string; liveContactId: string }) => keep(contactId) && keep(liveContactId);
+  return { ...chunk, digests, parts, deeds: { ...deeds, merged: deeds.merged.filter(both), replaced: deeds.replaced.filter(both) } };
 }
 
 /** Packs, compresses (zstd, RFC 8878) and encrypts. */
@@ -104,6 +119,7 @@ export async function sealChunk(key: Buffer, name: ChunkName, chunk: Chunk): Pro
       contacts: chunk.digests.size,
       parts: chunk.parts.map(shape),
       references: chunk.references.map(shape),
+      deeds: chunk.deeds,
     }),
   );
   const length = Buffer.alloc(4);
@@ -118,6 +134,7 @@ interface Head {
   contacts: number;
   parts: (Omit<Part, 'rows'> & { bytes: number })[];
   references: (Omit<Part, 'rows'> & { bytes: number })[];
+  deeds?: Deeds;
 }
 
 /** Decrypts, decompresses and unpacks. @throws DamagedChunk unless every bit is the one that was sealed under this name */
@@ -135,5 +152,6 @@ export async function openChunk(key: Buffer, name: ChunkName, body: Buffer): Pro
   const digests = new Map<string, Buffer>();
   for (let contact = 0; contact < head.contacts; contact++, at += 48) digests.set(uuidAt(plain, at), plain.subarray(at + 16, at + 48));
   const unpack = ({ bytes, ...part }: Head['parts'][number]): Part => ({ ...part, rows: plain.subarray(at, (at += bytes)) });
-  return { schemaVersion: head.schemaVersion, digests, parts: head.parts.map(unpack), references: head.references.map(unpack) };
+  const [parts, references] = [head.parts.map(unpack), head.references.map(unpack)];
+  return { schemaVersion: head.schemaVersion, digests, parts, references, ...(head.deeds ? { deeds: head.deeds } : {}) };
 }

@@ -4,6 +4,7 @@ import { sql } from '../sql.ts';
 
 /** Keeps encrypted chunk bodies. `tx` is the transaction of the operation that the body belongs to. */
 export interface SnapshotStore {
+  /** Keeps a body, in place of what was kept under this name, if anything. */
   put(tx: Transaction, snapshotId: string, number: number, body: Buffer): Promise<void>;
   /** The body, or undefined when there is none. */
   get(tx: Transaction, snapshotId: string, number: number): Promise<Buffer | undefined>;
@@ -15,7 +16,8 @@ export const postgresStore: SnapshotStore = {
   async put(tx, snapshotId, number, body) {
     await tx.run(sql`
       insert into snapshot_chunk_body (organization_id, snapshot_id, number, body)
-      values (${tx.organizationId}, ${snapshotId}, ${number}, ${body})`);
+      values (${tx.organizationId}, ${snapshotId}, ${number}, ${body})
+      on conflict (organization_id, snapshot_id, number) do update set body = excluded.body`);
   },
   async get(tx, snapshotId, number) {
     const row = await tx.row<{ body: Buffer }>(sql`
