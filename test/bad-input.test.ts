@@ -287,9 +287,10 @@ describe('a refused attempt', () => {
     const deletion = { input: { contactIds: [mine.Contact], reason: 'Bad input', confirmation } };
     const order = (deletionId: string) => ({ input: { ...whole(deletionId), planHash: 'none', idempotencyKey: 'bad-input' } });
     const recovered = (
-      await world.owner.query<{ id: string }>(`select selected ->> 'deletionId' as id from recovery_request where organization_id = $1 and state = 'AWAITING_PAYMENT'`, [
-        world.organizationId(),
-      ])
+      await world.owner.query<{ id: string }>(
+        `select selected ->> 'deletionId' as id from recovery_request where organization_id = $1 and state = 'AWAITING_PAYMENT'`,
+        [world.organizationId()],
+      )
     ).rows[0]!.id;
     const balances = parse('query ($balance: BalanceState) { contacts(filter: { balance: $balance }) { nodes { id } } }');
     const attempts: [role: RoleName, action: string, code: string, target: string | null, document: DocumentNode, variables: object][] = [
