@@ -79,13 +79,16 @@ export function digestGraphs(parts: readonly { table: string; rows: Buffer; cont
 /** The position of the column that says whose row it is. */
 export const contactIndex = (table: GraphTable): number => table.columns.findIndex((column) => column.name === table.contactColumn);
 
+/** The same for a part of a chunk, whose table may be another today. */
+export const contactIndexOf = ({ table, columns }: Part): number => columns.findIndex(({ name }) => name === (table === 'contact' ? 'id' : 'contact_id'));
+
 /** The chunk with the graphs of the contacts that `keep` wants only. What they refer to stays as it is. */
 export function pickContacts(chunk: Chunk, keep: (contactId: string) => boolean): Chunk {
   const digests = new Map([...chunk.digests].filter(([id]) => keep(id)));
   if (digests.size === chunk.digests.size) return chunk;
   const kept = new Set([...digests.keys()].map((id) => Buffer.from(id.replaceAll('-', ''), 'hex').toString('latin1')));
   const parts = chunk.parts.map((part): Part => {
-    const contactAt = part.columns.findIndex((column) => column.name === (part.table === 'contact' ? 'id' : 'contact_id'));
+    const contactAt = contactIndexOf(part);
     const rows: Buffer[] = [];
     eachRow(part.rows, (start, end, starts) => {
       if (kept.has(part.rows.toString('latin1', starts[contactAt], starts[contactAt]! + 16))) rows.push(part.rows.subarray(start, end));

@@ -8,6 +8,7 @@ import { columnList, followIndexes, graphOf, rowOrder, snapshotKey } from './cap
 import { type Chunk, type ChunkName, contactIndex, DamagedChunk, digestGraphs, openChunk, type Part } from './chunk.ts';
 import { copyIn, copyOut, eachRow, textAt, uuidAt } from './copy.ts';
 import type { GraphTable } from './graph.ts';
+import { liftChunk } from './ladder.ts';
 
 export type ClashKind = 'SAME_ID' | 'SAME_EMAIL' | 'SAME_MEMBER_NUMBER';
 
@@ -18,7 +19,10 @@ export interface Clash {
   liveContactId: string;
 }
 
-/** Reads and opens a chunk. @throws DamagedChunk when it is missing or is not what was stored */
+/**
+ * Reads and opens a chunk, and lifts it to today's schema.
+ * @throws DamagedChunk when it is missing or is not what was stored; Refusal SNAPSHOT_TOO_NEW
+ */
 export async function readChunk(tx: Transaction, app: App, name: ChunkName): Promise<Chunk> {
   const manifest = await tx.row<{ digest: Buffer; contacts: number }>(sql`
     select digest, contact_count as contacts from snapshot_chunk
@@ -28,7 +32,7 @@ export async function readChunk(tx: Transaction, app: App, name: ChunkName): Pro
   if (!createHash('sha256').update(body).digest().equals(manifest.digest)) throw new DamagedChunk(name, 'its bytes do not match its manifest');
   const chunk = await openChunk(await snapshotKey(tx, app, name.snapshotId), name, body);
   if (chunk.digests.size !== manifest.contacts) throw new DamagedChunk(name, 'it does not hold the contacts that its manifest counts');
-  return chunk;
+  return liftChunk(chunk, graphOf(app), name);
 }
 
 interface Staged {
