@@ -7,13 +7,15 @@ import { watch } from '../pubsub.ts';
 import { decodeId, encodeId } from '../schema/common.ts';
 import { Job } from '../schema/jobs.ts';
 
+const subjects = { DELETE_CONTACTS: 'Deletion', RECOVER_CONTACTS: 'RecoveryRequest', RESTORE_DRILL: 'RestoreDrill' } as const;
+
 const ended = new Set(['COMPLETED', 'FAILED', 'CANCELLED']);
 
 export const shownJob = (row: JobRow): Job & { __typename: string } => ({
   ...row,
   __typename: 'Job',
   id: encodeId('Job', row.id),
-  subjectId: encodeId(row.kind === 'DELETE_CONTACTS' ? 'Deletion' : 'RecoveryRequest', row.subjectId),
+  subjectId: encodeId(subjects[row.kind], row.subjectId),
   failure: row.failureCode ? { code: row.failureCode, message: row.failureMessage! } : null,
 });
 

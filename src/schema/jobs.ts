@@ -6,13 +6,14 @@ import { DateTime, Node } from './common.ts';
 
 const enumOf = <T extends string>(values: readonly T[]) => Object.fromEntries(values.map((value) => [value, value])) as Record<T, T>;
 
-export const JobKindEnum = enumOf<JobKind>(['DELETE_CONTACTS', 'RECOVER_CONTACTS']);
+export const JobKindEnum = enumOf<JobKind>(['DELETE_CONTACTS', 'RECOVER_CONTACTS', 'RESTORE_DRILL']);
 registerEnumType(JobKindEnum, {
   name: 'JobKind',
   description: 'What a job does.',
   valuesConfig: {
     DELETE_CONTACTS: { description: 'Carries out a large deletion.' },
     RECOVER_CONTACTS: { description: 'Carries out a recovery.' },
+    RESTORE_DRILL: { description: 'Brings a sample of the newest snapshot back beside the live contacts, to prove that it can be.' },
   },
 });
 
@@ -59,7 +60,7 @@ export class Job extends Node {
   @Field(() => JobStateEnum, { description: 'Where it stands.' })
   state!: JobState;
 
-  @Field(() => ID, { description: 'The id of the deletion or the recovery request that it carries out.' })
+  @Field(() => ID, { description: 'The id of the deletion, the recovery request or the restore drill that it carries out.' })
   subjectId!: string;
 
   @Field(() => JobPhaseEnum, { nullable: true, description: 'What it is at; null before it starts.' })

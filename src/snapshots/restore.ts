@@ -35,7 +35,8 @@ export async function readChunk(tx: Transaction, app: App, name: ChunkName): Pro
   return liftChunk(chunk, graphOf(app), name);
 }
 
-interface Staged {
+/** A part in a temporary table. */
+export interface Staged {
   table: GraphTable;
   part: Part;
   /** The quoted name of the temporary table that holds the part. */
@@ -110,7 +111,7 @@ async function clashesOf(tx: Transaction, contacts: Part, asked: (id: string) =>
 }
 
 /** Runs a statement whose text is made of column lists and ids that the engine wrote itself. */
-const plain = (tx: Transaction, text: string) =>
+export const plain = (tx: Transaction, text: string) =>
   tx.inTurn(() => {
     tx.database.trace?.push(text);
     return tx.client.query<{ id: string }>(text);
@@ -180,7 +181,7 @@ async function rebuildBalances(tx: Transaction, ledger: string, spare: string): 
 }
 
 /** The digests of the graphs of the staged contacts, read from the tables that `from` names. */
-async function digestsOf(tx: Transaction, staged: Staged[], from: (one: Staged) => string, clashes: Clash[]): Promise<Map<string, Buffer>> {
+export async function digestsOf(tx: Transaction, staged: Staged[], from: (one: Staged) => string, clashes: Clash[]): Promise<Map<string, Buffer>> {
   const parts = [];
   for (const one of staged) {
     const { table, part } = one;
