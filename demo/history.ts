@@ -90,11 +90,15 @@ function children(of: Scope, kind: string, count: number, more: Sql = raw('')): 
 }
 
 const contactPoints = (of: Scope): Sql => sql`
-  insert into contact_point (organization_id, id, contact_id, kind, label, value, created_at)
-  select organization_id, id, contact_id, case n when 1 then 'PHONE' else 'WEBSITE' end, case n when 1 then 'Mobile' end,
-    case n when 1 then '+1 555 ' || lpad(${pick(of.seed, sql`key || 'v'`, 10_000_000)}::text, 7, '0')
-      else 'https://people.example/' || ${pick(of.seed, sql`key || 'v'`, 10_000_000)} end, at
-  from ${children(of, 'point', 2)}`;
+  insert into contact_point (organization_id, id, contact_id, kind, label, value, normalized, created_at)
+  select organization_id, id, contact_id, kind, label, value,
+    case kind when 'PHONE' then replace(value, ' ', '') else replace(value, 'https://', '') end, at
+  from (
+    select organization_id, id, contact_id, case n when 1 then 'PHONE' else 'WEBSITE' end as kind, case n when 1 then 'Mobile' end as label,
+      case n when 1 then '+1 555 ' || lpad(${pick(of.seed, sql`key || 'v'`, 10_000_000)}::text, 7, '0')
+        else 'https://people.example/' || ${pick(of.seed, sql`key || 'v'`, 10_000_000)} end as value, at
+    from ${children(of, 'point', 2)}
+  ) point`;
 
 /** One of the organization's staff for each row, as `author_id` and `author_name`; nobody when it has no staff. */
 const author = (of: Scope): Sql => sql`

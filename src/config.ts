@@ -28,6 +28,10 @@ const schema = z.object({
   CHUNK_CONTACTS: count(1, 1000).default(1000),
   /** A worker that was not heard of for so long is dead, and its jobs are given to others. */
   WORKER_SILENCE_SECONDS: count(1, 3600).default(8),
+  /** The hour, in UTC, from which on restore drills run; each organization has a moment of its own in the four hours from then. */
+  DRILL_HOUR: count(0, 23).default(5),
+  /** How many contacts of an organization's newest snapshot a drill brings back. */
+  DRILL_CONTACTS: count(1, 100_000).default(200),
   RECOVERY_WINDOW_DAYS: count(1, 365).default(30),
   RECOVERY_FEE_MINOR: count(0, 100_000_000).default(50_000),
   RECOVERY_FEE_CURRENCY: z

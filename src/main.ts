@@ -16,6 +16,7 @@ import { deriveKeys } from './keys.ts';
 import { migrate } from './migrate.ts';
 import { PubSub } from './pubsub.ts';
 import { startServer } from './server.ts';
+import { graphOf } from './snapshots/capture.ts';
 import { postgresStore } from './snapshots/store.ts';
 
 export const roles = ['all', 'api', 'worker'] as const;
@@ -48,6 +49,8 @@ export async function start(config: Config, role: ProcessRole, say: (line: strin
     const database = await Database.open(appUrl, config.POOL_SIZE);
     stops.push(() => database.close());
     const app: App = { config, database, keys, store: postgresStore, payments: manualPayments };
+    // Refuses entities that it could not bring back.
+    graphOf(app);
     let broken = new Promise<void>(() => {});
     if (role !== 'api') {
       const worker = await startWorker(app);

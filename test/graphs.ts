@@ -119,9 +119,9 @@ export async function orderRecovery(
 }
 
 /** Pays an invoice as the operator. */
-export async function pay(world: World, invoiceId: string): Promise<void> {
+export async function pay(world: World, invoiceId: string, organizationId = world.organizationId()): Promise<void> {
   const operator = await world.as('Operator');
-  const input = { organizationId: encodeId('Organization', world.organizationId()), invoiceId, reference: 'transfer 4711' };
+  const input = { organizationId: encodeId('Organization', organizationId), invoiceId, reference: 'transfer 4711' };
   const { confirmPayment } = await operator.request(ConfirmPaymentDocument, { input });
   if (confirmPayment.userErrors.length > 0) throw new Error(confirmPayment.userErrors[0]!.message);
 }

@@ -32,6 +32,7 @@ const matrix = `
   Query.recoveryPlan                   yes        yes     no      no        no           no
   Query.recoveryRequest                yes        yes     no      no        no           no
   Query.recoveryRequests               yes        yes     no      no        no           no
+  Query.restoreDrills                  yes        yes     no      no        no           no
   Query.job                            yes        yes     yes     no        no           no
   Query.actionLog                      yes        yes     no      no        no           no
   Query.organizations                  no         no      no      no        yes          no
@@ -126,6 +127,7 @@ const asks = ({ organization, contact, plan, deletion, otherDeletion, recovery, 
   'Query.recoveryPlan': asked(sdk.RecoveryPlanDocument, { input: whole(deletion) }),
   'Query.recoveryRequest': asked(sdk.RecoveryRequestDocument, { id: recovery }),
   'Query.recoveryRequests': asked(sdk.RecoveryRequestsDocument, { deletionId: deletion }),
+  'Query.restoreDrills': asked(sdk.RestoreDrillsDocument, {}),
   'Query.job': asked(sdk.JobDocument, { id: job }),
   'Query.actionLog': asked(sdk.ActionLogDocument, {}),
   'Query.organizations': asked(sdk.OrganizationsDocument, { first: 10 }),

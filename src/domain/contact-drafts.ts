@@ -2,6 +2,7 @@
 import { v7 as newId } from 'uuid';
 import type { Transaction } from '../database.ts';
 import { Refusal } from '../errors.ts';
+import { comparableForm } from './contact-points.ts';
 import type { ContactPointRow } from './contacts.ts';
 import { normalizeEmail } from './email.ts';
 import { type CustomFieldDefinitionRow, readCustomFields, readPlans, readTagNames } from './references.ts';
@@ -35,7 +36,7 @@ export interface ContactDraft extends ContactFields {
 export interface NewContact {
   id: string;
   fields: Required<ContactFields>;
-  contactPoints: { id: string; kind: ContactPointRow['kind']; label: string | null; value: string }[];
+  contactPoints: { id: string; kind: ContactPointRow['kind']; label: string | null; value: string; normalized: string }[];
   tags: string[];
   customFields: { definitionId: string; value: string }[];
   notes: { id: string; body: string }[];
@@ -130,12 +131,10 @@ export function readDraft(draft: ContactDraft, references: References, path: str
   return {
     id: newId(),
     fields: { ...nothing, ...fields },
-    contactPoints: each('contactPoints', draft.contactPoints, ({ kind, label, value }, at) => ({
-      id: newId(),
-      kind,
-      label: readText(label, [...at, 'label']),
-      value: requireText(value, [...at, 'value'], 1_000),
-    })),
+    contactPoints: each('contactPoints', draft.contactPoints, ({ kind, label, value: given }, at) => {
+      const value = requireText(given, [...at, 'value'], 1_000);
+      return { id: newId(), kind, label: readText(label, [...at, 'label']), value, normalized: comparableForm(kind, value) };
+    }),
     tags: readTagNames(
       each('tags', draft.tags, (name) => name),
       [...path, 'tags'],

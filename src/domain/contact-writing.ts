@@ -121,9 +121,9 @@ async function addOwned(tx: Transaction, viewer: Viewer, contacts: readonly NewC
   await add(
     points,
     () => sql`
-    insert into contact_point (organization_id, id, contact_id, kind, label, value)
-    select ${tx.organizationId}, id, "contactId", kind, label, value
-    from ${recordset(points, sql`id uuid, "contactId" uuid, kind text, label text, value text`)}`,
+    insert into contact_point (organization_id, id, contact_id, kind, label, value, normalized)
+    select ${tx.organizationId}, id, "contactId", kind, label, value, normalized
+    from ${recordset(points, sql`id uuid, "contactId" uuid, kind text, label text, value text, normalized text`)}`,
   );
   const notes = owned((contact) => contact.notes);
   await add(

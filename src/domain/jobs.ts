@@ -6,7 +6,7 @@ import { publish } from '../pubsub.ts';
 import { sql } from '../sql.ts';
 import type { Actor } from './app.ts';
 
-export type JobKind = 'DELETE_CONTACTS' | 'RECOVER_CONTACTS' | 'UNDO_RECOVERY';
+export type JobKind = 'DELETE_CONTACTS' | 'RECOVER_CONTACTS' | 'UNDO_RECOVERY' | 'RESTORE_DRILL';
 export type JobState = 'QUEUED' | 'RUNNING' | 'COMPLETED' | 'FAILED' | 'CANCELLED';
 
 /** How far a job is: what the functions that do the work tell. */
@@ -47,10 +47,13 @@ export async function readJobs(tx: Transaction, ids: readonly string[]): Promise
   return tx.rows<JobRow>(sql`select ${columns} from job j where j.organization_id = ${tx.organizationId} and j.id = any(${ids}::uuid[])`);
 }
 
-/** Adds a job that a worker picks up as soon as `tx` commits. Its payload names the job and who ordered it. */
-export async function queueJob(tx: Transaction, job: { kind: JobKind; subjectId: string; total: number; actor: Actor }): Promise<string> {
+/** Adds a job that a worker picks up as soon as `tx` commits, or later. Its payload names the job and who ordered it. */
+export async function queueJob(
+  tx: Transaction,
+  job: { kind: JobKind; subjectId: string; total: number; actor: Actor; delaySeconds?: number },
+): Promise<string> {
   const id = newId();
-  const { kind, subjectId, total, actor } = job;
+  const { kind, subjectId, total, actor, delaySeconds = 0 } = job;
   await tx.run(sql`
     insert into job (organization_id, id, kind, state, subject_id, total) values (${tx.organizationId}, ${id}, ${kind}, 'QUEUED', ${subjectId}, ${total})`);
   const { id: actorId, name, kind: actorKind, requestId, address, agent } = actor;
@@ -61,7 +64,8 @@ export async function queueJob(tx: Transaction, job: { kind: JobKind; subjectId:
     actor: { id: actorId, name, kind: actorKind, requestId, address, agent },
   };
   // A killed worker counts as an attempt, so the runner's own limit must never be reached: failures are counted by the kit.
-  await tx.run(sql`select graphile_worker.add_job(${kind}, ${JSON.stringify(payload)}::json, max_attempts := 10000)`);
+  await tx.run(sql`select graphile_worker.add_job(${kind}, ${JSON.stringify(payload)}::json,
+    run_at := now() + make_interval(secs => ${delaySeconds}), max_attempts := 10000)`);
   await publish(tx, 'job', id);
   return id;
 }

@@ -47,9 +47,11 @@ export const ContactPoint = defineEntity({
     kind: p.enum(contactPointKinds),
     label: p.text().nullable(),
     value: p.text(),
+    /** The comparable form of the value, by which duplicates are found: see domain/contact-points.ts. */
+    normalized: p.text(),
     createdAt: createdNow(),
   },
-  indexes: [{ properties: ['organizationId', 'contact', 'id'] }],
+  indexes: [{ properties: ['organizationId', 'contact', 'id'] }, { properties: ['organizationId', 'kind', 'normalized'] }],
 });
 
 export const Note = defineEntity({

@@ -2,7 +2,7 @@
 import { defineEntity, p } from '@mikro-orm/postgresql';
 import { createdNow, instant, ofOneOrganization, tenantKey } from './columns.ts';
 
-export const jobKinds = ['DELETE_CONTACTS', 'RECOVER_CONTACTS', 'UNDO_RECOVERY'] as const;
+export const jobKinds = ['DELETE_CONTACTS', 'RECOVER_CONTACTS', 'UNDO_RECOVERY', 'RESTORE_DRILL'] as const;
 export const jobStates = ['QUEUED', 'RUNNING', 'COMPLETED', 'FAILED', 'CANCELLED'] as const;
 export const jobPhases = ['REMOVING', 'CHECKING', 'SAFEGUARDING', 'MIGRATING', 'RECONCILING', 'PROVING', 'REVERTING'] as const;
 export type JobPhase = (typeof jobPhases)[number];

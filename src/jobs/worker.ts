@@ -7,9 +7,10 @@ import { deleteContactsJob } from './delete-contacts.ts';
 import { expireRecoveries } from './expire-recoveries.ts';
 import { patient, taskOf } from './kit.ts';
 import { recoverContactsJob } from './recover-contacts.ts';
+import { orderDrills, restoreDrillJob } from './restore-drill.ts';
 import { undoRecoveryJob } from './undo-recovery.ts';
 
-const jobs = [deleteContactsJob, recoverContactsJob, undoRecoveryJob];
+const jobs = [deleteContactsJob, recoverContactsJob, undoRecoveryJob, restoreDrillJob];
 
 /** Heartbeats that must be missed before a worker is taken for dead. */
 const missedBeats = 4;
@@ -18,7 +19,13 @@ const missedBeats = 4;
 export const taskList = (app: App, signal: AbortSignal): TaskList => ({
   ...Object.fromEntries(jobs.map((job) => [job.kind, patient(app, signal, taskOf(app, job, signal))])),
   expire_recoveries: patient(app, signal, expireRecoveries(app)),
+  order_drills: patient(app, signal, orderDrills(app)),
 });
+
+/** What runs by the clock, in UTC. A night whose beginning no worker saw is made up for within half a day. */
+const crontab = ({ config }: App) => `
+  * * * * * expire_recoveries
+  0 ${config.DRILL_HOUR} * * * order_drills ?fill=12h`;
 
 export interface Worker {
   /** Resolves when the worker has ended by itself, which it does only when it is broken. */
@@ -46,7 +53,7 @@ export async function startWorker(app: App, concurrency = 4): Promise<Worker> {
     pollInterval: 1000,
     logger: quietWorkerLogger,
     taskList: taskList(app, stopping.signal),
-    parsedCronItems: parseCrontab('* * * * * expire_recoveries'),
+    parsedCronItems: parseCrontab(crontab(app)),
   });
 
   const beat = async (): Promise<void> => {

@@ -21,6 +21,7 @@ export const policy: Policy = {
     recoveryPlan: may('recovery:read'),
     recoveryRequest: may('recovery:read'),
     recoveryRequests: may('recovery:read'),
+    restoreDrills: may('snapshots:read'),
     job: may('jobs:read'),
     actionLog: may('log:read'),
     organizations: operator('platform:organizations'),

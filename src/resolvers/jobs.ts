@@ -7,12 +7,14 @@ import { watch } from '../pubsub.ts';
 import { decodeId, encodeId, type Kinds } from '../schema/common.ts';
 import { Job } from '../schema/jobs.ts';
 
-const ended = new Set(['COMPLETED', 'FAILED', 'CANCELLED']);
+const subjects = {
+  DELETE_CONTACTS: 'Deletion',
+  RECOVER_CONTACTS: 'RecoveryRequest',
+  UNDO_RECOVERY: 'RecoveryRequest',
+  RESTORE_DRILL: 'RestoreDrill',
+} as const satisfies Record<JobKind, Kinds>;
 
-const subjects = { DELETE_CONTACTS: 'Deletion', RECOVER_CONTACTS: 'RecoveryRequest', UNDO_RECOVERY: 'RecoveryRequest' } as const satisfies Record<
-  JobKind,
-  Kinds
->;
+const ended = new Set(['COMPLETED', 'FAILED', 'CANCELLED']);
 
 export const shownJob = (row: JobRow): Job & { __typename: string } => ({
   ...row,

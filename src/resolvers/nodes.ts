@@ -7,6 +7,7 @@ import { decodeAnyId, Node, type Kinds } from '../schema/common.ts';
 import { loadAction } from './action-log.ts';
 import { loadContact } from './contacts.ts';
 import { loadDeletion } from './deletions.ts';
+import { loadDrill } from './drills.ts';
 import { loadJob } from './jobs.ts';
 import { shownOrganization } from './organizations.ts';
 import { loadInvoice, loadRecovery } from './recoveries.ts';
@@ -31,6 +32,7 @@ const sources: Partial<Record<Kinds, NodeSource>> = {
     },
   },
   RecoveryRequest: { permission: 'recovery:read', load: loadRecovery },
+  RestoreDrill: { permission: 'snapshots:read', load: loadDrill },
 };
 
 @Resolver()

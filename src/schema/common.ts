@@ -23,6 +23,8 @@ const kinds = [
   'Organization',
   'Payment',
   'RecoveryRequest',
+  'RestoreDrill',
+  'Snapshot',
   'StaffMember',
   'Tag',
 ] as const;

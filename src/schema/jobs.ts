@@ -6,7 +6,7 @@ import { DateTime, Node } from './common.ts';
 
 const enumOf = <T extends string>(values: readonly T[]) => Object.fromEntries(values.map((value) => [value, value])) as Record<T, T>;
 
-export const JobKindEnum = enumOf<JobKind>(['DELETE_CONTACTS', 'RECOVER_CONTACTS', 'UNDO_RECOVERY']);
+export const JobKindEnum = enumOf<JobKind>(['DELETE_CONTACTS', 'RECOVER_CONTACTS', 'UNDO_RECOVERY', 'RESTORE_DRILL']);
 registerEnumType(JobKindEnum, {
   name: 'JobKind',
   description: 'What a job does.',
@@ -14,6 +14,7 @@ registerEnumType(JobKindEnum, {
     DELETE_CONTACTS: { description: 'Carries out a large deletion.' },
     RECOVER_CONTACTS: { description: 'Carries out a recovery.' },
     UNDO_RECOVERY: { description: 'Takes a recovery back.' },
+    RESTORE_DRILL: { description: 'Brings a sample of the newest snapshot back beside the live contacts, to prove that it can be.' },
   },
 });
 

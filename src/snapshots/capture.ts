@@ -4,7 +4,7 @@ import type { Transaction } from '../database.ts';
 import type { App } from '../domain/app.ts';
 import type { SnapshotKind } from '../entities/snapshot.ts';
 import { quoted, sql } from '../sql.ts';
-import { type Chunk, type ChunkName, contactIndex, digestGraphs, type Part, sealChunk } from './chunk.ts';
+import { type Chunk, type ChunkName, digestGraphs, type Part, sealChunk } from './chunk.ts';
 import { newSnapshotKey, unwrapSnapshotKey } from './cipher.ts';
 import { copyOut, eachRow, uuidAt } from './copy.ts';
 import { type ContactGraph, contactGraph, type GraphTable, schemaVersion } from './graph.ts';
@@ -111,7 +111,7 @@ async function readPart(tx: Transaction, table: GraphTable, query: string): Prom
 /** Makes a chunk of the rows that were read, table by table in the order of the graph. */
 async function chunkOf(tx: Transaction, graph: ContactGraph, parts: Part[]): Promise<Chunk> {
   const references = await captureReferences(tx, graph, parts);
-  const digests = digestGraphs(parts.map((part, index) => ({ ...part, contactIndex: contactIndex(graph.tables[index]!) })));
+  const digests = digestGraphs(parts);
   return { schemaVersion, digests, parts, references };
 }
 

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { zstdCompress, zstdDecompress } from 'node:zlib';
 import { open, seal } from './cipher.ts';
 import { eachRow, uuidAt } from './copy.ts';
-import type { Column, GraphTable } from './graph.ts';
+import type { Column } from './graph.ts';
 
 const compress = promisify(zstdCompress);
 const decompress = promisify(zstdDecompress);
@@ -64,9 +64,11 @@ export class DamagedChunk extends Error {
 const nameOf = ({ organizationId, snapshotId, number }: ChunkName) => `reinstate chunk 1|${organizationId}|${snapshotId}|${number}`;
 
 /** The digest of each contact's graph: SHA-256 over its rows, table by table in the order of `parts`. */
-export function digestGraphs(parts: readonly { table: string; rows: Buffer; contactIndex: number }[]): Map<string, Buffer> {
+export function digestGraphs(parts: readonly Omit<Part, 'count'>[]): Map<string, Buffer> {
   const hashes = new Map<string, ReturnType<typeof createHash>>();
-  for (const [index, { table, rows, contactIndex }] of parts.entries()) {
+  for (const [index, part] of parts.entries()) {
+    const { table, rows } = part;
+    const contactIndex = contactIndexOf(part);
     const take = (contact: string, start: number, end: number) => {
       let hash = hashes.get(contact);
       if (!hash && index === 0) hashes.set(contact, (hash = createHash('sha256')));
@@ -89,7 +91,8 @@ export function digestGraphs(parts: readonly { table: string; rows: Buffer; cont
 }
 
 /** The position of the column that says whose row it is. */
-export const contactIndex = (table: GraphTable): number => table.columns.findIndex((column) => column.name === table.contactColumn);
+export const contactIndexOf = ({ table, columns }: Pick<Part, 'table' | 'columns'>): number =>
+  columns.findIndex(({ name }) => name === (table === 'contact' ? 'id' : 'contact_id'));
 
 /** The chunk with the graphs of the contacts that `keep` wants only. What they refer to stays as it is. */
 export function pickContacts(chunk: Chunk, keep: (contactId: string) => boolean): Chunk {
@@ -97,7 +100,7 @@ export function pickContacts(chunk: Chunk, keep: (contactId: string) => boolean)
   if (digests.size === chunk.digests.size) return chunk;
   const kept = new Set([...digests.keys()].map((id) => Buffer.from(id.replaceAll('-', ''), 'hex').toString('latin1')));
   const parts = chunk.parts.map((part): Part => {
-    const contactAt = part.columns.findIndex((column) => column.name === (part.table === 'contact' ? 'id' : 'contact_id'));
+    const contactAt = contactIndexOf(part);
     const rows: Buffer[] = [];
     eachRow(part.rows, (start, end, starts) => {
       if (kept.has(part.rows.toString('latin1', starts[contactAt], starts[contactAt]! + 16))) rows.push(part.rows.subarray(start, end));

@@ -1,12 +1,10 @@
 // The contact graph, derived from the entities: which tables a contact owns, in which order they can be written, and what
 // they refer to but do not own. A new contact-owned entity needs no edit here.
-import type { EntityMetadata, EntityProperty, MikroORM } from '@mikro-orm/postgresql';
-import { StartupError } from '../errors.ts';
+import type { MikroORM } from '@mikro-orm/postgresql';
+import { checkGraph, keysOf, type Meta, primaryOf, root, targetOf } from './graph-checks.ts';
 
 /** The version of the tables that snapshots are taken from; raised by each migration that changes a table of the graph. */
-export const schemaVersion = 1;
-
-const root = 'contact';
+export const schemaVersion = 2;
 
 /** Owned tables that are computed from others: removed and rebuilt with the graph, never captured. */
 const rebuilt = new Set(['balance']);
@@ -55,27 +53,16 @@ export interface ContactGraph {
  */
 export function contactGraph(orm: MikroORM): ContactGraph {
   const all = [...orm.getMetadata().getAll().values()].filter((meta) => meta.tableName && !meta.abstract);
-  const owned = all.filter((meta) => meta.tableName === root || keysOf(meta).some((key) => leadsTo(key, root) && !key.nullable));
+  const owned = all.filter((meta) => meta.tableName === root || keysOf(meta).some((key) => targetOf(key) === root && !key.nullable));
   const ownedNames = new Set(owned.map((meta) => meta.tableName));
-  for (const meta of all) {
-    const stray = !ownedNames.has(meta.tableName) && keysOf(meta).find((key) => ownedNames.has(key.targetMeta!.tableName));
-    if (stray)
-      throw new StartupError(
-        `${meta.className}.${stray.name} refers to the contact graph, but ${meta.className} has no mandatory key to Contact, so a deletion could not take it along. Give it one.`,
-      );
-  }
   const captured = inOrder(owned.filter((meta) => !rebuilt.has(meta.tableName)));
   const tables = captured.map((meta) => describe(meta, ownedNames));
   const targets = new Set(tables.flatMap((table) => table.references.filter((one) => one.mandatory).map((one) => one.target)));
-  const referenced = new Map(all.filter((meta) => targets.has(meta.tableName)).map((meta) => [meta.tableName, describe(meta, ownedNames)]));
+  const referred = all.filter((meta) => targets.has(meta.tableName));
+  checkGraph(all, owned, referred);
+  const referenced = new Map(referred.map((meta) => [meta.tableName, describe(meta, ownedNames)]));
   return { tables, rebuilt: [...rebuilt].filter((name) => ownedNames.has(name)), referenced };
 }
-
-type Meta = EntityMetadata;
-type Key = EntityProperty;
-
-const keysOf = (meta: Meta): Key[] => meta.props.filter((property) => property.kind === 'm:1' && property.targetMeta);
-const leadsTo = (key: Key, table: string) => key.targetMeta!.tableName === table;
 
 /** Parents before children. */
 function inOrder(metas: Meta[]): Meta[] {
@@ -83,7 +70,7 @@ function inOrder(metas: Meta[]): Meta[] {
   const add = (meta: Meta, path: Meta[]): void => {
     if (done.includes(meta) || path.includes(meta)) return;
     for (const key of keysOf(meta)) {
-      const parent = metas.find((one) => leadsTo(key, one.tableName));
+      const parent = metas.find((one) => one.tableName === targetOf(key));
       if (parent) add(parent, [...path, meta]);
     }
     done.push(meta);
@@ -98,20 +85,19 @@ function describe(meta: Meta, owned: Set<string>): GraphTable {
     if (property.persist === false || property.generated || !property.fieldNames) continue;
     property.fieldNames.forEach((name, index) => columns.set(name, property.columnTypes[index]!));
   }
-  const primary = meta.props.filter((property) => property.primary).flatMap((property) => property.fieldNames);
   const references = keysOf(meta)
-    .filter((key) => !owned.has(key.targetMeta!.tableName) && key.fieldNames.length > 1)
-    .map((key) => ({ column: key.fieldNames.at(-1)!, target: key.targetMeta!.tableName, mandatory: !key.nullable }));
+    .filter((key) => !owned.has(targetOf(key)) && key.fieldNames.length > 1)
+    .map((key) => ({ column: key.fieldNames.at(-1)!, target: targetOf(key), mandatory: !key.nullable }));
   const inner = keysOf(meta)
-    .filter((key) => owned.has(key.targetMeta!.tableName) && !leadsTo(key, root))
-    .map((key) => ({ column: key.fieldNames.at(-1)!, target: key.targetMeta!.tableName }));
+    .filter((key) => owned.has(targetOf(key)) && targetOf(key) !== root)
+    .map((key) => ({ column: key.fieldNames.at(-1)!, target: targetOf(key) }));
   const natural = meta.uniques.map(({ properties }) => [properties].flat()).find((names) => names.length === 2 && names.includes('organizationId'));
   const naturalProperty = natural?.find((name) => name !== 'organizationId');
   return {
     name: meta.tableName,
     kind: meta.className,
     columns: [...columns].map(([name, type]) => ({ name, type })),
-    key: [...new Set(primary)].filter((name) => name !== 'organization_id'),
+    key: primaryOf(meta).filter((name) => name !== 'organization_id'),
     contactColumn: meta.tableName === root ? 'id' : 'contact_id',
     references,
     inner,

@@ -8,15 +8,24 @@ import type { derive } from '../domain/contacts.ts';
 import type { ConflictPolicy } from '../entities/recovery.ts';
 import { quoted, raw, sql } from '../sql.ts';
 import { followIndexes, graphOf, snapshotKey, uuidArray } from './capture.ts';
-import { type Chunk, type ChunkName, contactIndex, DamagedChunk, type Deeds, digestGraphs, openChunk, type Part } from './chunk.ts';
+import { type Chunk, type ChunkName, contactIndexOf, DamagedChunk, type Deeds, digestGraphs, openChunk, type Part } from './chunk.ts';
 import { type Conflict, conflictsOf, feasible, type SettledConflict } from './conflicts.ts';
 import { eachRow, uuidAt } from './copy.ts';
+import { liftChunk } from './ladder.ts';
 import { fillFields, mergeRows, sumBalances, writeDerived } from './merge.ts';
 import { bringReferences, emptyLost, followRenamed } from './references.ts';
 import { insertStaged, plain, stageChunk, stagedDigests, type Staged, unstage } from './stage.ts';
 
-/** Reads and opens a chunk. @throws DamagedChunk when it is missing or is not what was stored */
+/**
+ * Reads and opens a chunk, and lifts it to today's schema.
+ * @throws DamagedChunk when it is missing or is not what was stored; Refusal SNAPSHOT_TOO_NEW
+ */
 export async function readChunk(tx: Transaction, app: App, name: ChunkName): Promise<Chunk> {
+  return liftChunk(await readStored(tx, app, name), graphOf(app), name);
+}
+
+/** Reads and opens a chunk as it was stored: with the columns that it was written with. @throws DamagedChunk like `readChunk` */
+export async function readStored(tx: Transaction, app: App, name: ChunkName): Promise<Chunk> {
   const manifest = await tx.row<{ digest: Buffer; contacts: number }>(sql`
     select digest, contact_count as contacts from snapshot_chunk
     where organization_id = ${tx.organizationId} and snapshot_id = ${name.snapshotId} and number = ${name.number}`);
@@ -63,13 +72,13 @@ export async function restoreChunk(tx: Transaction, app: App, chunk: Chunk, sett
   const settled = inserted.count < contacts.part.count ? await settle(tx, app, staged, inserted.rows, settling) : noConflicts;
   const { merged, conflicts } = settled;
   const lives = [...merged.values()];
-  const back = { table: 'contact', rows: Buffer.concat([inserted.rows, settled.rows]), contactIndex: contactIndexOf(contacts) };
+  const back = { ...contacts.part, rows: Buffer.concat([inserted.rows, settled.rows]) };
   let expected = chunk.digests;
   const expect = async () => (expected = await stagedDigests(tx, staged, uuidArray(contactIdsOf(contacts, back.rows))));
   if (changes.includes(true) || settled.changed) await expect();
   const own = merged.size === 0 ? 'true' : `contact_id <> all (${uuidArray([...merged.keys(), ...lives])})`;
   const rows = await insertOwned(tx, owned, own, expect);
-  const digests = digestGraphs([back, ...owned.map((one, index) => ({ table: one.table.name, rows: rows[index]!, contactIndex: contactIndexOf(one) }))]);
+  const digests = digestGraphs([back, ...owned.map(({ part }, index) => ({ ...part, rows: rows[index]! }))]);
   for (const [contact, digest] of digests)
     if (!expected.get(contact)?.equals(digest)) throw new Error(`Contact ${contact} came back different from what was deleted. Its chunk was not restored.`);
   const added = merged.size > 0 ? await mergeRows(tx, owned, merged) : [];
@@ -80,11 +89,9 @@ export async function restoreChunk(tx: Transaction, app: App, chunk: Chunk, sett
   return { digests, conflicts, added, deeds: { merged: settled.deeds, replaced: settled.replaced, recreated } };
 }
 
-const contactIndexOf = ({ table, part }: Staged) => contactIndex({ ...table, columns: part.columns });
-
 function contactIdsOf(contacts: Staged, rows: Buffer): string[] {
   const ids: string[] = [];
-  const at = contactIndexOf(contacts);
+  const at = contactIndexOf(contacts.part);
   eachRow(rows, (_start, _end, starts) => ids.push(uuidAt(rows, starts[at]!)));
   return ids;
 }

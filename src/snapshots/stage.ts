@@ -6,7 +6,7 @@ import type { Transaction } from '../database.ts';
 import type { App } from '../domain/app.ts';
 import { quoted } from '../sql.ts';
 import { columnList, graphOf, rowOrder, uuidArray } from './capture.ts';
-import { type Chunk, contactIndex, digestGraphs, type Part } from './chunk.ts';
+import { type Chunk, digestGraphs, type Part } from './chunk.ts';
 import { copyIn, copyOut, eachRow } from './copy.ts';
 import type { GraphTable } from './graph.ts';
 
@@ -73,7 +73,7 @@ export async function stagedDigests(tx: Transaction, staged: readonly Staged[], 
       tx,
       `select ${columnList(part.columns)} from ${stage} where ${quoted(table.contactColumn)} = any (${contactIds}) order by ${rowOrder(table)}`,
     );
-    parts.push({ table: table.name, rows, contactIndex: contactIndex({ ...table, columns: part.columns }) });
+    parts.push({ ...part, rows });
   }
   return digestGraphs(parts);
 }

@@ -4,7 +4,7 @@ import type { App } from '../domain/app.ts';
 import type { derive } from '../domain/contacts.ts';
 import { join, name, quoted, raw, sql } from '../sql.ts';
 import { columnList, graphOf, rowOrder, uuidArray } from './capture.ts';
-import { type Chunk, contactIndex, type Deeds, digestGraphs, pickContacts } from './chunk.ts';
+import { type Chunk, type Deeds, digestGraphs, pickContacts } from './chunk.ts';
 import { copyOut } from './copy.ts';
 import type { GraphTable } from './graph.ts';
 import { sumBalances, writeDerived } from './merge.ts';
@@ -33,7 +33,7 @@ async function digestsAsOf(tx: Transaction, app: App, { parts }: Chunk, ids: rea
       `select ${columnList(part.columns)} from ${quoted(table.name)}
        where organization_id = '${tx.organizationId}' and ${quoted(table.contactColumn)} = any (${uuidArray(ids)}) order by ${rowOrder(table)}`,
     );
-    read.push({ table: table.name, rows, contactIndex: contactIndex({ ...table, columns: part.columns }) });
+    read.push({ ...part, rows });
   }
   return digestGraphs(read);
 }
