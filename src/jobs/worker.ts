@@ -3,10 +3,13 @@ import { EventEmitter } from 'node:events';
 import { makeWorkerUtils, parseCrontab, run, type TaskList, type WorkerEvents } from 'graphile-worker';
 import type { App } from '../domain/app.ts';
 import { quietWorkerLogger } from '../migrate.ts';
+import { removeBodiesTask } from '../snapshots/store.ts';
 import { deleteContactsJob } from './delete-contacts.ts';
 import { expireRecoveries } from './expire-recoveries.ts';
 import { patient, taskOf } from './kit.ts';
 import { recoverContactsJob } from './recover-contacts.ts';
+import { removeBodies } from './remove-bodies.ts';
+import { sweepBodiesOfAll } from './sweep-bodies.ts';
 
 const jobs = [deleteContactsJob, recoverContactsJob];
 
@@ -17,6 +20,8 @@ const missedBeats = 4;
 export const taskList = (app: App, signal: AbortSignal): TaskList => ({
   ...Object.fromEntries(jobs.map((job) => [job.kind, patient(app, signal, taskOf(app, job, signal))])),
   expire_recoveries: patient(app, signal, expireRecoveries(app)),
+  [removeBodiesTask]: patient(app, signal, removeBodies(app)),
+  sweep_bodies: patient(app, signal, sweepBodiesOfAll(app)),
 });
 
 export interface Worker {
@@ -45,7 +50,7 @@ export async function startWorker(app: App, concurrency = 4): Promise<Worker> {
     pollInterval: 1000,
     logger: quietWorkerLogger,
     taskList: taskList(app, stopping.signal),
-    parsedCronItems: parseCrontab('* * * * * expire_recoveries'),
+    parsedCronItems: parseCrontab('* * * * * expire_recoveries\n17 * * * * sweep_bodies'),
   });
 
   const beat = async (): Promise<void> => {
