@@ -97,13 +97,12 @@ export const patient =
     }
   };
 
-/** Saves and publishes progress, at most ten times a second, each phase's first and last always, never backwards within a phase. */
+/** Saves and publishes progress, at most ten times a second, each phase's first and last always. */
 function reporter(app: App, job: JobDefinition, input: JobInput): Report {
   let saved: Progress | undefined;
   let savedAt = 0;
   let saving: Promise<void> = Promise.resolve();
   const save = async (progress: Progress): Promise<void> => {
-    if (saved && saved.phase === progress.phase && progress.done < saved.done) return;
     saved = progress;
     savedAt = performance.now();
     await app.database.transact(input.organizationId, async (tx) => {

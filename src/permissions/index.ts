@@ -22,6 +22,7 @@ export const policy: Policy = {
     recoveryRequest: may('recovery:read'),
     recoveryRequests: may('recovery:read'),
     job: may('jobs:read'),
+    jobs: may('jobs:read'),
     actionLog: may('log:read'),
     organizations: operator('platform:organizations'),
     openInvoices: operator('platform:organizations'),
@@ -46,6 +47,7 @@ export const policy: Policy = {
   },
   Subscription: {
     jobProgress: may('jobs:read'),
+    organizationJobs: may('jobs:read'),
     recoveryProgress: may('recovery:read'),
   },
   // What hangs on a root field gives no more than the root field of its own kind. Where it is not named here, the root suffices.
