@@ -116,6 +116,7 @@ describe('lists', () => {
       'RecoveryPlan.balances',
       'RecoveryPlan.clashes',
       'RecoveryPlan.rows',
+      'Subscription.organizationJobs',
       'TagContactsPayload.contacts',
     ]);
   });

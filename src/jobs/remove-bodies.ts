@@ -4,13 +4,13 @@ import type { Task } from 'graphile-worker';
 import { z } from 'zod';
 import type { App } from '../domain/app.ts';
 import { outsideStoreKinds } from '../entities/snapshot.ts';
-import { removeBodiesFrom } from '../snapshots/stores/sweep.ts';
+import { removeBodies } from '../snapshots/stores/sweep.ts';
 
 const payload = z.object({ organizationId: z.uuid(), store: z.enum(outsideStoreKinds), names: z.array(z.string()) });
 
-export const removeBodies =
+export const removeBodiesOf =
   (app: App): Task =>
   async (raw) => {
     const { organizationId, store, names } = payload.parse(raw);
-    await removeBodiesFrom(app, organizationId, store, names);
+    await removeBodies(app, organizationId, app.store.at(store), names);
   };

@@ -8,7 +8,7 @@ import { deleteContactsJob } from './delete-contacts.ts';
 import { expireRecoveries } from './expire-recoveries.ts';
 import { patient, taskOf } from './kit.ts';
 import { recoverContactsJob } from './recover-contacts.ts';
-import { removeBodies } from './remove-bodies.ts';
+import { removeBodiesOf } from './remove-bodies.ts';
 import { sweepBodiesOfAll } from './sweep-bodies.ts';
 
 const jobs = [deleteContactsJob, recoverContactsJob];
@@ -20,7 +20,7 @@ const missedBeats = 4;
 export const taskList = (app: App, signal: AbortSignal): TaskList => ({
   ...Object.fromEntries(jobs.map((job) => [job.kind, patient(app, signal, taskOf(app, job, signal))])),
   expire_recoveries: patient(app, signal, expireRecoveries(app)),
-  [removeBodiesTask]: patient(app, signal, removeBodies(app)),
+  [removeBodiesTask]: patient(app, signal, removeBodiesOf(app)),
   sweep_bodies: patient(app, signal, sweepBodiesOfAll(app)),
 });
 

@@ -1,7 +1,7 @@
 // Where the bodies of chunks lie. A row tells for each one; it commits with what the body was made of. Only then is an
 // outside body known to anyone, so one whose transaction rolled back is an orphan that the sweep removes.
 import type { Transaction } from '../database.ts';
-import type { OutsideStoreKind, StoreKind } from '../entities/snapshot.ts';
+import { type OutsideStoreKind, outsideStoreKinds, type StoreKind } from '../entities/snapshot.ts';
 import { sql } from '../sql.ts';
 import { newName, type OutsideStore, StoreUnavailable, withinTime } from './stores/outside.ts';
 
@@ -32,7 +32,7 @@ export class SnapshotStore {
    */
   async put(tx: Transaction, snapshotId: string, number: number, body: Buffer): Promise<void> {
     const inside = this.kept === 'POSTGRES';
-    const location = inside ? null : await this.#putOutside(tx, snapshotId, number, body, this.#outside(this.kept as OutsideStoreKind));
+    const location = inside ? null : await this.#putOutside(tx, snapshotId, number, body, this.at(this.kept as OutsideStoreKind));
     const replaced = await tx.rows<Place>(sql`
       select store, location from snapshot_chunk_body
       where organization_id = ${tx.organizationId} and snapshot_id = ${snapshotId} and number = ${number} for update`);
@@ -49,13 +49,14 @@ export class SnapshotStore {
       select store, location, body from snapshot_chunk_body
       where organization_id = ${tx.organizationId} and snapshot_id = ${snapshotId} and number = ${number}`);
     if (!row || row.store === 'POSTGRES') return row?.body ?? undefined;
-    const store = this.#outside(row.store);
-    return withinTime(this.timeoutSeconds, (signal) => store.get(row.location!, signal));
+    const store = this.at(row.store);
+    return this.#ask((signal) => store.get(row.location!, signal));
   }
 
   /**
    * Removes bodies for good. Safe to repeat; those that are not there are passed over. Outside bodies go when `tx` has
    * committed, within moments when a worker runs and the store answers.
+   * @throws StoreUnavailable when one lies in a store that is not set up, where nobody could remove it
    */
   async remove(tx: Transaction, snapshotId: string, numbers: readonly number[]): Promise<void> {
     const gone = await tx.rows<Place>(sql`
@@ -64,7 +65,8 @@ export class SnapshotStore {
     await this.#discard(tx, gone);
   }
 
-  #outside(kind: OutsideStoreKind): OutsideStore {
+  /** The outside store of that kind. @throws StoreUnavailable when it is not set up */
+  at(kind: OutsideStoreKind): OutsideStore {
     const store = this.outside.find((one) => one.kind === kind);
     if (store) return store;
     throw new StoreUnavailable(
@@ -75,16 +77,25 @@ export class SnapshotStore {
   async #putOutside(tx: Transaction, snapshotId: string, number: number, body: Buffer, store: OutsideStore): Promise<string> {
     const { now } = (await tx.row<{ now: number }>(sql`select floor(extract(epoch from clock_timestamp()) * 1000)::bigint as now`))!;
     const name = newName(tx.organizationId, snapshotId, number, now);
-    await withinTime(this.timeoutSeconds, (signal) => store.put(name, body, signal));
+    await this.#ask((signal) => store.put(name, body, signal));
     return name;
+  }
+
+  /** Asks a store and tells the operator what the caller is not told. @throws StoreUnavailable */
+  async #ask<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return withinTime(this.timeoutSeconds, work).catch((error: StoreUnavailable) => {
+      const { why, cause } = error;
+      console.error(JSON.stringify({ at: 'snapshot store', message: why, cause: cause instanceof Error ? cause.message : undefined }));
+      throw error;
+    });
   }
 
   /** Has outside bodies removed as soon as `tx` has committed, and never before. */
   async #discard(tx: Transaction, places: readonly Place[]): Promise<void> {
-    for (const { kind } of this.outside) {
+    for (const kind of outsideStoreKinds) {
       const names = places.filter(({ store }) => store === kind).map(({ location }) => location);
       if (names.length === 0) continue;
-      const payload = { organizationId: tx.organizationId, store: kind, names };
+      const payload = { organizationId: tx.organizationId, store: this.at(kind).kind, names };
       await tx.run(sql`select graphile_worker.add_job(${removeBodiesTask}, ${JSON.stringify(payload)}::json)`);
     }
   }

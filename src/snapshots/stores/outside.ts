@@ -64,9 +64,7 @@ export async function withinTime<T>(seconds: number, work: (signal: AbortSignal)
   try {
     return await Promise.race([work(ending.signal), limit]);
   } catch (error) {
-    const unavailable = error instanceof StoreUnavailable ? error : new StoreUnavailable(reasonOf(error), error);
-    console.error(JSON.stringify({ at: 'snapshot store', message: unavailable.why, cause: (unavailable.cause as Error | undefined)?.message }));
-    throw unavailable;
+    throw error instanceof StoreUnavailable ? error : new StoreUnavailable(reasonOf(error), error);
   } finally {
     ending.abort();
   }

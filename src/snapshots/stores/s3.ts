@@ -36,6 +36,8 @@ export function s3Store({ bucket, endpoint, region, accessKeyId, secretAccessKey
     credentials: { accessKeyId, secretAccessKey },
     // The checksums that we give ourselves are in headers; those that the client would add come in trailers, which not every server reads.
     requestChecksumCalculation: 'WHEN_REQUIRED',
+    // Whoever reads a body holds it against the SHA-256 in its manifest, and names the chunk that differs.
+    responseChecksumValidation: 'WHEN_REQUIRED',
     ...(endpoint === null ? {} : { endpoint, forcePathStyle: true }),
   });
   const object = (name: string) => ({ Bucket: bucket, Key: prefix + name });

@@ -1,7 +1,6 @@
 // Removes outside bodies that the database does not know: what was removed or replaced, and the orphans of transactions
 // that rolled back. The database says first that a body is gone; only then does the body go.
 import type { App } from '../../domain/app.ts';
-import type { OutsideStoreKind } from '../../entities/snapshot.ts';
 import { sql } from '../../sql.ts';
 import { madeAt, type OutsideStore, withinTime } from './outside.ts';
 
@@ -21,12 +20,6 @@ export async function removeBodies(app: App, organizationId: string, store: Outs
   const gone = names.filter((name) => !held.has(name));
   for (const name of gone) await withinTime(app.store.timeoutSeconds, (signal) => store.remove(name, signal));
   return gone.length;
-}
-
-/** The same for names out of a job's payload. A store that is not set up any more keeps its bodies. */
-export async function removeBodiesFrom(app: App, organizationId: string, kind: OutsideStoreKind, names: readonly string[]): Promise<void> {
-  const store = app.store.outside.find((one) => one.kind === kind);
-  if (store) await removeBodies(app, organizationId, store, names);
 }
 
 /**
