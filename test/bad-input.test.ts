@@ -22,6 +22,7 @@ function lists(mine: Scene): Record<string, [role: RoleName, selection: string]>
     'Query.contacts': ['Viewer', `contacts${page()}`],
     'Query.customFieldDefinitions': ['Viewer', `customFieldDefinitions${page()}`],
     'Query.deletions': ['Admin', `deletions${page()}`],
+    'Query.jobs': ['Staff', `jobs${page()}`],
     'Query.membershipPlans': ['Viewer', `membershipPlans${page()}`],
     'Query.openInvoices': ['Operator', `openInvoices${page(`organizationId: "${mine.Organization}"`)}`],
     'Query.organizations': ['Operator', `organizations${page()}`],

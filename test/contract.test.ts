@@ -115,6 +115,7 @@ describe('lists', () => {
       'RecoveryPlan.balances',
       'RecoveryPlan.recreated',
       'RecoveryPlan.rows',
+      'Subscription.organizationJobs',
       'TagContactsPayload.contacts',
     ]);
   });

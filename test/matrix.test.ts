@@ -34,6 +34,7 @@ const matrix = `
   Query.recoveryRequests               yes        yes     no      no        no           no
   Query.restoreDrills                  yes        yes     no      no        no           no
   Query.job                            yes        yes     yes     no        no           no
+  Query.jobs                           yes        yes     yes     no        no           no
   Query.actionLog                      yes        yes     no      no        no           no
   Query.organizations                  no         no      no      no        yes          no
   Query.openInvoices                   no         no      no      no        yes          no
@@ -55,6 +56,7 @@ const matrix = `
   Mutation.confirmPayment              no         no      no      no        yes          no
   Mutation.approveRecovery             no         no      no      no        yes          no
   Subscription.jobProgress             yes        yes     yes     no        no           no
+  Subscription.organizationJobs        yes        yes     yes     no        no           no
   Subscription.recoveryProgress        yes        yes     no      no        no           no
 `;
 
@@ -129,6 +131,7 @@ const asks = ({ organization, contact, plan, deletion, otherDeletion, recovery, 
   'Query.recoveryRequests': asked(sdk.RecoveryRequestsDocument, { deletionId: deletion }),
   'Query.restoreDrills': asked(sdk.RestoreDrillsDocument, {}),
   'Query.job': asked(sdk.JobDocument, { id: job }),
+  'Query.jobs': asked(sdk.JobsDocument, {}),
   'Query.actionLog': asked(sdk.ActionLogDocument, {}),
   'Query.organizations': asked(sdk.OrganizationsDocument, { first: 10 }),
   'Query.openInvoices': asked(sdk.OpenInvoicesDocument, { organizationId: organization }),
@@ -161,6 +164,7 @@ const asks = ({ organization, contact, plan, deletion, otherDeletion, recovery, 
   }),
   'Mutation.approveRecovery': asked(sdk.ApproveRecoveryDocument, { input: { organizationId: organization, id: recovery } }),
   'Subscription.jobProgress': watched(sdk.JobProgressDocument, { id: job }),
+  'Subscription.organizationJobs': watched(sdk.OrganizationJobsDocument, {}),
   'Subscription.recoveryProgress': watched(sdk.RecoveryProgressDocument, { id: recovery }),
 });
 

@@ -36,7 +36,7 @@ export const RecoveryRequest = defineEntity({
     contactCount: p.integer(),
     /** The earliest deadline of what it selects. */
     recoverableUntil: instant(),
-    /** Null: `MERGE` for an email clash, `SKIP` for an id that is live, `RESTORE_WITHOUT_EMAIL` for a member number. */
+    /** Null: `MERGE` for an email, `SKIP` for an id that is live, `RESTORE_WITHOUT_EMAIL` for a member number. */
     conflictPolicy: p.enum(conflictPolicies).nullable(),
     /** For single contacts, by their id. */
     conflictOverrides: p.json().$type<Record<string, ConflictPolicy>>(),

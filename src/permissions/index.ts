@@ -23,6 +23,7 @@ export const policy: Policy = {
     recoveryRequests: may('recovery:read'),
     restoreDrills: may('snapshots:read'),
     job: may('jobs:read'),
+    jobs: may('jobs:read'),
     actionLog: may('log:read'),
     organizations: operator('platform:organizations'),
     openInvoices: operator('platform:organizations'),
@@ -49,6 +50,7 @@ export const policy: Policy = {
   },
   Subscription: {
     jobProgress: may('jobs:read'),
+    organizationJobs: may('jobs:read'),
     recoveryProgress: may('recovery:read'),
   },
   // What hangs on a root field gives no more than the root field of its own kind. Where it is not named here, the root suffices.

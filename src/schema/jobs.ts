@@ -2,7 +2,7 @@
 import { Field, ID, Int, Float, ObjectType, registerEnumType } from 'type-graphql';
 import type { JobKind, JobState } from '../domain/jobs.ts';
 import type { JobPhase } from '../entities/job.ts';
-import { DateTime, Node } from './common.ts';
+import { connectionOf, DateTime, Node } from './common.ts';
 
 const enumOf = <T extends string>(values: readonly T[]) => Object.fromEntries(values.map((value) => [value, value])) as Record<T, T>;
 
@@ -34,7 +34,8 @@ registerEnumType(JobStateEnum, {
 export const JobPhaseEnum = enumOf<JobPhase>(['REMOVING', 'CHECKING', 'SAFEGUARDING', 'MIGRATING', 'RECONCILING', 'PROVING', 'REVERTING']);
 registerEnumType(JobPhaseEnum, {
   name: 'JobPhase',
-  description: 'What a running job is at. Each phase counts from nothing to all of its contacts.',
+  description:
+    'What a running job is at. Each phase counts from nothing to all of its contacts. A job never goes back to an earlier phase or count, also not when another worker goes on with it.',
   valuesConfig: {
     REMOVING: { description: 'Deletion: contacts move into the snapshot, batch by batch.' },
     CHECKING: { description: 'Recovery: every chunk is decrypted and held against its manifest before anything is written.' },
@@ -78,6 +79,15 @@ export class Job extends Node {
   @Field(() => Float, { description: 'Seconds from its start to its end, or to now.' })
   elapsedSeconds!: number;
 
+  @Field(() => Float, {
+    nullable: true,
+    description: 'Contacts a second, measured since the phase began; null until there is something to measure, and when the job is not running.',
+  })
+  ratePerSecond!: number | null;
+
+  @Field(() => Float, { nullable: true, description: 'Seconds until this phase is done if it goes on at that rate; null where the rate is.' })
+  secondsLeft!: number | null;
+
   @Field(() => Failure, { nullable: true, description: 'Why it failed, when it did.' })
   failure!: Failure | null;
 
@@ -93,3 +103,5 @@ export class Job extends Node {
   @Field(() => DateTime, { nullable: true, description: 'When it ended.' })
   finishedAt!: Date | null;
 }
+
+export const JobConnection = connectionOf(Job, 'job', 'jobs');
