@@ -8,6 +8,7 @@ import { policy } from './permissions/index.ts';
 import { ActionLogResolver } from './resolvers/action-log.ts';
 import { ContactConnectionResolver, ContactResolver } from './resolvers/contacts.ts';
 import { DeletionResolver } from './resolvers/deletions.ts';
+import { ErasureResolver } from './resolvers/erasures.ts';
 import { HistoryResolver } from './resolvers/history.ts';
 import { JobResolver } from './resolvers/jobs.ts';
 import { LedgerResolver } from './resolvers/ledger.ts';
@@ -27,6 +28,7 @@ const resolvers: NonEmptyArray<Function> = [
   HistoryResolver,
   LedgerResolver,
   DeletionResolver,
+  ErasureResolver,
   RecoveryResolver,
   OperatorResolver,
   JobResolver,

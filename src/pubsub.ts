@@ -5,7 +5,7 @@ import pg from 'pg';
 import type { Transaction } from './database.ts';
 import { sql } from './sql.ts';
 
-export type Topic = 'job' | 'recovery';
+export type Topic = 'job' | 'recovery' | 'deletion';
 
 const channel = 'reinstate';
 const keyOf = (topic: Topic, id: string) => `${topic}:${id}`;

@@ -22,6 +22,7 @@ function lists(mine: Scene): Record<string, [role: RoleName, selection: string]>
     'Query.contacts': ['Viewer', `contacts${page()}`],
     'Query.customFieldDefinitions': ['Viewer', `customFieldDefinitions${page()}`],
     'Query.deletions': ['Admin', `deletions${page()}`],
+    'Query.erasures': ['Admin', `erasures${page()}`],
     'Query.membershipPlans': ['Viewer', `membershipPlans${page()}`],
     'Query.openInvoices': ['Operator', `openInvoices${page(`organizationId: "${mine.Organization}"`)}`],
     'Query.organizations': ['Operator', `organizations${page()}`],
@@ -34,6 +35,7 @@ function lists(mine: Scene): Record<string, [role: RoleName, selection: string]>
     'Contact.notes': ofContact('notes'),
     'Contact.payments': ofContact('payments'),
     'Deletion.contacts': ['Admin', `deletions { nodes { contacts${page()} } }`],
+    'Erasure.subjects': ['Admin', `erasures { nodes { subjects${page()} } }`],
     'RecoveryRequest.clashes': ['Admin', `recoveryRequests { nodes { clashes${page()} } }`],
   };
 }

@@ -6,7 +6,7 @@ import { publish } from '../pubsub.ts';
 import { sql } from '../sql.ts';
 import type { Actor } from './app.ts';
 
-export type JobKind = 'DELETE_CONTACTS' | 'RECOVER_CONTACTS';
+export type JobKind = 'DELETE_CONTACTS' | 'RECOVER_CONTACTS' | 'ERASE_CONTACTS';
 export type JobState = 'QUEUED' | 'RUNNING' | 'COMPLETED' | 'FAILED' | 'CANCELLED';
 
 /** How far a job is: what the functions that do the work tell. */

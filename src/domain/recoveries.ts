@@ -193,28 +193,54 @@ async function giveBackFee(tx: Transaction, app: App, recoveryRequestId: string)
   await tx.run(sql`update invoice set state = 'REFUNDED', refunded_at = clock_timestamp() where organization_id = ${tx.organizationId} and id = ${invoice.id}`);
 }
 
-/** Starts a queued recovery, or goes on with one that a killed worker had started. @returns it, or undefined when it may not run */
+/** How long a recovery that has begun may go on after its deadline. */
+const graceHours = 1;
+
+/** Whether the time of a recovery that has begun is over as well; d is the deletion. */
+export const graceIsOver = sql`d.recoverable_until + make_interval(hours => ${graceHours}) <= clock_timestamp()`;
+
+export const tooLong = {
+  code: 'RECOVERY_WINDOW_CLOSED',
+  message: 'The recovery was not done an hour after its deadline and was stopped. What it had restored stays, the rest is erased, and the fee is refunded.',
+};
+export const tooLate = {
+  code: 'RECOVERY_WINDOW_CLOSED',
+  message: 'The recovery did not start before its deadline. Nothing was restored and the fee is refunded.',
+};
+const nobodyLeft = {
+  code: 'CONTACTS_ERASED',
+  message: 'All contacts of this deletion have been erased meanwhile. Nothing was restored and the fee is refunded.',
+};
+
+/**
+ * Starts a queued recovery, or goes on with one that a killed worker had started. Locks the deletion, as a purge does, so
+ * of the two exactly one begins. @returns it, or undefined when it may not run
+ */
 export async function startRecovery(app: App, actor: Actor, organizationId: string, id: string): Promise<RecoveryRow | undefined> {
-  let late = false;
+  let refused: { code: string; message: string } | undefined;
   const request = await app.database.transact(organizationId, async (tx) => {
     const [request] = await readRecoveries(tx, [id]);
-    if (request?.state === 'RUNNING') return request;
-    const [deletion] = request ? await readDeletions(tx, [request.deletionId]) : [];
-    late = deletion?.isRecoverable === false;
-    if (late) return undefined;
+    if (!request) return undefined;
+    if (request.state === 'RUNNING') {
+      const over = await tx.row(sql`select 1 from deletion d where d.organization_id = ${organizationId} and d.id = ${request.deletionId} and ${graceIsOver}`);
+      if (over) refused = tooLong;
+      return over ? undefined : request;
+    }
+    await tx.run(sql`select 1 from deletion where organization_id = ${organizationId} and id = ${request.deletionId} for share`);
+    const [deletion] = await readDeletions(tx, [request.deletionId]);
+    if (!deletion!.isRecoverable) {
+      refused = deletion!.contactCount === 0 ? nobodyLeft : tooLate;
+      return undefined;
+    }
     const started = await move(tx, id, ['QUEUED'], 'RUNNING');
     if (started) await announce(tx, actor, id, 'recovery.started');
     return started;
   });
-  if (late)
-    await endRecovery(app, actor, organizationId, id, {
-      code: 'RECOVERY_WINDOW_CLOSED',
-      message: 'The recovery did not start before its deadline. Nothing was restored and the fee is refunded.',
-    });
+  if (refused) await endRecovery(app, actor, organizationId, id, refused);
   return request;
 }
 
-/** Ends a running recovery, with its job: completed, or failed and refunded. The first to end it wins. */
+/** Ends a paid recovery, with its job: completed, or failed and refunded. The first to end it wins; it waits for the chunk in hand. */
 export async function endRecovery(
   app: App,
   actor: Actor,
@@ -225,7 +251,7 @@ export async function endRecovery(
   await app.database.transact(organizationId, async (tx) => {
     const failed = 'code' in end;
     if (failed) await lockInvoice(tx, id);
-    const request = await move(tx, id, failed ? ['QUEUED', 'RUNNING'] : ['RUNNING'], failed ? 'FAILED' : 'COMPLETED');
+    const request = await move(tx, id, failed ? ['AWAITING_APPROVAL', 'QUEUED', 'RUNNING'] : ['RUNNING'], failed ? 'FAILED' : 'COMPLETED');
     if (!request) return;
     await tx.run(sql`
       update recovery_request set failure_code = ${failed ? end.code : null}, failure_message = ${failed ? end.message : null}, proven_count = ${failed ? 0 : end.provenCount}

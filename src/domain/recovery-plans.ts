@@ -51,13 +51,15 @@ export async function chunkNumbers(tx: Transaction, snapshotId: string): Promise
   return rows.map((row) => row.number);
 }
 
-/** @throws NotFound; Refusal DELETION_RUNNING, RECOVERY_WINDOW_CLOSED */
+/** @throws NotFound; Refusal DELETION_RUNNING, CONTACTS_ERASED, RECOVERY_WINDOW_CLOSED */
 export async function recoverableDeletion(tx: Transaction, deletionId: string): Promise<DeletionRow> {
   const [deletion] = await readDeletions(tx, [deletionId]);
   if (!deletion) throw new NotFound('deletion');
   const path = ['input', 'deletionId'];
   if (deletion.state === 'RUNNING')
     throw new Refusal('DELETION_RUNNING', 'The deletion is still at work. No recovery was ordered. Wait until it has completed.', path);
+  if (deletion.state === 'COMPLETED' && deletion.contactCount === 0)
+    throw new Refusal('CONTACTS_ERASED', 'All contacts of this deletion have been erased. No recovery was ordered, nothing was billed.', path);
   if (!deletion.isRecoverable)
     throw new Refusal(
       'RECOVERY_WINDOW_CLOSED',

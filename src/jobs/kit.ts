@@ -9,7 +9,7 @@ import { publish } from '../pubsub.ts';
 const payload = z.object({
   organizationId: z.uuid(),
   jobId: z.uuid(),
-  /** What the job is for: the deletion or the recovery request. */
+  /** What the job is for: the deletion, the recovery request or the erasure. */
   subjectId: z.uuid(),
   actor: z.object({
     id: z.uuid().nullable(),

@@ -4,11 +4,12 @@ import { makeWorkerUtils, parseCrontab, run, type TaskList, type WorkerEvents } 
 import type { App } from '../domain/app.ts';
 import { quietWorkerLogger } from '../migrate.ts';
 import { deleteContactsJob } from './delete-contacts.ts';
-import { expireRecoveries } from './expire-recoveries.ts';
+import { eraseContactsJob } from './erase-contacts.ts';
 import { patient, taskOf } from './kit.ts';
+import { meetDeadlinesTask } from './meet-deadlines.ts';
 import { recoverContactsJob } from './recover-contacts.ts';
 
-const jobs = [deleteContactsJob, recoverContactsJob];
+const jobs = [deleteContactsJob, recoverContactsJob, eraseContactsJob];
 
 /** Heartbeats that must be missed before a worker is taken for dead. */
 const missedBeats = 4;
@@ -16,7 +17,7 @@ const missedBeats = 4;
 /** The runner's tasks, by name. `signal` stops running ones at their next step. */
 export const taskList = (app: App, signal: AbortSignal): TaskList => ({
   ...Object.fromEntries(jobs.map((job) => [job.kind, patient(app, signal, taskOf(app, job, signal))])),
-  expire_recoveries: patient(app, signal, expireRecoveries(app)),
+  meet_deadlines: patient(app, signal, meetDeadlinesTask(app)),
 });
 
 export interface Worker {
@@ -45,7 +46,7 @@ export async function startWorker(app: App, concurrency = 4): Promise<Worker> {
     pollInterval: 1000,
     logger: quietWorkerLogger,
     taskList: taskList(app, stopping.signal),
-    parsedCronItems: parseCrontab('* * * * * expire_recoveries'),
+    parsedCronItems: parseCrontab('* * * * * meet_deadlines'),
   });
 
   const beat = async (): Promise<void> => {

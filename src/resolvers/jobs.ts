@@ -1,19 +1,22 @@
 // Jobs: one by its id, and its progress live.
 import { Arg, Ctx, ID, Query, Resolver, Root, Subscription } from 'type-graphql';
 import type { Context } from '../context.ts';
-import { type JobRow, readJobs } from '../domain/jobs.ts';
+import { type JobKind, type JobRow, readJobs } from '../domain/jobs.ts';
 import { NotFound } from '../errors.ts';
 import { watch } from '../pubsub.ts';
-import { decodeId, encodeId } from '../schema/common.ts';
+import { decodeId, encodeId, type Kinds } from '../schema/common.ts';
 import { Job } from '../schema/jobs.ts';
 
 const ended = new Set(['COMPLETED', 'FAILED', 'CANCELLED']);
+
+/** What a job of each kind carries out. */
+const subjects: Record<JobKind, Kinds> = { DELETE_CONTACTS: 'Deletion', RECOVER_CONTACTS: 'RecoveryRequest', ERASE_CONTACTS: 'Erasure' };
 
 export const shownJob = (row: JobRow): Job & { __typename: string } => ({
   ...row,
   __typename: 'Job',
   id: encodeId('Job', row.id),
-  subjectId: encodeId(row.kind === 'DELETE_CONTACTS' ? 'Deletion' : 'RecoveryRequest', row.subjectId),
+  subjectId: encodeId(subjects[row.kind], row.subjectId),
   failure: row.failureCode ? { code: row.failureCode, message: row.failureMessage! } : null,
 });
 
