@@ -1,5 +1,6 @@
 // A world for a test: its own database, cloned from the template, with a server on it, and clients for everyone in it.
 import { randomBytes } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
 import type { GraphQLSchema } from 'graphql';
 import pg from 'pg';
 import { inject } from 'vitest';
@@ -111,6 +112,8 @@ export class World {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const client of this.#clients) await client.close();
     await this.server.close();
+    // The job runner does not wait for its own last write.
+    for (const patience = performance.now() + 5000; this.connectionsOut > 0 && performance.now() < patience;) await wait(10);
     const leaked = this.connectionsOut;
     await this.pubsub.close();
     if (leaked === 0) await this.app.database.close();
