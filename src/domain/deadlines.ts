@@ -19,7 +19,7 @@ export async function meetDeadlines(app: App, actor: Actor, organizationId: stri
   await stopLateRecoveries(app, actor, organizationId);
   await purgeDeletions(app, actor, organizationId);
   await queueErasuresAgain(app, actor, organizationId);
-  await eraseExpiredSnapshots(app, actor, organizationId);
+  await eraseSafetySnapshots(app, actor, organizationId);
 }
 
 /** Tells of deadlines that are near, each once for each number of days; what has come nearer meanwhile is told as that. */
@@ -95,11 +95,11 @@ async function queueErasuresAgain(app: App, actor: Actor, organizationId: string
   });
 }
 
-/** Snapshots whose day has come: of the organization, and of what a recovery or an import changed. */
-async function eraseExpiredSnapshots(app: App, actor: Actor, organizationId: string): Promise<void> {
+/** Safety snapshots whose day has come: what they hold can't be taken back any more. */
+async function eraseSafetySnapshots(app: App, actor: Actor, organizationId: string): Promise<void> {
   const expired = await app.database.transact(organizationId, (tx) =>
     tx.rows<{ id: string }>(sql`
-      select s.id from snapshot s where s.organization_id = ${organizationId} and s.expires_at <= clock_timestamp()
+      select s.id from snapshot s where s.organization_id = ${organizationId} and s.kind = 'SAFETY' and s.expires_at <= clock_timestamp()
         and (s.wrapped_key is not null or exists (
           select 1 from snapshot_chunk k where k.organization_id = s.organization_id and k.snapshot_id = s.id)) order by s.id`),
   );

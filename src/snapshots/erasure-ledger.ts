@@ -34,7 +34,7 @@ export async function enterErased(tx: Transaction, app: App, contactIds: readonl
 /**
  * Which of the contacts were erased. In a transaction that writes, nobody else is erased until it ends, so what it brings
  * back was not erased when it commits; that takes READ COMMITTED, where each statement sees what was committed before it.
- * Costs two short statements while the organization has erased nobody.
+ * Costs two short statements as long as the organization has erased nobody.
  */
 export async function erasedAmong(tx: Transaction, app: App, contactIds: readonly string[]): Promise<Set<string>> {
   // Not in one statement with what follows, which would still see what was there before it waited for the lock.

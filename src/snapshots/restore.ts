@@ -45,8 +45,8 @@ export async function readStoredChunk(tx: Transaction, app: App, name: ChunkName
 }
 
 /**
- * Whether an erasure has put this body in place and its manifest is about to follow, or has just followed: a store has no
- * part in the transaction. It holds exactly the contacts of the manifest that were not erased.
+ * Whether an erasure has put this body in place while we were reading: its manifest has followed meanwhile, or is about
+ * to, after a crash between the two. Then it holds exactly the contacts of the manifest that were not erased.
  */
 async function isRewritten(tx: Transaction, app: App, name: ChunkName, chunk: Chunk): Promise<boolean> {
   const manifest = await tx.row<{ ids: string[] }>(sql`
