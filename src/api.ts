@@ -9,6 +9,7 @@ import { ActionLogResolver } from './resolvers/action-log.ts';
 import { ContactConnectionResolver, ContactResolver } from './resolvers/contacts.ts';
 import { DeletionResolver } from './resolvers/deletions.ts';
 import { RestoreDrillResolver } from './resolvers/drills.ts';
+import { ErasureResolver } from './resolvers/erasures.ts';
 import { HistoryResolver } from './resolvers/history.ts';
 import { JobResolver } from './resolvers/jobs.ts';
 import { LedgerResolver } from './resolvers/ledger.ts';
@@ -30,6 +31,7 @@ const resolvers: NonEmptyArray<Function> = [
   DeletionResolver,
   RecoveryPlanResolver,
   ConflictResolver,
+  ErasureResolver,
   RecoveryResolver,
   UndoResolver,
   OperatorResolver,

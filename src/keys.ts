@@ -1,5 +1,5 @@
 // The keys that one master key gives: one for each purpose, so that none can stand in for another.
-import { createHash, hkdfSync } from 'node:crypto';
+import { createHash, createPrivateKey, hkdfSync, type KeyObject } from 'node:crypto';
 
 export interface Keys {
   /** Names the master key without telling it; kept with everything it wraps. */
@@ -8,8 +8,12 @@ export interface Keys {
   readonly snapshots: Buffer;
   /** Signs access tokens. */
   readonly tokens: Buffer;
-  /** Signs deletion confirmations. */
+  /** Signs the confirmations of deletions and erasures. */
   readonly confirmations: Buffer;
+  /** Hashes the ids in the erasure ledger, which tells nothing without it. */
+  readonly erasures: Buffer;
+  /** Signs erasure certificates (Ed25519); its public half verifies them anywhere. */
+  readonly certificates: KeyObject;
   /** Derives the password of the database role. */
   readonly database: Buffer;
 }
@@ -22,6 +26,13 @@ export function deriveKeys(masterKey: Buffer): Keys {
     snapshots: derive('snapshots'),
     tokens: derive('tokens'),
     confirmations: derive('confirmations'),
+    erasures: derive('erasures'),
+    certificates: ed25519(derive('certificates')),
     database: derive('database'),
   };
 }
+
+/** What comes before the 32 bytes of a seed in an Ed25519 private key in PKCS #8 (RFC 8410, section 7). */
+const pkcs8 = Buffer.from('302e020100300506032b657004220420', 'hex');
+
+const ed25519 = (seed: Buffer): KeyObject => createPrivateKey({ key: Buffer.concat([pkcs8, seed]), format: 'der', type: 'pkcs8' });

@@ -1,5 +1,5 @@
 // Brings a database to the code's schema and makes the role that the server works with: neither superuser nor exempt
-// from row-level security, and unable to change or remove what is in the action log.
+// from row-level security, and unable to change or remove what is in the action log or the erasure ledger.
 import { createHmac } from 'node:crypto';
 import { Migrator } from '@mikro-orm/migrations';
 import { MikroORM } from '@mikro-orm/postgresql';
@@ -7,11 +7,12 @@ import { Logger as WorkerLogger, runMigrations } from 'graphile-worker';
 import pg from 'pg';
 import { Migration20261123000000 } from '../migrations/Migration20261123000000.ts';
 import { Migration20261124142247 } from '../migrations/Migration20261124142247.ts';
+import { Migration20261124143603 } from '../migrations/Migration20261124143603.ts';
+import { Migration20261124144055 } from '../migrations/Migration20261124144055.ts';
 import { Migration20261124144126 } from '../migrations/Migration20261124144126.ts';
 import { Migration20261124144706 } from '../migrations/Migration20261124144706.ts';
-import { Migration20261124145700 } from '../migrations/Migration20261124145700.ts';
-import { Migration20261124144055 } from '../migrations/Migration20261124144055.ts';
 import { Migration20261124145549 } from '../migrations/Migration20261124145549.ts';
+import { Migration20261124145700 } from '../migrations/Migration20261124145700.ts';
 import { entities } from './entities/index.ts';
 import { StartupError } from './errors.ts';
 import { quoted } from './sql.ts';
@@ -19,6 +20,7 @@ import { quoted } from './sql.ts';
 const migrations = [
   Migration20261123000000,
   Migration20261124142247,
+  Migration20261124143603,
   Migration20261124144055,
   Migration20261124144126,
   Migration20261124144706,
@@ -163,6 +165,8 @@ async function grantAppRole(owner: pg.Client, encodedRole: string): Promise<void
     grant usage on schema public to ${app};
     grant select, insert, update, delete on all tables in schema public to ${app};
     revoke update, delete on action_log from ${app};
+    revoke update, delete on erasure_ledger, erasure_subject from ${app};
+    revoke delete on erasure from ${app};
     revoke insert, update, delete on migration from ${app};
     revoke insert, update, delete on organization from ${app};
     grant temporary on database ${quoted((await owner.query<{ name: string }>('select current_database() as name')).rows[0]!.name)} to ${app};

@@ -38,7 +38,7 @@ function idPlaces(): string[] {
   return roots.flatMap((root) => Object.values(root.getFields()).flatMap(({ name, args }) => args.flatMap((arg) => within(`${root.name}.${name}`, arg))));
 }
 
-function places(mine: Scene, confirmation: string): Record<string, Place> {
+function places(mine: Scene, { confirmation, erasing }: Confirmations): Record<string, Place> {
   const place = (kind: Kinds, role: RoleName, document: DocumentNode, variables: (id: string) => object): Place => ({
     kind,
     role,
@@ -48,6 +48,7 @@ function places(mine: Scene, confirmation: string): Record<string, Place> {
   const membership = { contactId: mine.Contact, startsOn: '2024-01-01' };
   const deletion = { confirmation, reason: 'Bad input' };
   const ordered = { planHash: 'none', idempotencyKey: 'bad-input' };
+  const erasure = { confirmation: erasing, reason: 'Bad input', legalGround: 'OBJECTION' };
   const operated = { organizationId: mine.Organization };
   return {
     'Query.actionLog.filter.actorId': place('StaffMember', 'Admin', sdk.ActionLogDocument, (actorId) => ({ filter: { actorId } })),
@@ -62,12 +63,16 @@ function places(mine: Scene, confirmation: string): Record<string, Place> {
     'Query.contactDeletionPreview.input.filter.membershipPlanId': place('MembershipPlan', 'Admin', previewCount, (id) => ({
       input: { filter: { membershipPlanId: id } },
     })),
+    'Query.contactErasurePreview.input.contactIds': place('Contact', 'Admin', sdk.ContactErasurePreviewDocument, (id) => ({
+      input: { contactIds: [id] },
+    })),
     'Query.contacts.filter.ids': place('Contact', 'Staff', sdk.ContactsDocument, (id) => ({ filter: { ids: [id] }, withTotal: true })),
     'Query.contacts.filter.membershipPlanId': place('MembershipPlan', 'Staff', sdk.ContactsDocument, (membershipPlanId) => ({
       filter: { membershipPlanId },
       withTotal: true,
     })),
     'Query.deletion.id': place('Deletion', 'Admin', sdk.DeletionDocument, (id) => ({ id })),
+    'Query.erasure.id': place('Erasure', 'Admin', sdk.ErasureDocument, (id) => ({ id })),
     'Query.job.id': place('Job', 'Staff', sdk.JobDocument, (id) => ({ id })),
     'Query.node.id': place('Contact', 'Viewer', parse('query ($id: ID!) { node(id: $id) { id } }'), (id) => ({ id })),
     'Query.openInvoices.organizationId': place('Organization', 'Operator', sdk.OpenInvoicesDocument, (organizationId) => ({
@@ -126,6 +131,9 @@ function places(mine: Scene, confirmation: string): Record<string, Place> {
     'Mutation.deleteContacts.input.filter.membershipPlanId': place('MembershipPlan', 'Admin', sdk.DeleteContactsDocument, (id) => ({
       input: { ...deletion, filter: { membershipPlanId: id } },
     })),
+    'Mutation.eraseContacts.input.contactIds': place('Contact', 'Admin', sdk.EraseContactsDocument, (id) => ({
+      input: { ...erasure, contactIds: [id] },
+    })),
     'Mutation.requestRecovery.input.overrides.contactId': place('Contact', 'Super admin', sdk.RequestRecoveryDocument, (contactId) => ({
       input: { ...ordered, selection: { deletionId: mine.Deletion }, overrides: [{ contactId, policy: 'SKIP' }] },
     })),
@@ -157,14 +165,22 @@ const previewCount = parse(
   'query ($input: ContactDeletionPreviewInput!) { contactDeletionPreview(input: $input) { contactCount rows { count } balances { amountMinor } } }',
 );
 
-async function confirmationOf(world: World, contactId: string): Promise<string> {
-  const { contactDeletionPreview } = await (await world.as('Admin')).request(sdk.ContactDeletionPreviewDocument, { input: { contactIds: [contactId] } });
-  return contactDeletionPreview.confirmation!;
+/** Of one contact, for Admin: to delete it, and to erase it. */
+interface Confirmations {
+  confirmation: string;
+  erasing: string;
+}
+
+async function confirmationsOf(world: World, contactId: string): Promise<Confirmations> {
+  const [admin, input] = [await world.as('Admin'), { contactIds: [contactId] }];
+  const { contactDeletionPreview } = await admin.request(sdk.ContactDeletionPreviewDocument, { input });
+  const { contactErasurePreview } = await admin.request(sdk.ContactErasurePreviewDocument, { input });
+  return { confirmation: contactDeletionPreview.confirmation!, erasing: contactErasurePreview.confirmation };
 }
 
 describe('an id', () => {
   it('is tried everywhere that takes one', () => {
-    expect(Object.keys(places({} as Scene, '')).toSorted()).toEqual(idPlaces().toSorted());
+    expect(Object.keys(places({} as Scene, { confirmation: '', erasing: '' })).toSorted()).toEqual(idPlaces().toSorted());
   });
 
   it('that is malformed is refused as such, everywhere', async () => {
@@ -173,7 +189,7 @@ describe('an id', () => {
     const [before, secrets] = [await rowsOf(world), await secretsOf(world)];
     const uuid = '01890000-0000-7000-8000-000000000000';
     const encoded = (text: string) => Buffer.from(text).toString('base64url');
-    for (const [name, { kind, role, ask: asking }] of Object.entries(places(mine, await confirmationOf(world, mine.Contact)))) {
+    for (const [name, { kind, role, ask: asking }] of Object.entries(places(mine, await confirmationsOf(world, mine.Contact)))) {
       const otherKind = kind === 'Note' ? 'Contact' : 'Note';
       const malformed = {
         'is empty': '',
@@ -209,7 +225,7 @@ describe('an id', () => {
     const { world, mine, theirs } = full;
     const [before, secrets] = [await rowsOf(world), await secretsOf(world)];
     const answers: Record<string, string> = {};
-    for (const [name, { kind, role, ask: asking }] of Object.entries(places(mine, await confirmationOf(world, mine.Contact)))) {
+    for (const [name, { kind, role, ask: asking }] of Object.entries(places(mine, await confirmationsOf(world, mine.Contact)))) {
       // Operators work across organizations: to them one is unknown only when it does not exist.
       if (name === 'Query.openInvoices.organizationId') continue;
       const [one, other] = [await ask(world, role, ...asking(unknownId(kind))), await ask(world, role, ...asking(theirs[kind]))];
@@ -237,6 +253,7 @@ describe('an id', () => {
       'Mutation.createContacts.input.contacts.memberships.planId': 'UNKNOWN_PLAN',
       'Mutation.deleteContacts.input.filter.ids': 'CONFIRMATION_MISMATCH',
       'Mutation.deleteContacts.input.filter.membershipPlanId': 'CONFIRMATION_MISMATCH',
+      'Mutation.eraseContacts.input.contactIds': 'CONFIRMATION_MISMATCH',
     });
   });
 });

@@ -24,6 +24,7 @@ import type { Permission } from '../src/permissions/catalogue.ts';
 import { decodeAnyId, encodeId } from '../src/schema/common.ts';
 import { post } from './asking.ts';
 import { hire } from './custom-roles.ts';
+import { eraseThem } from './erasing.ts';
 import { contactId, deleteThem, fill, liveIds, order, runJobs, whole } from './graphs.ts';
 import { createWorld, type World } from './harness.ts';
 import type { OrganizationName } from './people.ts';
@@ -108,9 +109,13 @@ describe('lists', () => {
       'Contact.tags',
       'ContactDeletionPreview.balances',
       'ContactDeletionPreview.rows',
+      'ContactErasurePreview.rows',
       'CreateContactsPayload.results',
       'Deletion.balances',
       'Deletion.rows',
+      'Deletion.warnings',
+      'Erasure.rows',
+      'Erasure.stores',
       'Query.permissionCatalogue',
       'RecoveryPlan.balances',
       'RecoveryPlan.recreated',
@@ -155,6 +160,7 @@ const permissionOf: Record<string, Permission | null> = {
   ActionLogEntry: 'log:read',
   Contact: 'contacts:read',
   Deletion: 'deletions:read',
+  Erasure: 'deletions:read',
   Invoice: 'recovery:read',
   Job: 'jobs:read',
   Organization: null,
@@ -164,10 +170,11 @@ const permissionOf: Record<string, Permission | null> = {
 
 /** Makes a record of each kind in an organization. @returns their global ids */
 async function recordsOf(world: World, organization: OrganizationName): Promise<Record<string, string>> {
-  await fill(world, 3, organization);
+  await fill(world, 4, organization);
   const contactIds = (await liveIds(world, organization)).slice(0, 2).map(contactId);
   const { deletion } = await deleteThem(world, { contactIds }, organization);
   await runJobs(world);
+  await eraseThem(world, (await liveIds(world, organization)).slice(0, 1), organization);
   await order(await world.as('Super admin', organization), whole(deletion!.id), 'contract');
   await world.owner.query(
     `insert into restore_drill (organization_id, id, snapshot_id, outcome, contact_count, row_count, byte_count, opening_seconds, writing_seconds, proving_seconds, started_at)
@@ -177,7 +184,8 @@ async function recordsOf(world: World, organization: OrganizationName): Promise<
   const { rows } = await world.owner.query<Record<string, string>>(
     `select (select id from action_log where organization_id = $1 limit 1) as "ActionLogEntry", (select id from contact where organization_id = $1 limit 1) as "Contact",
       (select id from deletion where organization_id = $1) as "Deletion", (select id from invoice where organization_id = $1) as "Invoice",
-      (select id from job where organization_id = $1) as "Job", $1::uuid as "Organization", (select id from recovery_request where organization_id = $1) as "RecoveryRequest",
+      (select id from job where organization_id = $1 limit 1) as "Job", (select id from erasure where organization_id = $1) as "Erasure", $1::uuid as "Organization",
+      (select id from recovery_request where organization_id = $1) as "RecoveryRequest",
       (select id from restore_drill where organization_id = $1) as "RestoreDrill"`,
     [world.organizationId(organization)],
   );

@@ -16,6 +16,7 @@ import { decodeId, encodeId } from '../src/schema/common.ts';
 import { readChunk } from '../src/snapshots/restore.ts';
 import { contactId, deleteThem, everything, fill, liveIds, orderRecovery, pay, runJobs } from './graphs.ts';
 import { createWorld, type World } from './harness.ts';
+import { moments, randomFrom, seed } from './moments.ts';
 import { type ServerProcess, startProcess, until } from './processes.ts';
 
 /** Many chunks of few contacts, and dead workers that are noticed soon. */
@@ -23,26 +24,6 @@ const settings = { CHUNK_CONTACTS: '10', DELETE_AT_ONCE: '10', WORKER_SILENCE_SE
 /** What is promised: by then the work of a killed process has been taken over and is done. */
 const promised = 30;
 const patience = { timeout: 300_000 };
-
-/** Repeats the moments of a run that failed. */
-const seed = Number(process.env['CRASH_SEED'] ?? Date.now() % 1_000_000);
-
-/** Mulberry32: the same numbers from 0 to 1 for the same seed. */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-/** `count` random moments of a run, as parts of its duration: one in each equal part of it, in random order. */
-function moments(count: number, random: () => number): number[] {
-  const spread = Array.from({ length: count }, (_, part) => ({ at: (part + random()) / count, order: random() }));
-  return spread.sort((a, b) => a.order - b.order).map(({ at }) => at);
-}
 
 async function row<Row extends object>(world: World, text: string, values: unknown[] = []): Promise<Row> {
   return (await world.owner.query<Row>(text, values)).rows[0]!;
@@ -94,7 +75,7 @@ async function expectLogToMatch(world: World): Promise<void> {
 /** Waits until no job is queued or locked. */
 const idle = (world: World) =>
   until('the queue to be empty', promised, async () => {
-    const { jobs } = await row<{ jobs: number }>(world, `select count(*)::int as jobs from graphile_worker.jobs where task_identifier <> 'expire_recoveries'`);
+    const { jobs } = await row<{ jobs: number }>(world, `select count(*)::int as jobs from graphile_worker.jobs where task_identifier <> 'meet_deadlines'`);
     return jobs === 0;
   });
 
@@ -158,7 +139,7 @@ class Workers {
   /** Sends a signal to the one that is at work, or to one that is idle when none is. @returns whether one was, and how it ended */
   async end(signal: NodeJS.Signals): Promise<{ wasAtWork: boolean; code: number | null }> {
     const { rows } = await this.world.owner.query<{ id: string }>(
-      `select locked_by as id from graphile_worker.jobs where task_identifier <> 'expire_recoveries' and locked_by is not null`,
+      `select locked_by as id from graphile_worker.jobs where task_identifier <> 'meet_deadlines' and locked_by is not null`,
     );
     const busy = this.#all.find(({ ids }) => rows.some(({ id }) => ids.includes(id)));
     const one = busy ?? this.#all[0]!;

@@ -5,6 +5,7 @@ import type { ReinstateError } from '../sdk/client.ts';
 import * as sdk from '../sdk/generated.ts';
 import { encodeId, type Kinds } from '../src/schema/common.ts';
 import { type Answer, post } from './asking.ts';
+import { eraseThem } from './erasing.ts';
 import { contactId, deleteThem, everything, fill, liveIds, order as orderAs, runJobs, whole } from './graphs.ts';
 import { createWorld, type World } from './harness.ts';
 import type { OrganizationName, RoleName } from './people.ts';
@@ -42,11 +43,13 @@ async function setScene(world: World, organization: OrganizationName): Promise<S
      insert into recovery_undo_exception (organization_id, recovery_request_id, contact_id, outcome, reason) select $1, id, $2, 'KEPT', 'It was edited since.' from undone`,
     [organizationId, ids[1]],
   );
+  await eraseThem(world, [ids[8]!], organization);
   const { rows } = await world.owner.query<Scene>(
     `select (select id from contact where organization_id = $1 and id = $2) as "Contact", (select id from membership where organization_id = $1 and contact_id = $2 limit 1) as "Membership",
       (select id from membership_plan where organization_id = $1 limit 1) as "MembershipPlan", (select id from staff_member where organization_id = $1 limit 1) as "StaffMember",
       (select id from deletion where organization_id = $1 order by id desc limit 1) as "Deletion", (select id from recovery_request where organization_id = $1 order by id desc limit 1) as "RecoveryRequest",
-      (select id from invoice where organization_id = $1 order by id desc limit 1) as "Invoice", (select id from job where organization_id = $1 order by id desc limit 1) as "Job", $1::uuid as "Organization"`,
+      (select id from invoice where organization_id = $1 order by id desc limit 1) as "Invoice", (select id from job where organization_id = $1 order by id desc limit 1) as "Job",
+      (select id from erasure where organization_id = $1) as "Erasure", $1::uuid as "Organization"`,
     [organizationId, ids[6]],
   );
   return Object.fromEntries(Object.entries(rows[0]!).map(([kind, id]) => [kind, encodeId(kind as Kinds, id)])) as Scene;
@@ -70,6 +73,8 @@ export async function rowsOf(world: World): Promise<unknown> {
     'snapshot_chunk',
     'recovery_request',
     'recovery_chunk',
+    'erasure',
+    'erasure_ledger',
     'invoice',
     'job',
     'tag',

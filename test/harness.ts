@@ -112,8 +112,8 @@ export class World {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const client of this.#clients) await client.close();
     await this.server.close();
-    // Whoever is about to give one back gets the time to.
-    for (let looks = 0; this.connectionsOut > 0 && looks < 200; looks++) await wait(25);
+    // The job runner does not wait for its own last write.
+    for (const patience = performance.now() + 5000; this.connectionsOut > 0 && performance.now() < patience;) await wait(10);
     const leaked = this.connectionsOut;
     await this.pubsub.close();
     if (leaked === 0) await this.app.database.close();

@@ -5,8 +5,9 @@ import { buildSchema, parse, type GraphQLObjectType } from 'graphql';
 import { describe, expect, it } from 'vitest';
 import type { Client, Document, ReinstateError } from '../sdk/client.ts';
 import * as sdk from '../sdk/generated.ts';
-import { encodeId } from '../src/schema/common.ts';
+import { decodeId, encodeId } from '../src/schema/common.ts';
 import { hire } from './custom-roles.ts';
+import { eraseThem } from './erasing.ts';
 import { contactId, deleteThem, everything, fill, liveIds, orderRecovery, pay, runJobs, whole } from './graphs.ts';
 import { createWorld, type World } from './harness.ts';
 import { password } from './people.ts';
@@ -27,8 +28,11 @@ const matrix = `
   Query.tags                           yes        yes     yes     yes       no           no
   Query.customFieldDefinitions         yes        yes     yes     yes       no           no
   Query.contactDeletionPreview         yes        yes     no      no        no           no
+  Query.contactErasurePreview          yes        yes     no      no        no           no
   Query.deletion                       yes        yes     no      no        no           no
   Query.deletions                      yes        yes     no      no        no           no
+  Query.erasure                        yes        yes     no      no        no           no
+  Query.erasures                       yes        yes     no      no        no           no
   Query.recoveryPlan                   yes        yes     no      no        no           no
   Query.recoveryRequest                yes        yes     no      no        no           no
   Query.recoveryRequests               yes        yes     no      no        no           no
@@ -50,6 +54,7 @@ const matrix = `
   Mutation.addPayment                  yes        yes     yes     no        no           no
   Mutation.addCharge                   yes        yes     yes     no        no           no
   Mutation.deleteContacts              yes        yes     no      no        no           no
+  Mutation.eraseContacts               yes        yes     no      no        no           no
   Mutation.requestRecovery             yes        no      no      no        no           no
   Mutation.cancelRecovery              yes        no      no      no        no           no
   Mutation.undoRecovery                yes        no      no      no        no           no
@@ -77,15 +82,17 @@ interface Scene {
   recovery: string;
   invoice: string;
   job: string;
+  erasure: string;
 }
 
 async function setScene(world: World): Promise<Scene> {
   await fill(world, 8);
-  const [first, second, third, fourth] = (await liveIds(world)).map(contactId);
+  const [first, second, third, fourth, fifth] = (await liveIds(world)).map(contactId);
   const { deletion } = await deleteThem(world, { contactIds: [first!, second!] });
   const { deletion: otherDeletion } = await deleteThem(world, { contactIds: [third!] });
   await runJobs(world);
   const { recoveryRequest } = await orderRecovery(world, deletion!.id);
+  const { erasure } = await eraseThem(world, [decodeId('Contact', fifth!)]);
   const { rows } = await world.owner.query<{ job: string; plan: string }>(
     'select (select id from job limit 1) as job, (select id from membership_plan limit 1) as plan',
   );
@@ -98,6 +105,7 @@ async function setScene(world: World): Promise<Scene> {
     recovery: recoveryRequest!.id,
     invoice: recoveryRequest!.invoice.id,
     job: encodeId('Job', rows[0]!.job),
+    erasure: erasure!.id,
   };
 }
 
@@ -114,7 +122,7 @@ const watched =
     client.subscribe(document as Document<Result, object>, variables as object).next();
 
 /** What is asked of each root field: with the documents that users get, about records that are there. */
-const asks = ({ organization, contact, plan, deletion, otherDeletion, recovery, invoice, job }: Scene): Record<string, Ask> => ({
+const asks = ({ organization, contact, plan, deletion, otherDeletion, recovery, invoice, job, erasure }: Scene): Record<string, Ask> => ({
   'Query.viewer': asked(sdk.ViewerDocument, {}),
   'Query.permissionCatalogue': asked(sdk.PermissionCatalogueDocument, {}),
   'Query.node': asked(parse('query ($id: ID!) { node(id: $id) { id } }'), { id: organization }),
@@ -124,8 +132,11 @@ const asks = ({ organization, contact, plan, deletion, otherDeletion, recovery, 
   'Query.tags': asked(sdk.TagsDocument, {}),
   'Query.customFieldDefinitions': asked(sdk.CustomFieldDefinitionsDocument, {}),
   'Query.contactDeletionPreview': asked(sdk.ContactDeletionPreviewDocument, { input: { contactIds: [contact] } }),
+  'Query.contactErasurePreview': asked(sdk.ContactErasurePreviewDocument, { input: { contactIds: [contact] } }),
   'Query.deletion': asked(sdk.DeletionDocument, { id: deletion }),
   'Query.deletions': asked(sdk.DeletionsDocument, {}),
+  'Query.erasure': asked(sdk.ErasureDocument, { id: erasure }),
+  'Query.erasures': asked(sdk.ErasuresDocument, {}),
   'Query.recoveryPlan': asked(sdk.RecoveryPlanDocument, { input: whole(deletion) }),
   'Query.recoveryRequest': asked(sdk.RecoveryRequestDocument, { id: recovery }),
   'Query.recoveryRequests': asked(sdk.RecoveryRequestsDocument, { deletionId: deletion }),
@@ -152,6 +163,11 @@ const asks = ({ organization, contact, plan, deletion, otherDeletion, recovery, 
     const confirmation = preview?.contactDeletionPreview.confirmation ?? 'none';
     return client.request(sdk.DeleteContactsDocument, { input: { contactIds: [contact], confirmation, reason: 'Matrix' } });
   },
+  'Mutation.eraseContacts': async (client) => {
+    const preview = await client.request(sdk.ContactErasurePreviewDocument, { input: { contactIds: [contact] } }).catch(() => null);
+    const confirmation = preview?.contactErasurePreview.confirmation ?? 'none';
+    return client.request(sdk.EraseContactsDocument, { input: { contactIds: [contact], confirmation, legalGround: 'OBJECTION', reason: 'Matrix' } });
+  },
   'Mutation.requestRecovery': async (client) => {
     const plan = await client.request(sdk.RecoveryPlanDocument, { input: whole(otherDeletion) }).catch(() => null);
     const planHash = plan?.recoveryPlan.hash ?? 'none';
@@ -170,7 +186,7 @@ const asks = ({ organization, contact, plan, deletion, otherDeletion, recovery, 
 
 /** What has been done, beyond the contacts. */
 async function records(world: World): Promise<unknown> {
-  const tables = ['deletion', 'snapshot_chunk', 'recovery_request', 'invoice', 'job', 'tag', 'graphile_worker._private_jobs'];
+  const tables = ['deletion', 'snapshot_chunk', 'erasure', 'erasure_ledger', 'recovery_request', 'invoice', 'job', 'tag', 'graphile_worker._private_jobs'];
   const kept: Record<string, unknown> = { contacts: await everything(world) };
   for (const table of tables) kept[table] = (await world.owner.query(`select to_jsonb(t) as row from ${table} t order by 1`)).rows;
   return kept;

@@ -199,7 +199,7 @@ class OwnDatabase {
 async function work(database: OwnDatabase, settings: Record<string, string>): Promise<typeof well> {
   await using started = new ServerProcess(['--role', 'all'], { MASTER_KEY, PORT: '0', ...settings });
   const health = await fetch((await started.url()).replace(/graphql$/, 'health'));
-  await database.query(`select graphile_worker.add_job('expire_recoveries')`);
+  await database.query(`select graphile_worker.add_job('meet_deadlines')`);
   await until('the job to be done', 30, async () => (await database.query('select 1 from graphile_worker.jobs')).length === 0);
   const { code } = await started.end('SIGTERM');
   return { health: (await health.json()) as unknown, code, err: started.err };

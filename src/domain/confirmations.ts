@@ -1,13 +1,17 @@
-// The confirmation that a preview gives and a deletion takes: bound to one person, one organization and one exact set of
-// contacts, valid for minutes by the database clock. That it is used once is the deletion table's unique key.
+// The confirmation that a preview gives and a deletion or an erasure takes: bound to one purpose, one person, one
+// organization and one exact set of contacts, valid for minutes by the database clock. That it is used once is a unique key
+// of the tables of deletions and erasures.
 import { errors, jwtVerify, SignJWT } from 'jose';
 import { v7 as newId } from 'uuid';
 import { Refusal } from '../errors.ts';
 import type { App, Viewer } from './app.ts';
 
-const audience = 'reinstate deletion';
 const path = ['input', 'confirmation'];
-const again = 'Nothing was deleted. Ask for a new preview and confirm that.';
+
+/** What a confirmation is for; one for a deletion is never taken for an erasure. */
+export type Purpose = 'deletion' | 'erasure';
+const audiences: Record<Purpose, string> = { deletion: 'reinstate deletion', erasure: 'reinstate erasure' };
+const unchanged: Record<Purpose, string> = { deletion: 'Nothing was deleted.', erasure: 'Nothing was erased.' };
 
 /** What exactly is confirmed: a SHA-256 over the sorted ids, in hex. */
 export interface ConfirmedSet {
@@ -16,11 +20,17 @@ export interface ConfirmedSet {
 }
 
 /** Signs a confirmation for this viewer and this set. `now` is the database's. */
-export async function signConfirmation(app: App, viewer: Viewer, set: ConfirmedSet, now: Date): Promise<{ confirmation: string; expiresAt: Date }> {
+export async function signConfirmation(
+  app: App,
+  viewer: Viewer,
+  set: ConfirmedSet,
+  now: Date,
+  purpose: Purpose = 'deletion',
+): Promise<{ confirmation: string; expiresAt: Date }> {
   const expiresAt = new Date(Math.floor(now.getTime() / 1000) * 1000 + app.config.CONFIRMATION_MINUTES * 60_000);
   const confirmation = await new SignJWT({ org: viewer.organization!.id, set: set.digest, count: set.count })
     .setProtectedHeader({ alg: 'HS256', typ: 'confirmation+jwt' })
-    .setAudience(audience)
+    .setAudience(audiences[purpose])
     .setSubject(viewer.id)
     .setJti(newId())
     .setExpirationTime(expiresAt)
@@ -33,11 +43,18 @@ export async function signConfirmation(app: App, viewer: Viewer, set: ConfirmedS
  * @returns its id, and the digest of the set that it is for
  * @throws Refusal CONFIRMATION_EXPIRED, CONFIRMATION_INVALID, CONFIRMATION_NOT_YOURS
  */
-export async function readConfirmation(app: App, viewer: Viewer, confirmation: string, now: Date): Promise<{ id: string; digest: string }> {
+export async function readConfirmation(
+  app: App,
+  viewer: Viewer,
+  confirmation: string,
+  now: Date,
+  purpose: Purpose = 'deletion',
+): Promise<{ id: string; digest: string }> {
+  const again = `${unchanged[purpose]} Ask for a new preview and confirm that.`;
   try {
     const { payload } = await jwtVerify(confirmation, app.keys.confirmations, {
       algorithms: ['HS256'],
-      audience,
+      audience: audiences[purpose],
       typ: 'confirmation+jwt',
       requiredClaims: ['exp', 'sub', 'jti', 'org', 'set'],
       currentDate: now,

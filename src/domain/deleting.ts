@@ -16,7 +16,7 @@ export async function removeAndLog(
   tx: Transaction,
   app: App,
   actor: Actor,
-  deletion: { id: string; snapshotId: string; reason: string },
+  deletion: { id: string; snapshotId: string; reason: string | null },
   number: number,
 ): Promise<number | null> {
   const removed = await removeChunk(tx, app, deletion.id, { organizationId: tx.organizationId, snapshotId: deletion.snapshotId, number });
@@ -26,7 +26,7 @@ export async function removeAndLog(
       target: { kind: 'Deletion', id: deletion.id },
       targetCount: removed,
       batch: { deletionId: deletion.id, chunkNumber: number },
-      reason: deletion.reason,
+      ...(deletion.reason === null ? {} : { reason: deletion.reason }),
     });
   return removed;
 }

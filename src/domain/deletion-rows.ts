@@ -1,5 +1,6 @@
 // Deletions and what they took, as they are read.
 import type { Transaction } from '../database.ts';
+import type { DeletionState } from '../entities/deletion.ts';
 import { raw, sql } from '../sql.ts';
 
 /** How many rows of an entity, and what the balances add up to in a currency. */
@@ -14,8 +15,9 @@ export interface Amount {
 
 export interface DeletionRow {
   id: string;
-  state: 'RUNNING' | 'COMPLETED';
-  reason: string;
+  state: DeletionState;
+  /** Null once a contact of it was erased. */
+  reason: string | null;
   requestedById: string;
   requestedByName: string;
   snapshotId: string;
@@ -24,13 +26,15 @@ export interface DeletionRow {
   requestedAt: Date;
   deletedAt: Date | null;
   recoverableUntil: Date | null;
+  erasedAt: Date | null;
   isRecoverable: boolean;
 }
 
 const columns = sql`
   d.id, d.state, d.reason, d.requested_by_id as "requestedById", d.requested_by_name as "requestedByName", d.snapshot_id as "snapshotId",
   d.job_id as "jobId", d.contact_count as "contactCount", d.requested_at as "requestedAt", d.deleted_at as "deletedAt",
-  d.recoverable_until as "recoverableUntil", coalesce(d.recoverable_until > clock_timestamp(), false) as "isRecoverable"`;
+  d.recoverable_until as "recoverableUntil", d.erased_at as "erasedAt",
+  coalesce(d.state = 'COMPLETED' and d.contact_count > 0 and d.recoverable_until > clock_timestamp(), false) as "isRecoverable"`;
 
 export async function readDeletions(tx: Transaction, ids: readonly string[]): Promise<DeletionRow[]> {
   return tx.rows<DeletionRow>(sql`select ${columns} from deletion d where d.organization_id = ${tx.organizationId} and d.id = any(${ids}::uuid[])`);
@@ -70,4 +74,17 @@ function added(records: readonly Record<string, number>[]): [string, number][] {
   const sums = new Map<string, number>();
   for (const record of records) for (const [key, value] of Object.entries(record)) sums.set(key, (sums.get(key) ?? 0) + value);
   return [...sums];
+}
+
+export interface WarningRow {
+  deletionId: string;
+  daysBefore: number;
+  warnedAt: Date;
+}
+
+/** The warnings that were given of each deletion's deadline, the first one first. */
+export async function readWarnings(tx: Transaction, deletionIds: readonly string[]): Promise<WarningRow[]> {
+  return tx.rows<WarningRow>(sql`
+    select deletion_id as "deletionId", days_before as "daysBefore", warned_at as "warnedAt" from deletion_warning
+    where organization_id = ${tx.organizationId} and deletion_id = any(${deletionIds}::uuid[]) order by days_before desc`);
 }

@@ -6,7 +6,7 @@ import { publish } from '../pubsub.ts';
 import { raw, type Sql, sql } from '../sql.ts';
 import type { Actor } from './app.ts';
 
-export type JobKind = 'DELETE_CONTACTS' | 'RECOVER_CONTACTS' | 'UNDO_RECOVERY' | 'RESTORE_DRILL';
+export type JobKind = 'DELETE_CONTACTS' | 'RECOVER_CONTACTS' | 'UNDO_RECOVERY' | 'ERASE_CONTACTS' | 'RESTORE_DRILL';
 export type JobState = 'QUEUED' | 'RUNNING' | 'COMPLETED' | 'FAILED' | 'CANCELLED';
 
 /** How far a job is: what the functions that do the work tell. */

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { v7 as newId } from 'uuid';
 import type { Transaction } from '../database.ts';
+import type { DeletionState } from '../entities/deletion.ts';
 import type { RecoveryState } from '../entities/recovery.ts';
 import { NotFound, Refusal } from '../errors.ts';
 import { publish } from '../pubsub.ts';
@@ -241,27 +242,61 @@ async function giveBackFee(tx: Transaction, app: App, recoveryRequestId: string)
   await tx.run(sql`update invoice set state = 'REFUNDED', refunded_at = clock_timestamp() where organization_id = ${tx.organizationId} and id = ${invoice.id}`);
 }
 
-/** Starts a queued recovery, or goes on with one that a killed worker had started. @returns it, or undefined when it may not run */
+/** How long a recovery that has begun may go on after its deadline. */
+const graceHours = 1;
+
+/** Whether the time of a recovery that has begun is over as well; r is the request. */
+export const graceIsOver = sql`r.recoverable_until + make_interval(hours => ${graceHours}) <= clock_timestamp()`;
+
+export const tooLong = {
+  code: 'RECOVERY_WINDOW_CLOSED',
+  message: 'The recovery was not done an hour after its deadline and was stopped. What it had restored stays, the rest is erased, and the fee is refunded.',
+};
+export const tooLate = {
+  code: 'RECOVERY_WINDOW_CLOSED',
+  message: 'The recovery did not start before its deadline. Nothing was restored and the fee is refunded.',
+};
+const nobodyLeft = {
+  code: 'CONTACTS_ERASED',
+  message: 'All contacts of this deletion have been erased meanwhile. Nothing was restored and the fee is refunded.',
+};
+
+/** Keeps the deletions that a request selects from being purged until `tx` ends. */
+async function holdDeletions(tx: Transaction, requestId: string): Promise<{ state: DeletionState; contacts: number }[]> {
+  return tx.rows<{ state: DeletionState; contacts: number }>(sql`
+    select d.state, d.contact_count as contacts from deletion d
+    where d.organization_id = ${tx.organizationId} and d.snapshot_id in (
+      select k.snapshot_id from recovery_chunk k where k.organization_id = d.organization_id and k.recovery_request_id = ${requestId})
+    order by d.id for share`);
+}
+
+/**
+ * Starts a queued recovery, or goes on with one that a killed worker had started. Locks the deletion, as a purge does, so
+ * of the two exactly one begins. @returns it, or undefined when it may not run
+ */
 export async function startRecovery(app: App, actor: Actor, organizationId: string, id: string): Promise<RecoveryRow | undefined> {
-  let late = false;
+  let refused: { code: string; message: string } | undefined;
   const request = await app.database.transact(organizationId, async (tx) => {
     const [request] = await readRecoveries(tx, [id]);
-    if (request?.state === 'RUNNING') return request;
-    late = request?.isLate === true;
-    if (late) return undefined;
+    if (!request) return undefined;
+    if (request.state === 'RUNNING') {
+      const over = await tx.row(sql`select 1 from recovery_request r where r.organization_id = ${organizationId} and r.id = ${id} and ${graceIsOver}`);
+      if (over) refused = tooLong;
+      return over ? undefined : request;
+    }
+    const deletions = await holdDeletions(tx, id);
+    if (request.isLate || deletions.some(({ state }) => state !== 'COMPLETED')) refused = tooLate;
+    else if (deletions.length > 0 && deletions.every(({ contacts }) => contacts === 0)) refused = nobodyLeft;
+    if (refused) return undefined;
     const started = await move(tx, id, ['QUEUED'], 'RUNNING');
     if (started) await announce(tx, actor, id, 'recovery.started');
     return started;
   });
-  if (late)
-    await endRecovery(app, actor, organizationId, id, {
-      code: 'RECOVERY_WINDOW_CLOSED',
-      message: 'The recovery did not start before its deadline. Nothing was restored and the fee is refunded.',
-    });
+  if (refused) await endRecovery(app, actor, organizationId, id, refused);
   return request;
 }
 
-/** Ends a running recovery, with its job: completed, or failed and refunded. The first to end it wins. */
+/** Ends a paid recovery, with its job: completed, or failed and refunded. The first to end it wins; it waits for the chunk in hand. */
 export async function endRecovery(
   app: App,
   actor: Actor,
@@ -272,7 +307,7 @@ export async function endRecovery(
   await app.database.transact(organizationId, async (tx) => {
     const failed = 'code' in end;
     if (failed) await lockInvoice(tx, id);
-    const request = await move(tx, id, failed ? ['QUEUED', 'RUNNING'] : ['RUNNING'], failed ? 'FAILED' : 'COMPLETED');
+    const request = await move(tx, id, failed ? ['AWAITING_APPROVAL', 'QUEUED', 'RUNNING'] : ['RUNNING'], failed ? 'FAILED' : 'COMPLETED');
     if (!request) return;
     // What it changed can be taken back for as long as a deletion can.
     await tx.run(sql`

@@ -8,11 +8,11 @@ import { type Chunk, type ChunkName, DamagedChunk, type Part } from '../snapshot
 import { type Conflict, findConflicts, type SettledConflict } from '../snapshots/conflicts.ts';
 import { eachInLanes } from '../snapshots/lanes.ts';
 import { type Restoration, restoreChunk } from '../snapshots/restore.ts';
-import { sql } from '../sql.ts';
+import { raw, sql } from '../sql.ts';
 import { logAction, logActions } from './action-log.ts';
 import type { Actor, App } from './app.ts';
 import type { Progress, Report } from './jobs.ts';
-import { endRecovery, startRecovery } from './recoveries.ts';
+import { endRecovery, graceIsOver, startRecovery } from './recoveries.ts';
 import { openSource, policyFor, type Policies } from './recovery-plans.ts';
 import type { RecoveryRow } from './recovery-rows.ts';
 import type { Source } from './recovery-selection.ts';
@@ -79,7 +79,7 @@ export async function recoverContacts(app: App, actor: Actor, organizationId: st
       : {
           code: 'NOTHING_RECOVERED',
           message:
-            'Every contact conflicts with one that is live and was skipped, so nothing was restored. The fee is refunded. The report names each conflict.',
+            'Every contact conflicts with one that is live and was skipped, or was erased, so nothing was restored. The fee is refunded. The report names each conflict.',
         },
   );
 }
@@ -189,10 +189,12 @@ async function migrate(run: Run): Promise<void> {
     (chunk) =>
       app.database.transact(organizationId, async (tx) => {
         await deferFlush(tx);
-        // Held until the commit: nobody can end the recovery while a chunk of it is being written.
+        // Held until the commit: nobody can end the recovery while a chunk of it is being written. Once its time is over no
+        // other chunk begins, or whoever wants to end it could wait for ever: locks of this kind do not queue behind that.
         const running = await tx.row(sql`
-          select 1 from recovery_request where organization_id = ${organizationId} and id = ${request.id} and state = 'RUNNING' for share`);
-        if (!running) throw new Error('The recovery was ended by someone else.');
+          select 1 from recovery_request r
+          where r.organization_id = ${organizationId} and r.id = ${request.id} and r.state = 'RUNNING' and not (${graceIsOver}) for share`);
+        if (!running) throw new Error('The recovery was ended by someone else, or its time is over.');
         const mine = await tx.run(sql`
           update recovery_chunk set restored_at = clock_timestamp()
           where organization_id = ${organizationId} and recovery_request_id = ${request.id} and number = ${chunk.number} and restored_at is null`);
@@ -268,6 +270,10 @@ const restoredOf = ({ organizationId, request }: Run, chunk: ChunkState) => sql`
     and not exists (select 1 from recovery_conflict x where x.organization_id = ${organizationId} and x.recovery_request_id = ${request.id}
       and x.contact_id = id and x.policy in ('SKIP', 'MERGE'))`;
 
+/** Whether the contact was erased meanwhile, which is no fault. */
+const erased = ({ organizationId }: Run, contactId: string) => sql`
+  select 1 from erasure_subject e where e.organization_id = ${organizationId} and e.contact_id = ${raw(contactId)}`;
+
 /** Holds every balance against its ledger in one view of both, and mends it where they differ. */
 async function reconcile(run: Run): Promise<void> {
   const { app, organizationId } = run;
@@ -301,7 +307,7 @@ async function reconcile(run: Run): Promise<void> {
 
 /**
  * Accounts for every contact of the snapshot: it came back and was proven by its digest when its chunk was restored, or
- * it conflicted; and what came back is still there, unless someone has deleted it again.
+ * it conflicted, or it was erased; and what came back is still there, unless someone has deleted it again.
  * @returns how many came back
  */
 async function account(run: Run): Promise<number> {
@@ -321,16 +327,17 @@ async function account(run: Run): Promise<number> {
             select k.restored_count as restored, k.merged_count as merged, k.skipped_count as skipped, k.erased_count as erased,
               (select count(*)::int from (${restoredOf(run, chunk)}) r
                 where not exists (select 1 from contact c where c.organization_id = ${organizationId} and c.id = r.contact_id)
+                  and not exists (${erased(run, 'r.contact_id')})
                   and not exists (
                     select 1 from deletion_contact d
                     join deletion o on o.organization_id = d.organization_id and o.id = d.deletion_id
                     join snapshot_chunk later on later.organization_id = o.organization_id and later.snapshot_id = o.snapshot_id and later.number = d.chunk_number
                     where d.organization_id = ${organizationId} and d.contact_id = r.contact_id and later.created_at > k.restored_at)) as missing
             from recovery_chunk k where k.organization_id = ${organizationId} and k.recovery_request_id = ${request.id} and k.number = ${chunk.number}`))!;
-          const { restored, merged, skipped, erased, missing } = found;
-          if (missing > erased || restored + merged + skipped + erased !== chunk.contactCount)
+          const { restored, merged, skipped, erased: lost, missing } = found;
+          if (missing > 0 || restored + merged + skipped + lost !== chunk.contactCount)
             throw new Error(
-              `Chunk ${chunk.number} holds ${chunk.contactCount} contacts: ${restored} came back, ${merged} were merged, ${skipped} skipped, ${erased} erased, ${missing} are missing.`,
+              `Chunk ${chunk.number} holds ${chunk.contactCount} contacts: ${restored} came back, ${merged} were merged, ${skipped} skipped, ${lost} erased, ${missing} are missing.`,
             );
           proven += restored + merged;
         },

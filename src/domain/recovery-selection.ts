@@ -37,7 +37,7 @@ const mostChosen = 10_000;
 /**
  * The chunks that hold what is selected, in order.
  * @throws NotFound for a deletion, or a chosen contact of it, that is not there;
- * Refusal BAD_SELECTION, DELETION_RUNNING, RECOVERY_WINDOW_CLOSED, NOTHING_SELECTED
+ * Refusal BAD_SELECTION, DELETION_RUNNING, CONTACTS_ERASED, RECOVERY_WINDOW_CLOSED, NOTHING_SELECTED
  */
 export async function resolveSelection(tx: Transaction, selection: Selection): Promise<Resolved> {
   const { deletionId, contactIds } = selection;
@@ -134,13 +134,15 @@ async function chunksOf(tx: Transaction, snapshotId: string): Promise<{ snapshot
     where organization_id = ${tx.organizationId} and snapshot_id = ${snapshotId} order by number`);
 }
 
-/** @throws NotFound; Refusal DELETION_RUNNING, RECOVERY_WINDOW_CLOSED */
+/** @throws NotFound; Refusal DELETION_RUNNING, CONTACTS_ERASED, RECOVERY_WINDOW_CLOSED */
 async function recoverableDeletion(tx: Transaction, deletionId: string): Promise<DeletionRow> {
   const [deletion] = await readDeletions(tx, [deletionId]);
   if (!deletion) throw new NotFound('deletion');
   const path = ['input', 'selection', 'deletionId'];
   if (deletion.state === 'RUNNING')
     throw new Refusal('DELETION_RUNNING', 'The deletion is still at work. No recovery was ordered. Wait until it has completed.', path);
+  if (deletion.state === 'COMPLETED' && deletion.contactCount === 0)
+    throw new Refusal('CONTACTS_ERASED', 'All contacts of this deletion have been erased. No recovery was ordered, nothing was billed.', path);
   if (!deletion.isRecoverable)
     throw new Refusal(
       'RECOVERY_WINDOW_CLOSED',

@@ -7,7 +7,7 @@ import { NotFound, Refusal } from '../errors.ts';
 import { deferFlush, followIndexes, startSnapshot } from '../snapshots/capture.ts';
 import type { Chunk } from '../snapshots/chunk.ts';
 import { dropUnused } from '../snapshots/references.ts';
-import { readChunk, readStored } from '../snapshots/restore.ts';
+import { readChunk, readStoredChunk } from '../snapshots/restore.ts';
 import { putBack, revertMerges, sortRestored } from '../snapshots/undo.ts';
 import { sql } from '../sql.ts';
 import type { Actor, App, Viewer } from './app.ts';
@@ -107,7 +107,7 @@ export async function revertRecovery(app: App, actor: Actor, organizationId: str
 }
 
 const readDeeds = (tx: Transaction, { app, organizationId, request }: Undo, { number }: ChunkState): Promise<Chunk> =>
-  readStored(tx, app, safetyChunks(organizationId, request.safetySnapshotId!, number).deeds);
+  readStoredChunk(tx, app, safetyChunks(organizationId, request.safetySnapshotId!, number).deeds);
 
 async function revertChunk(tx: Transaction, undo: Undo, chunk: ChunkState): Promise<void> {
   const { app, actor, organizationId, request, deletion } = undo;

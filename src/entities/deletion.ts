@@ -1,8 +1,9 @@
-// One delete operation and the contacts it takes.
+// One delete operation, the contacts it takes, and the warnings before its deadline.
 import { defineEntity, p } from '@mikro-orm/postgresql';
 import { createdNow, instant, ofOneOrganization, rootKey } from './columns.ts';
 
-export const deletionStates = ['RUNNING', 'COMPLETED'] as const;
+export const deletionStates = ['RUNNING', 'COMPLETED', 'ERASING', 'ERASED'] as const;
+export type DeletionState = (typeof deletionStates)[number];
 
 export const Deletion = defineEntity({
   name: 'Deletion',
@@ -11,7 +12,8 @@ export const Deletion = defineEntity({
   properties: {
     ...rootKey,
     state: p.enum(deletionStates),
-    reason: p.text(),
+    /** Null once a contact of it was erased, whom it could name. */
+    reason: p.text().nullable(),
     requestedById: p.uuid(),
     requestedByName: p.text(),
     confirmationId: p.uuid(),
@@ -21,6 +23,7 @@ export const Deletion = defineEntity({
     requestedAt: createdNow(),
     deletedAt: instant().nullable(),
     recoverableUntil: instant().nullable(),
+    erasedAt: instant().nullable(),
   },
   uniques: [{ properties: ['organizationId', 'confirmationId'] }],
   indexes: [{ properties: ['organizationId', 'snapshotId'] }],
@@ -38,4 +41,12 @@ export const DeletionContact = defineEntity({
     chunkNumber: p.integer(),
   },
   indexes: [{ properties: ['organizationId', 'deletionId', 'chunkNumber'] }],
+});
+
+/** That a deadline is near is told once for each of so many days before it. */
+export const DeletionWarning = defineEntity({
+  name: 'DeletionWarning',
+  tableName: 'deletion_warning',
+  ...ofOneOrganization,
+  properties: { organizationId: p.uuid().primary(), deletionId: p.uuid().primary(), daysBefore: p.integer().primary(), warnedAt: createdNow() },
 });

@@ -10,7 +10,7 @@ import { publish } from '../pubsub.ts';
 const payload = z.object({
   organizationId: z.uuid(),
   jobId: z.uuid(),
-  /** What the job is for: the deletion, the recovery request or the restore drill. */
+  /** What the job is for: the deletion, the recovery request, the restore drill or the erasure. */
   subjectId: z.uuid(),
   actor: z.object({
     id: z.uuid().nullable(),

@@ -5,15 +5,16 @@ import type { App } from '../domain/app.ts';
 import { quietWorkerLogger } from '../migrate.ts';
 import { removeBodiesTask } from '../snapshots/store.ts';
 import { deleteContactsJob } from './delete-contacts.ts';
-import { expireRecoveries } from './expire-recoveries.ts';
+import { eraseContactsJob } from './erase-contacts.ts';
 import { patient, taskOf } from './kit.ts';
+import { meetDeadlinesTask } from './meet-deadlines.ts';
 import { recoverContactsJob } from './recover-contacts.ts';
 import { removeBodiesOf } from './remove-bodies.ts';
 import { orderDrills, restoreDrillJob } from './restore-drill.ts';
 import { sweepBodiesOfAll } from './sweep-bodies.ts';
 import { undoRecoveryJob } from './undo-recovery.ts';
 
-const jobs = [deleteContactsJob, recoverContactsJob, undoRecoveryJob, restoreDrillJob];
+const jobs = [deleteContactsJob, recoverContactsJob, undoRecoveryJob, eraseContactsJob, restoreDrillJob];
 
 /** Heartbeats that must be missed before a worker is taken for dead. */
 const missedBeats = 4;
@@ -21,7 +22,7 @@ const missedBeats = 4;
 /** The runner's tasks, by name. `signal` stops running ones at their next step. */
 export const taskList = (app: App, signal: AbortSignal): TaskList => ({
   ...Object.fromEntries(jobs.map((job) => [job.kind, patient(app, signal, taskOf(app, job, signal))])),
-  expire_recoveries: patient(app, signal, expireRecoveries(app)),
+  meet_deadlines: patient(app, signal, meetDeadlinesTask(app)),
   order_drills: patient(app, signal, orderDrills(app)),
   [removeBodiesTask]: patient(app, signal, removeBodiesOf(app)),
   sweep_bodies: patient(app, signal, sweepBodiesOfAll(app)),
@@ -29,7 +30,7 @@ export const taskList = (app: App, signal: AbortSignal): TaskList => ({
 
 /** What runs by the clock, in UTC. A night whose beginning no worker saw is made up for within half a day. */
 const crontab = ({ config }: App) => `
-  * * * * * expire_recoveries
+  * * * * * meet_deadlines
   17 * * * * sweep_bodies
   0 ${config.DRILL_HOUR} * * * order_drills ?fill=12h`;
 

@@ -16,8 +16,11 @@ export const policy: Policy = {
     tags: may('contacts:read'),
     customFieldDefinitions: may('contacts:read'),
     contactDeletionPreview: may('contacts:delete'),
+    contactErasurePreview: may('contacts:erase'),
     deletion: may('deletions:read'),
     deletions: may('deletions:read'),
+    erasure: may('deletions:read'),
+    erasures: may('deletions:read'),
     recoveryPlan: may('recovery:read'),
     recoveryRequest: may('recovery:read'),
     recoveryRequests: may('recovery:read'),
@@ -41,6 +44,7 @@ export const policy: Policy = {
     addPayment: may('payments:create'),
     addCharge: may('payments:create'),
     deleteContacts: may('contacts:delete'),
+    eraseContacts: may('contacts:erase'),
     requestRecovery: chain(may('recovery:request'), onPlan('PREMIUM'), withinWindow),
     cancelRecovery: may('recovery:request'),
     // It deletes again what the recovery brought back.
@@ -65,5 +69,6 @@ export const policy: Policy = {
   Deletion: { job: maySeeOwn('jobs:read') },
   Conflict: { recovered: maySee('contacts:read'), live: maySee('contacts:read') },
   Undo: { job: maySeeOwn('jobs:read'), deletion: maySee('deletions:read') },
+  Erasure: { job: maySeeOwn('jobs:read') },
   RecoveryRequest: { deletion: maySee('deletions:read'), job: maySeeOwn('jobs:read') },
 };

@@ -2,11 +2,12 @@
 import { Arg, Args, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root } from 'type-graphql';
 import type { Context } from '../context.ts';
 import { listBatchContacts } from '../domain/action-log.ts';
-import { type DeletionRow, listDeletions, readDeletionContents, readDeletions } from '../domain/deletion-rows.ts';
+import { type DeletionRow, listDeletions, readDeletionContents, readDeletions, readWarnings } from '../domain/deletion-rows.ts';
 import { deleteContacts, type DeletionTarget, previewDeletion } from '../domain/deletions.ts';
 import { NotFound } from '../errors.ts';
 import { checkFirst, decodeCursor, decodeId, encodeId, Money, PageArgs, pageOf, type Page, payload } from '../schema/common.ts';
 import {
+  DeadlineWarning,
   ContactDeletionPreview,
   ContactDeletionPreviewInput,
   DeleteContactsInput,
@@ -17,8 +18,10 @@ import {
   DeletionConnection,
   RowCount,
 } from '../schema/deletions.ts';
+import { Erasure } from '../schema/erasures.ts';
 import { Job } from '../schema/jobs.ts';
 import { filterOf } from './contacts.ts';
+import { loadPurge } from './erasures.ts';
 import { loadJob } from './jobs.ts';
 
 export const shownDeletion = (row: DeletionRow): Deletion & { __typename: string } => ({
@@ -105,6 +108,21 @@ export class DeletionResolver {
   })
   async job(@Ctx() context: Context, @Root() { jobId }: Deletion): Promise<Job | null> {
     return jobId ? loadJob(context, jobId) : null;
+  }
+
+  @FieldResolver(() => [DeadlineWarning], { description: 'The warnings that its deadline is near, so far.' })
+  warnings(@Ctx() context: Context, @Root() { uuid }: Deletion): Promise<DeadlineWarning[]> {
+    return context
+      .loader<string, DeadlineWarning[]>('deadline warnings', async (tx, ids) => {
+        const warnings = await readWarnings(tx, ids);
+        return ids.map((id) => warnings.filter(({ deletionId }) => deletionId === id));
+      })
+      .load(uuid);
+  }
+
+  @FieldResolver(() => Erasure, { nullable: true, description: 'Its purge, with the certificate; null until its time has run out.' })
+  erasure(@Ctx() context: Context, @Root() { uuid }: Deletion): Promise<Erasure | null> {
+    return loadPurge(context, uuid);
   }
 
   @FieldResolver(() => DeletedContactConnection, { description: 'The contacts that it took, by id.' })

@@ -11,10 +11,13 @@ const subjects = {
   DELETE_CONTACTS: 'Deletion',
   RECOVER_CONTACTS: 'RecoveryRequest',
   UNDO_RECOVERY: 'RecoveryRequest',
+  ERASE_CONTACTS: 'Erasure',
   RESTORE_DRILL: 'RestoreDrill',
 } as const satisfies Record<JobKind, Kinds>;
 
 const ended = new Set(['COMPLETED', 'FAILED', 'CANCELLED']);
+
+/** What a job of each kind carries out. */
 
 export const shownJob = (row: JobRow): Job & { __typename: string } => ({
   ...row,

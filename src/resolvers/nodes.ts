@@ -8,6 +8,7 @@ import { loadAction } from './action-log.ts';
 import { loadContact } from './contacts.ts';
 import { loadDeletion } from './deletions.ts';
 import { loadDrill } from './drills.ts';
+import { loadErasure } from './erasures.ts';
 import { loadJob } from './jobs.ts';
 import { shownOrganization } from './organizations.ts';
 import { loadInvoice, loadRecovery } from './recoveries.ts';
@@ -23,6 +24,7 @@ const sources: Partial<Record<Kinds, NodeSource>> = {
   ActionLogEntry: { permission: 'log:read', load: loadAction },
   Contact: { permission: 'contacts:read', load: loadContact },
   Deletion: { permission: 'deletions:read', load: loadDeletion },
+  Erasure: { permission: 'deletions:read', load: loadErasure },
   Invoice: { permission: 'recovery:read', load: loadInvoice },
   Job: { permission: 'jobs:read', load: loadJob },
   Organization: {

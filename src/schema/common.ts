@@ -14,6 +14,7 @@ const kinds = [
   'ContactPoint',
   'CustomFieldDefinition',
   'Deletion',
+  'Erasure',
   'Invoice',
   'Job',
   'LedgerEntry',

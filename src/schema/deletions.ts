@@ -1,15 +1,23 @@
 // Deleting, as the world sees it: the preview, the confirmation, and the record that stays.
 import { Field, ID, InputType, Int, ObjectType, registerEnumType } from 'type-graphql';
+import type { DeletionState } from '../entities/deletion.ts';
 import { connectionOf, DateTime, Money, Node, UserError } from './common.ts';
 import { ContactFilter } from './contacts.ts';
 
-export const DeletionState = { RUNNING: 'RUNNING', COMPLETED: 'COMPLETED' } as const;
-registerEnumType(DeletionState, {
+export const DeletionStateEnum: Record<DeletionState, DeletionState> = {
+  RUNNING: 'RUNNING',
+  COMPLETED: 'COMPLETED',
+  ERASING: 'ERASING',
+  ERASED: 'ERASED',
+};
+registerEnumType(DeletionStateEnum, {
   name: 'DeletionState',
   description: 'Where a deletion stands.',
   valuesConfig: {
     RUNNING: { description: 'Its job is moving contacts into the snapshot.' },
     COMPLETED: { description: 'All is removed, and can be recovered until its deadline.' },
+    ERASING: { description: 'Its time has run out and its key is destroyed; nothing can be recovered. Its stored copies are being destroyed.' },
+    ERASED: { description: 'Nothing is left of it but this record, opaque ids and the certificate.' },
   },
 });
 
@@ -76,21 +84,30 @@ export class DeletedContact {
 
 export const DeletedContactConnection = connectionOf(DeletedContact, 'deleted contact', 'deleted contacts');
 
+@ObjectType({ simpleResolvers: true, description: 'That a deadline is near was told, in the action log and to all who listen.' })
+export class DeadlineWarning {
+  @Field(() => Int, { description: 'How many days before the deadline: 7, then 1.' })
+  daysBefore!: number;
+
+  @Field(() => DateTime, { description: 'When it was told.' })
+  warnedAt!: Date;
+}
+
 @ObjectType({
   implements: Node,
   description: 'One delete operation: who, when, why, which contacts, and until when they can be recovered.',
 })
 export class Deletion extends Node {
-  @Field(() => DeletionState, { description: 'Where it stands.' })
-  state!: keyof typeof DeletionState;
+  @Field(() => DeletionStateEnum, { description: 'Where it stands.' })
+  state!: DeletionState;
 
-  @Field(() => String, { description: 'Why, in the words of who ordered it.' })
-  reason!: string;
+  @Field(() => String, { nullable: true, description: 'Why, in the words of who ordered it; null once a contact of it was erased, whom it could name.' })
+  reason!: string | null;
 
   @Field(() => String, { description: 'The name of who ordered it.' })
   requestedByName!: string;
 
-  @Field(() => Int, { description: 'How many contacts.' })
+  @Field(() => Int, { description: 'How many contacts. Those that were erased one by one no longer count.' })
   contactCount!: number;
 
   @Field(() => DateTime, { description: 'When it was ordered.' })
@@ -107,6 +124,9 @@ export class Deletion extends Node {
 
   @Field(() => Boolean, { description: 'Whether it can be recovered now, by the database clock.' })
   isRecoverable!: boolean;
+
+  @Field(() => DateTime, { nullable: true, description: 'When the last of it was destroyed, after its deadline.' })
+  erasedAt!: Date | null;
 
   requestedById!: string;
   snapshotId!: string;

@@ -6,7 +6,7 @@ import { connectionOf, DateTime, Node } from './common.ts';
 
 const enumOf = <T extends string>(values: readonly T[]) => Object.fromEntries(values.map((value) => [value, value])) as Record<T, T>;
 
-export const JobKindEnum = enumOf<JobKind>(['DELETE_CONTACTS', 'RECOVER_CONTACTS', 'UNDO_RECOVERY', 'RESTORE_DRILL']);
+export const JobKindEnum = enumOf<JobKind>(['DELETE_CONTACTS', 'RECOVER_CONTACTS', 'UNDO_RECOVERY', 'ERASE_CONTACTS', 'RESTORE_DRILL']);
 registerEnumType(JobKindEnum, {
   name: 'JobKind',
   description: 'What a job does.',
@@ -15,6 +15,7 @@ registerEnumType(JobKindEnum, {
     RECOVER_CONTACTS: { description: 'Carries out a recovery.' },
     UNDO_RECOVERY: { description: 'Takes a recovery back.' },
     RESTORE_DRILL: { description: 'Brings a sample of the newest snapshot back beside the live contacts, to prove that it can be.' },
+    ERASE_CONTACTS: { description: 'Carries out an erasure: a purge, or one under Article 17.' },
   },
 });
 
@@ -31,7 +32,7 @@ registerEnumType(JobStateEnum, {
   },
 });
 
-export const JobPhaseEnum = enumOf<JobPhase>(['REMOVING', 'CHECKING', 'SAFEGUARDING', 'MIGRATING', 'RECONCILING', 'PROVING', 'REVERTING']);
+export const JobPhaseEnum = enumOf<JobPhase>(['REMOVING', 'CHECKING', 'SAFEGUARDING', 'MIGRATING', 'RECONCILING', 'PROVING', 'REVERTING', 'ERASING']);
 registerEnumType(JobPhaseEnum, {
   name: 'JobPhase',
   description:
@@ -42,6 +43,7 @@ registerEnumType(JobPhaseEnum, {
     SAFEGUARDING: { description: 'Recovery: the live contacts that it will change are copied into a safety snapshot, for an undo.' },
     MIGRATING: { description: 'Recovery: contacts come back, chunk by chunk, each graph compared with its digest before it is committed.' },
     RECONCILING: { description: 'Recovery: every balance is held against its ledger.' },
+    ERASING: { description: 'Erasure: stored copies are destroyed, chunk by chunk.' },
     PROVING: { description: 'Recovery: every contact of the snapshot is accounted for.' },
     REVERTING: { description: 'Undo: what the recovery brought back is deleted again, and what it changed is put back, where nobody has touched it since.' },
   },
@@ -64,7 +66,7 @@ export class Job extends Node {
   @Field(() => JobStateEnum, { description: 'Where it stands.' })
   state!: JobState;
 
-  @Field(() => ID, { description: 'The id of the deletion or the recovery request that it carries out.' })
+  @Field(() => ID, { description: 'The id of the deletion, the recovery request or the erasure that it carries out.' })
   subjectId!: string;
 
   @Field(() => JobPhaseEnum, { nullable: true, description: 'What it is at; null before it starts.' })

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Transaction } from '../database.ts';
 import type { App } from '../domain/app.ts';
 import type { SnapshotKind } from '../entities/snapshot.ts';
-import { quoted, sql } from '../sql.ts';
+import { name, quoted, sql } from '../sql.ts';
 import { type Chunk, type ChunkName, digestGraphs, type Part, sealChunk } from './chunk.ts';
 import { newSnapshotKey, unwrapSnapshotKey } from './cipher.ts';
 import { copyOut, eachRow, uuidAt } from './copy.ts';
@@ -99,6 +99,28 @@ export async function captureGraphs(tx: Transaction, app: App, contactIds: reado
     parts.push(await readPart(tx, table, query));
   }
   return chunkOf(tx, graph, parts);
+}
+
+/** Rows by kind. */
+export type RowCounts = Record<string, number>;
+
+/**
+ * Removes live contacts with all they own, without keeping anything. Locks them first, so nothing can be added meanwhile.
+ * @returns how many rows of each kind went; contacts that are not live are passed over
+ */
+export async function removeGraphs(tx: Transaction, app: App, contactIds: readonly string[]): Promise<RowCounts> {
+  await followIndexes(tx);
+  await tx.run(sql`select 1 from contact where organization_id = ${tx.organizationId} and id = any(${contactIds}::uuid[]) order by id for update`);
+  const graph = graphOf(app);
+  for (const table of graph.rebuilt)
+    await tx.run(sql`delete from ${name(table)} where organization_id = ${tx.organizationId} and contact_id = any(${contactIds}::uuid[])`);
+  const counts: RowCounts = {};
+  for (const table of graph.tables.toReversed()) {
+    const { rowCount } = await tx.run(sql`
+      delete from ${name(table.name)} where organization_id = ${tx.organizationId} and ${name(table.contactColumn)} = any(${contactIds}::uuid[])`);
+    if (rowCount) counts[table.kind] = rowCount;
+  }
+  return counts;
 }
 
 /** SQL of an array of ids that the engine knows to be UUIDs. COPY takes no parameters. */

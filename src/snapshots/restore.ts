@@ -7,34 +7,54 @@ import type { App } from '../domain/app.ts';
 import type { derive } from '../domain/contacts.ts';
 import type { ConflictPolicy } from '../entities/recovery.ts';
 import { quoted, raw, sql } from '../sql.ts';
-import { followIndexes, graphOf, snapshotKey, uuidArray } from './capture.ts';
+import { followIndexes, graphOf, removeGraphs, snapshotKey, uuidArray } from './capture.ts';
 import { type Chunk, type ChunkName, contactIndexOf, DamagedChunk, type Deeds, digestGraphs, openChunk, type Part } from './chunk.ts';
 import { type Conflict, conflictsOf, feasible, type SettledConflict } from './conflicts.ts';
 import { eachRow, uuidAt } from './copy.ts';
+import { erasedAmong, withoutErased } from './erasure-ledger.ts';
+import { schemaVersion } from './graph.ts';
 import { liftChunk } from './ladder.ts';
 import { fillFields, mergeRows, sumBalances, writeDerived } from './merge.ts';
 import { bringReferences, emptyLost, followRenamed } from './references.ts';
 import { insertStaged, plain, stageChunk, stagedDigests, type Staged, unstage } from './stage.ts';
 
 /**
- * Reads and opens a chunk, and lifts it to today's schema.
+ * Reads and opens a chunk, lifts it to today's schema and leaves out who was erased meanwhile: the one way from what is stored
+ * to graphs.
  * @throws DamagedChunk when it is missing or is not what was stored; Refusal SNAPSHOT_TOO_NEW
  */
 export async function readChunk(tx: Transaction, app: App, name: ChunkName): Promise<Chunk> {
-  return liftChunk(await readStored(tx, app, name), graphOf(app), name);
+  return withoutErased(tx, app, liftChunk(await readStoredChunk(tx, app, name), graphOf(app), name));
 }
 
-/** Reads and opens a chunk as it was stored: with the columns that it was written with. @throws DamagedChunk like `readChunk` */
-export async function readStored(tx: Transaction, app: App, name: ChunkName): Promise<Chunk> {
+/** Reads and opens a chunk as it lies in the store: with the columns that it was written with. @throws DamagedChunk like `readChunk` */
+export async function readStoredChunk(tx: Transaction, app: App, name: ChunkName): Promise<Chunk> {
   const manifest = await tx.row<{ digest: Buffer; contacts: number }>(sql`
     select digest, contact_count as contacts from snapshot_chunk
     where organization_id = ${tx.organizationId} and snapshot_id = ${name.snapshotId} and number = ${name.number}`);
+  // An erasure has taken all of it.
+  if (manifest?.contacts === 0) return { schemaVersion, digests: new Map(), parts: [], references: [] };
   const body = await app.store.get(tx, name.snapshotId, name.number);
   if (!manifest || !body) throw new DamagedChunk(name, 'it is missing');
-  if (!createHash('sha256').update(body).digest().equals(manifest.digest)) throw new DamagedChunk(name, 'its bytes do not match its manifest');
+  const asListed = createHash('sha256').update(body).digest().equals(manifest.digest);
   const chunk = await openChunk(await snapshotKey(tx, app, name.snapshotId), name, body);
+  if (!asListed && (await isRewritten(tx, app, name, chunk))) return chunk;
+  if (!asListed) throw new DamagedChunk(name, 'its bytes do not match its manifest');
   if (chunk.digests.size !== manifest.contacts) throw new DamagedChunk(name, 'it does not hold the contacts that its manifest counts');
   return chunk;
+}
+
+/**
+ * Whether an erasure has put this body in place while we were reading: its manifest has followed meanwhile, or is about
+ * to, after a crash between the two. Then it holds exactly the contacts of the manifest that were not erased.
+ */
+async function isRewritten(tx: Transaction, app: App, name: ChunkName, chunk: Chunk): Promise<boolean> {
+  const manifest = await tx.row<{ ids: string[] }>(sql`
+    select contact_ids as ids from snapshot_chunk
+    where organization_id = ${tx.organizationId} and snapshot_id = ${name.snapshotId} and number = ${name.number}`);
+  const gone = (manifest?.ids ?? []).filter((id) => !chunk.digests.has(id));
+  const erased = await erasedAmong(tx, app, gone);
+  return manifest !== undefined && erased.size === gone.length && chunk.digests.size === manifest.ids.length - gone.length;
 }
 
 /** How conflicts are settled while a chunk is restored. */
@@ -153,7 +173,7 @@ async function settle(tx: Transaction, app: App, staged: Staged[], inserted: Buf
   // Of several that would replace or merge onto one live contact, all see it as it was; it is removed once.
   const taken = new Set(of('REPLACE').map(({ liveContactId }) => liveContactId));
   for (const conflict of of('MERGE')) if (taken.has(conflict.liveContactId)) conflict.policy = 'SKIP';
-  await removeGraphs(tx, app, [...taken]);
+  if (taken.size > 0) await removeGraphs(tx, app, [...taken]);
   const returning = of('REPLACE', 'RESTORE_WITHOUT_EMAIL').map(({ contactId }) => contactId);
   const changed = await leaveOutTaken(tx, contacts.stage, returning);
   const { rows } =
@@ -171,14 +191,6 @@ async function settle(tx: Transaction, app: App, staged: Staged[], inserted: Buf
 async function lockLive(tx: Transaction, ids: readonly string[]): Promise<void> {
   const locked = await tx.run(sql`select 1 from contact where organization_id = ${tx.organizationId} and id = any(${ids}::uuid[]) order by id for update`);
   if (locked.rowCount !== ids.length) throw new Error('A contact that stood in the way went away meanwhile; the chunk is tried again.');
-}
-
-/** Removes live contacts with all they own; they have been safeguarded. */
-async function removeGraphs(tx: Transaction, app: App, ids: readonly string[]): Promise<void> {
-  if (ids.length === 0) return;
-  await tx.run(sql`delete from balance where organization_id = ${tx.organizationId} and contact_id = any(${ids}::uuid[])`);
-  for (const { name, contactColumn } of graphOf(app).tables.toReversed())
-    await plain(tx, `delete from ${quoted(name)} where organization_id = '${tx.organizationId}' and ${quoted(contactColumn)} = any (${uuidArray(ids)})`);
 }
 
 /** Takes from staged contacts the email and the member number that a live contact has. @returns whether any had one */

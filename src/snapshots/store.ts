@@ -53,6 +53,13 @@ export class SnapshotStore {
     return this.#ask((signal) => store.get(row.location!, signal));
   }
 
+  /** The store that the body of a chunk lies in; the one for new bodies when there is none. */
+  async placeOf(tx: Transaction, snapshotId: string, number: number): Promise<StoreKind> {
+    const row = await tx.row<Pick<Place, 'store'>>(sql`
+      select store from snapshot_chunk_body where organization_id = ${tx.organizationId} and snapshot_id = ${snapshotId} and number = ${number}`);
+    return row?.store ?? this.kept;
+  }
+
   /**
    * Removes bodies for good. Safe to repeat; those that are not there are passed over. Outside bodies go when `tx` has
    * committed, within moments when a worker runs and the store answers.
