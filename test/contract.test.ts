@@ -159,6 +159,7 @@ const permissionOf: Record<string, Permission | null> = {
   Job: 'jobs:read',
   Organization: null,
   RecoveryRequest: 'recovery:read',
+  RestoreDrill: 'snapshots:read',
 };
 
 /** Makes a record of each kind in an organization. @returns their global ids */
@@ -168,10 +169,16 @@ async function recordsOf(world: World, organization: OrganizationName): Promise<
   const { deletion } = await deleteThem(world, { contactIds }, organization);
   await runJobs(world);
   await (await world.as('Super admin', organization)).request(RequestRecoveryDocument, { input: { deletionId: deletion!.id, idempotencyKey: 'contract' } });
+  await world.owner.query(
+    `insert into restore_drill (organization_id, id, snapshot_id, outcome, contact_count, row_count, byte_count, opening_seconds, writing_seconds, proving_seconds, started_at)
+     values ($1, gen_random_uuid(), gen_random_uuid(), 'PASSED', 1, 1, 1, 1, 1, 1, now())`,
+    [world.organizationId(organization)],
+  );
   const { rows } = await world.owner.query<Record<string, string>>(
     `select (select id from action_log where organization_id = $1 limit 1) as "ActionLogEntry", (select id from contact where organization_id = $1 limit 1) as "Contact",
       (select id from deletion where organization_id = $1) as "Deletion", (select id from invoice where organization_id = $1) as "Invoice",
-      (select id from job where organization_id = $1) as "Job", $1::uuid as "Organization", (select id from recovery_request where organization_id = $1) as "RecoveryRequest"`,
+      (select id from job where organization_id = $1) as "Job", $1::uuid as "Organization", (select id from recovery_request where organization_id = $1) as "RecoveryRequest",
+      (select id from restore_drill where organization_id = $1) as "RestoreDrill"`,
     [world.organizationId(organization)],
   );
   return Object.fromEntries(Object.entries(rows[0]!).map(([kind, id]) => [kind, encodeId(kind as 'Contact', id)]));
