@@ -13,7 +13,7 @@ import { hashPassword } from '../src/domain/sessions.ts';
 import { startEmbedded } from '../src/embedded.ts';
 import { deriveKeys } from '../src/keys.ts';
 import { migrate } from '../src/migrate.ts';
-import { postgresStore } from '../src/snapshots/store.ts';
+import { openStore } from '../src/snapshots/stores/open.ts';
 
 export interface Bench extends AsyncDisposable {
   app: App;
@@ -47,13 +47,14 @@ export async function openBench(): Promise<Bench> {
   const [email, password] = ['super.admin@bench.example', 'bench-password'];
   const staff = [{ name: 'Super admin', email, passwordHash: await hashPassword(password), roles: ['Super admin'] }];
   const { id: organizationId } = await createOrganization(owner, { name: 'Bench', plan: 'PREMIUM', currency: 'USD', staff });
+  const config = readConfig({ CHUNK_CONTACTS: process.env['CHUNK_CONTACTS'] });
   const database = await Database.open(appUrl, 20);
   return {
     app: {
-      config: readConfig({ CHUNK_CONTACTS: process.env['CHUNK_CONTACTS'] }),
+      config,
       database,
       keys,
-      store: postgresStore,
+      store: await openStore(config),
       payments: manualPayments,
     },
     owner,

@@ -9,6 +9,7 @@ import { deleteContacts, previewDeletion } from '../src/domain/deletions.ts';
 import { readInvoices } from '../src/domain/invoices.ts';
 import { confirmPayment, requestRecovery } from '../src/domain/recoveries.ts';
 import { recoverContacts } from '../src/domain/recovering.ts';
+import { planRecovery } from '../src/domain/recovery-plans.ts';
 import { readRecoveries } from '../src/domain/recovery-rows.ts';
 import { readAccessToken, signIn, staffFrom, staffOpening } from '../src/domain/sessions.ts';
 import { contactGraph } from '../src/snapshots/graph.ts';
@@ -88,7 +89,9 @@ async function reinstate() {
     await removeContacts(app, viewer, organizationId, deletionId, report, new AbortController().signal);
   });
   await owner.query('vacuum analyze');
-  const requestId = await requestRecovery(app, viewer, { deletionId, idempotencyKey: deletionId });
+  const selection = { deletionId };
+  const { hash } = await app.database.transact(organizationId, (tx) => planRecovery(tx, app, selection, {}));
+  const { id: requestId } = (await requestRecovery(app, viewer, { selection, planHash: hash, idempotencyKey: deletionId })) as { id: string };
   const invoice = await app.database.transact(organizationId, async (tx) => (await readInvoices(tx, [requestId]))[0]!);
   await confirmPayment(app, viewer, organizationId, invoice.id, 'measured');
   const restore = await seconds(() => recoverContacts(app, viewer, organizationId, requestId, report, new AbortController().signal));

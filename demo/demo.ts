@@ -197,11 +197,14 @@ async function showLog(admin: Client): Promise<void> {
 
 async function showOrder(url: string, admin: Client, deletionId: string): Promise<string> {
   heading('Order the recovery');
-  const { recoveryPlan } = await admin.request(RecoveryPlanDocument, { deletionId });
+  const wanted = { selection: { deletionId } };
+  const { recoveryPlan } = await admin.request(RecoveryPlanDocument, { input: wanted });
   say(
-    `   The plan: ${number(recoveryPlan.contactCount)} contacts, ${recoveryPlan.clashCount} clashes, about ${recoveryPlan.estimatedSeconds} s, until ${recoveryPlan.recoverableUntil}`,
+    `   The plan: ${number(recoveryPlan.contactCount)} contacts, ${recoveryPlan.conflictCount} conflicts, about ${recoveryPlan.estimatedSeconds} s, until ${recoveryPlan.recoverableUntil}`,
   );
-  const { requestRecovery } = await admin.request(RequestRecoveryDocument, { input: { deletionId, idempotencyKey: randomUUID() } });
+  const { requestRecovery } = await admin.request(RequestRecoveryDocument, {
+    input: { ...wanted, planHash: recoveryPlan.hash, idempotencyKey: randomUUID() },
+  });
   const { recoveryRequest: request, userErrors } = requestRecovery;
   if (!request) throw new Error(userErrors[0]!.message);
   const { invoice } = request;
@@ -222,7 +225,7 @@ async function watchRecovery(admin: Client, id: string): Promise<number> {
   let seconds = 0;
   for await (const { recoveryProgress: request } of admin.subscribe(RecoveryProgressDocument, { id })) {
     const { job } = request;
-    if (job?.phase) bar.show(job.phase, job.done, job.total, `${number(request.restoredCount)} back, ${request.clashCount} clashes`);
+    if (job?.phase) bar.show(job.phase, job.done, job.total, `${number(request.restoredCount)} back, ${request.conflictCount} conflicts`);
     if (request.failure) throw new Error(request.failure.message);
     if (request.startedAt && request.finishedAt) seconds = (Date.parse(request.finishedAt) - Date.parse(request.startedAt)) / 1000;
   }

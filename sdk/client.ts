@@ -30,6 +30,11 @@ export interface ClientOptions {
   /** Of the GraphQL endpoint, as in `http://localhost:4000/graphql`. */
   url: string;
   accessToken?: string;
+  /**
+   * How many times in a row a lost WebSocket is opened again. Its subscriptions then go on by themselves, from the current
+   * state: what changed meanwhile is seen as one change. Without it they end with a NETWORK error.
+   */
+  reconnects?: number;
   /** A WebSocket to use where the platform has none. */
   webSocket?: unknown;
 }
@@ -45,13 +50,16 @@ export interface Client {
 
 type Given<Variables> = Variables extends Record<string, never> ? [variables?: Variables] : [variables: Variables];
 
-export function createClient({ url, accessToken, webSocket }: ClientOptions): Client {
+export function createClient({ url, accessToken, reconnects = 0, webSocket }: ClientOptions): Client {
   let socket: Socket | undefined;
   const open = () =>
     (socket ??= createSocket({
       url: url.replace(/^http/, 'ws'),
       connectionParams: accessToken === undefined ? {} : { accessToken },
-      retryAttempts: 0,
+      retryAttempts: reconnects,
+      // A platform tells of a lost connection by an error or by a close; without a token, trying again is no use.
+      shouldRetry: (problem) => (problem as { code?: number }).code !== 4403,
+      retryWait: (tried) => new Promise((resolve) => setTimeout(resolve, Math.min(100 * 2 ** tried, 5000) * (1 + Math.random()))),
       ...(webSocket === undefined ? {} : { webSocketImpl: webSocket }),
     }));
   return {

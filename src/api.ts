@@ -14,7 +14,7 @@ import { JobResolver } from './resolvers/jobs.ts';
 import { LedgerResolver } from './resolvers/ledger.ts';
 import { NodeResolver } from './resolvers/nodes.ts';
 import { OrganizationResolver } from './resolvers/organizations.ts';
-import { OperatorResolver, RecoveryResolver } from './resolvers/recoveries.ts';
+import { ConflictResolver, OperatorResolver, RecoveryPlanResolver, RecoveryResolver, UndoResolver } from './resolvers/recoveries.ts';
 import { ReferenceResolver } from './resolvers/references.ts';
 import { SessionResolver } from './resolvers/sessions.ts';
 
@@ -28,7 +28,10 @@ const resolvers: NonEmptyArray<Function> = [
   HistoryResolver,
   LedgerResolver,
   DeletionResolver,
+  RecoveryPlanResolver,
+  ConflictResolver,
   RecoveryResolver,
+  UndoResolver,
   OperatorResolver,
   RestoreDrillResolver,
   JobResolver,

@@ -26,6 +26,21 @@ const schema = z.object({
   DELETE_AT_ONCE: count(1, 1000).default(200),
   /** Contacts in a chunk of a snapshot, which is what one transaction removes or restores. */
   CHUNK_CONTACTS: count(1, 1000).default(1000),
+  /** Where new snapshots are kept. Older ones are read from wherever they lie, as long as the settings of that place stay. */
+  SNAPSHOT_STORE: z.enum(['postgres', 'directory', 's3']).default('postgres'),
+  /** How long a store outside of the database may take for one body. */
+  STORE_TIMEOUT_SECONDS: count(1, 300).default(10),
+  SNAPSHOT_DIRECTORY: z.string().optional(),
+  S3_BUCKET: z.string().optional(),
+  /** Of a server that speaks S3's protocol; without it Amazon's own. */
+  S3_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
+  S3_REGION: z.string().default('us-east-1'),
+  S3_ACCESS_KEY_ID: z.string().optional(),
+  S3_SECRET_ACCESS_KEY: z.string().optional(),
+  /** What the keys of all objects begin with. */
+  S3_PREFIX: z.string().default(''),
+  /** Larger bodies are sent to S3 in parts of this size. */
+  S3_PART_MEGABYTES: count(5, 512).default(16),
   /** A worker that was not heard of for so long is dead, and its jobs are given to others. */
   WORKER_SILENCE_SECONDS: count(1, 3600).default(8),
   /** The hour, in UTC, from which on restore drills run; each organization has a moment of its own in the four hours from then. */
@@ -60,5 +75,16 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   }
   if (read.data.DATABASE_URL && !read.data.MASTER_KEY)
     throw new StartupError('MASTER_KEY is required with DATABASE_URL: 32 random bytes in base64, for example from `openssl rand -base64 32`.');
+  checkStores(read.data);
   return read.data;
+}
+
+/** @throws StartupError when a store is chosen, or begun to be set, and something is missing */
+function checkStores(config: Config): void {
+  if (config.SNAPSHOT_STORE === 'directory' && !config.SNAPSHOT_DIRECTORY)
+    throw new StartupError('SNAPSHOT_STORE is directory, so SNAPSHOT_DIRECTORY is required: a directory that exists and can be written.');
+  const keys = ['S3_BUCKET', 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY'] as const;
+  const missing = keys.filter((key) => !config[key]);
+  if (missing.length > 0 && (config.SNAPSHOT_STORE === 's3' || missing.length < keys.length))
+    throw new StartupError(`Snapshots can’t be kept in S3 without ${missing.join(' and ')}. Set what is missing, or nothing that begins with S3_.`);
 }

@@ -17,7 +17,7 @@ import { migrate } from './migrate.ts';
 import { PubSub } from './pubsub.ts';
 import { startServer } from './server.ts';
 import { graphOf } from './snapshots/capture.ts';
-import { postgresStore } from './snapshots/store.ts';
+import { openStore } from './snapshots/stores/open.ts';
 
 export const roles = ['all', 'api', 'worker'] as const;
 export type ProcessRole = (typeof roles)[number];
@@ -43,12 +43,13 @@ export async function start(config: Config, role: ProcessRole, say: (line: strin
   try {
     const embedded = config.DATABASE_URL ? undefined : await startEmbedded({ directory: config.DATA_DIRECTORY });
     if (embedded) stops.push((how) => embedded.stop(how));
+    const store = await openStore(config);
     const keys = deriveKeys(await masterKey(config, say));
     const ownerUrl = config.DATABASE_URL ?? embedded!.url;
     const appUrl = await migrate({ url: ownerUrl, appUrl: config.DATABASE_APP_URL, secret: keys.database });
     const database = await Database.open(appUrl, config.POOL_SIZE);
     stops.push(() => database.close());
-    const app: App = { config, database, keys, store: postgresStore, payments: manualPayments };
+    const app: App = { config, database, keys, store, payments: manualPayments };
     // Refuses entities that it could not bring back.
     graphOf(app);
     let broken = new Promise<void>(() => {});

@@ -8,12 +8,23 @@ import pg from 'pg';
 import { Migration20261123000000 } from '../migrations/Migration20261123000000.ts';
 import { Migration20261124142247 } from '../migrations/Migration20261124142247.ts';
 import { Migration20261124144126 } from '../migrations/Migration20261124144126.ts';
+import { Migration20261124144706 } from '../migrations/Migration20261124144706.ts';
 import { Migration20261124145700 } from '../migrations/Migration20261124145700.ts';
+import { Migration20261124144055 } from '../migrations/Migration20261124144055.ts';
+import { Migration20261124145549 } from '../migrations/Migration20261124145549.ts';
 import { entities } from './entities/index.ts';
 import { StartupError } from './errors.ts';
 import { quoted } from './sql.ts';
 
-const migrations = [Migration20261123000000, Migration20261124142247, Migration20261124144126, Migration20261124145700];
+const migrations = [
+  Migration20261123000000,
+  Migration20261124142247,
+  Migration20261124144055,
+  Migration20261124144126,
+  Migration20261124144706,
+  Migration20261124145549,
+  Migration20261124145700,
+];
 const oldestServer = 15;
 /** Any number, as long as every starter asks for the same. */
 const startLock = 7_364_901;

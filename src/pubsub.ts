@@ -5,7 +5,8 @@ import pg from 'pg';
 import type { Transaction } from './database.ts';
 import { sql } from './sql.ts';
 
-export type Topic = 'job' | 'recovery';
+/** A job by its id, all jobs of an organization by the organization's, a recovery request by its id. */
+export type Topic = 'job' | 'jobs' | 'recovery';
 
 const channel = 'reinstate';
 const keyOf = (topic: Topic, id: string) => `${topic}:${id}`;

@@ -47,6 +47,7 @@ function places(mine: Scene, confirmation: string): Record<string, Place> {
   const contact = (document: DocumentNode, rest: object) => place('Contact', 'Staff', document, (contactId) => ({ input: { contactId, ...rest } }));
   const membership = { contactId: mine.Contact, startsOn: '2024-01-01' };
   const deletion = { confirmation, reason: 'Bad input' };
+  const ordered = { planHash: 'none', idempotencyKey: 'bad-input' };
   const operated = { organizationId: mine.Organization };
   return {
     'Query.actionLog.filter.actorId': place('StaffMember', 'Admin', sdk.ActionLogDocument, (actorId) => ({ filter: { actorId } })),
@@ -72,7 +73,18 @@ function places(mine: Scene, confirmation: string): Record<string, Place> {
     'Query.openInvoices.organizationId': place('Organization', 'Operator', sdk.OpenInvoicesDocument, (organizationId) => ({
       organizationId,
     })),
-    'Query.recoveryPlan.deletionId': place('Deletion', 'Admin', sdk.RecoveryPlanDocument, (deletionId) => ({ deletionId })),
+    'Query.recoveryPlan.input.overrides.contactId': place('Contact', 'Admin', sdk.RecoveryPlanDocument, (contactId) => ({
+      input: { selection: { deletionId: mine.Deletion }, overrides: [{ contactId, policy: 'SKIP' }] },
+    })),
+    'Query.recoveryPlan.input.selection.contactIds': place('Contact', 'Admin', sdk.RecoveryPlanDocument, (id) => ({
+      input: { selection: { deletionId: mine.Deletion, contactIds: [id] } },
+    })),
+    'Query.recoveryPlan.input.selection.deletedById': place('StaffMember', 'Admin', sdk.RecoveryPlanDocument, (deletedById) => ({
+      input: { selection: { deletedById } },
+    })),
+    'Query.recoveryPlan.input.selection.deletionId': place('Deletion', 'Admin', sdk.RecoveryPlanDocument, (deletionId) => ({
+      input: { selection: { deletionId } },
+    })),
     'Query.recoveryRequest.id': place('RecoveryRequest', 'Admin', sdk.RecoveryRequestDocument, (id) => ({ id })),
     'Query.recoveryRequests.deletionId': place('Deletion', 'Admin', sdk.RecoveryRequestsDocument, (deletionId) => ({ deletionId })),
     'Mutation.addActivity.input.contactId': contact(sdk.AddActivityDocument, { kind: 'CALL', subject: 'x' }),
@@ -114,9 +126,19 @@ function places(mine: Scene, confirmation: string): Record<string, Place> {
     'Mutation.deleteContacts.input.filter.membershipPlanId': place('MembershipPlan', 'Admin', sdk.DeleteContactsDocument, (id) => ({
       input: { ...deletion, filter: { membershipPlanId: id } },
     })),
-    'Mutation.requestRecovery.input.deletionId': place('Deletion', 'Super admin', sdk.RequestRecoveryDocument, (deletionId) => ({
-      input: { deletionId, idempotencyKey: 'bad-input' },
+    'Mutation.requestRecovery.input.overrides.contactId': place('Contact', 'Super admin', sdk.RequestRecoveryDocument, (contactId) => ({
+      input: { ...ordered, selection: { deletionId: mine.Deletion }, overrides: [{ contactId, policy: 'SKIP' }] },
     })),
+    'Mutation.requestRecovery.input.selection.contactIds': place('Contact', 'Super admin', sdk.RequestRecoveryDocument, (id) => ({
+      input: { ...ordered, selection: { deletionId: mine.Deletion, contactIds: [id] } },
+    })),
+    'Mutation.requestRecovery.input.selection.deletedById': place('StaffMember', 'Super admin', sdk.RequestRecoveryDocument, (deletedById) => ({
+      input: { ...ordered, selection: { deletedById } },
+    })),
+    'Mutation.requestRecovery.input.selection.deletionId': place('Deletion', 'Super admin', sdk.RequestRecoveryDocument, (deletionId) => ({
+      input: { ...ordered, selection: { deletionId } },
+    })),
+    'Mutation.undoRecovery.input.id': place('RecoveryRequest', 'Super admin', sdk.UndoRecoveryDocument, (id) => ({ input: { id } })),
     'Mutation.tagContacts.input.contactIds': place('Contact', 'Staff', sdk.TagContactsDocument, (id) => ({
       input: { contactIds: [mine.Contact, id], tags: ['bad'] },
     })),
@@ -199,12 +221,16 @@ describe('an id', () => {
     expect(await rowsOf(world)).toEqual(before);
     const exceptions = Object.fromEntries(Object.entries(answers).filter(([, code]) => code !== 'NOT_FOUND'));
     expect(exceptions).toEqual({
+      'Mutation.requestRecovery.input.overrides.contactId': 'BAD_PLAN_HASH',
+      'Mutation.requestRecovery.input.selection.deletedById': 'NOTHING_SELECTED',
       'Query.actionLog.filter.actorId': 'finds nothing',
       'Query.actionLog.filter.targetId': 'finds nothing',
       'Query.contactDeletionPreview.input.filter.ids': 'finds nothing',
       'Query.contactDeletionPreview.input.filter.membershipPlanId': 'finds nothing',
       'Query.contacts.filter.ids': 'finds nothing',
       'Query.contacts.filter.membershipPlanId': 'finds nothing',
+      'Query.recoveryPlan.input.overrides.contactId': 'finds nothing',
+      'Query.recoveryPlan.input.selection.deletedById': 'NOTHING_SELECTED',
       'Query.recoveryRequests.deletionId': 'finds nothing',
       'Mutation.addMembership.input.planId': 'UNKNOWN_PLAN',
       'Mutation.createContact.input.memberships.planId': 'UNKNOWN_PLAN',

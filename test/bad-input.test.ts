@@ -7,7 +7,7 @@ import * as sdk from '../sdk/generated.ts';
 import { encodeId } from '../src/schema/common.ts';
 import { post, postOverSocket } from './asking.ts';
 import { ask, createFullWorld, expectNothingLeaked, expectWellSaid, rowsOf, type Scene, secretsOf, unknownId } from './full-world.ts';
-import { contactId, deleteThem, fill, liveIds, orderRecovery, runJobs } from './graphs.ts';
+import { contactId, deleteThem, fill, liveIds, orderRecovery, runJobs, whole } from './graphs.ts';
 import { createWorld, type World } from './harness.ts';
 import { emailOf, type RoleName, testKeys } from './people.ts';
 
@@ -22,6 +22,7 @@ function lists(mine: Scene): Record<string, [role: RoleName, selection: string]>
     'Query.contacts': ['Viewer', `contacts${page()}`],
     'Query.customFieldDefinitions': ['Viewer', `customFieldDefinitions${page()}`],
     'Query.deletions': ['Admin', `deletions${page()}`],
+    'Query.jobs': ['Staff', `jobs${page()}`],
     'Query.membershipPlans': ['Viewer', `membershipPlans${page()}`],
     'Query.openInvoices': ['Operator', `openInvoices${page(`organizationId: "${mine.Organization}"`)}`],
     'Query.organizations': ['Operator', `organizations${page()}`],
@@ -34,7 +35,9 @@ function lists(mine: Scene): Record<string, [role: RoleName, selection: string]>
     'Contact.notes': ofContact('notes'),
     'Contact.payments': ofContact('payments'),
     'Deletion.contacts': ['Admin', `deletions { nodes { contacts${page()} } }`],
-    'RecoveryRequest.clashes': ['Admin', `recoveryRequests { nodes { clashes${page()} } }`],
+    'RecoveryPlan.conflicts': ['Admin', `recoveryPlan(input: { selection: { deletionId: "${mine.Deletion}" } }) { conflicts${page()} }`],
+    'RecoveryRequest.conflicts': ['Admin', `recoveryRequests { nodes { conflicts${page()} } }`],
+    'Undo.exceptions': ['Admin', `recoveryRequests { nodes { undo { exceptions${page()} } } }`],
   };
 }
 
@@ -177,7 +180,7 @@ describe('an operation that asks too much', () => {
     const token = await world.token('Super admin');
     const costly = [
       '{ contacts(first: 100) { nodes { notes(first: 100) { nodes { body } } activities(first: 100) { nodes { subject } } } } }',
-      `{ ${times(5, `recoveryPlan(deletionId: "${unknownId('Deletion')}") { contactCount }`)} }`,
+      `{ ${times(5, `recoveryPlan(input: { selection: { deletionId: "${unknownId('Deletion')}" } }) { contactCount }`)} }`,
       `{ ${times(25, 'contactDeletionPreview(input: { filter: {} }) { contactCount }')} }`,
     ];
     for (const query of costly) {
@@ -217,7 +220,9 @@ describe('an operation that asks too much', () => {
   it('is refused on a WebSocket, as a subscription', async () => {
     await using full = await createFullWorld();
     const { world, mine } = full;
-    const subscription = parse(`subscription { recoveryProgress(id: "${mine.RecoveryRequest}") { ${times(200, 'clashes(first: 100) { nodes { kind } }')} } }`);
+    const subscription = parse(
+      `subscription { recoveryProgress(id: "${mine.RecoveryRequest}") { ${times(200, 'conflicts(first: 100) { nodes { kind } }')} } }`,
+    );
     await expect((await world.as('Admin')).subscribe(subscription, {}).next()).rejects.toMatchObject({ code: 'QUERY_TOO_COSTLY' });
   });
 });
@@ -281,9 +286,12 @@ describe('a refused attempt', () => {
     ).request(sdk.ContactDeletionPreviewDocument, { input: { contactIds: [theirs.Contact] } });
     const confirmation = foreign.contactDeletionPreview.confirmation!;
     const deletion = { input: { contactIds: [mine.Contact], reason: 'Bad input', confirmation } };
-    const order = (deletionId: string) => ({ input: { deletionId, idempotencyKey: 'bad-input' } });
+    const order = (deletionId: string) => ({ input: { ...whole(deletionId), planHash: 'none', idempotencyKey: 'bad-input' } });
     const recovered = (
-      await world.owner.query<{ id: string }>('select deletion_id as id from recovery_request where organization_id = $1 limit 1', [world.organizationId()])
+      await world.owner.query<{ id: string }>(
+        `select selected ->> 'deletionId' as id from recovery_request where organization_id = $1 and state = 'AWAITING_PAYMENT'`,
+        [world.organizationId()],
+      )
     ).rows[0]!.id;
     const balances = parse('query ($balance: BalanceState) { contacts(filter: { balance: $balance }) { nodes { id } } }');
     const attempts: [role: RoleName, action: string, code: string, target: string | null, document: DocumentNode, variables: object][] = [

@@ -61,7 +61,7 @@ async function expectEachOnce(world: World, all: readonly string[]): Promise<voi
         from snapshot_chunk k join deletion d on d.organization_id = k.organization_id and d.snapshot_id = k.snapshot_id
         where k.organization_id = $1 and not exists (
           select 1 from recovery_chunk r join recovery_request q on q.organization_id = r.organization_id and q.id = r.recovery_request_id
-          where q.organization_id = $1 and q.deletion_id = d.id and r.number = k.number)) as chunks,
+          where q.organization_id = $1 and r.snapshot_id = k.snapshot_id and r.chunk_number = k.number and r.restored_at is not null)) as chunks,
       (select count(*)::int from balance b
         full join (select organization_id, contact_id, currency, sum(amount_minor) as amount from ledger_entry group by 1, 2, 3) l
           using (organization_id, contact_id, currency)
@@ -83,8 +83,8 @@ async function expectLogToMatch(world: World): Promise<void> {
     select 'contacts.deleted' as action, d.id as deletion, k.number, k.contact_count as count
     from snapshot_chunk k join deletion d on d.organization_id = k.organization_id and d.snapshot_id = k.snapshot_id
     union all
-    select 'contacts.recovered', q.deletion_id, r.number, r.restored_count
-    from recovery_chunk r join recovery_request q on q.organization_id = r.organization_id and q.id = r.recovery_request_id
+    select 'contacts.recovered', d.id, r.chunk_number, r.restored_count
+    from recovery_chunk r join deletion d on d.organization_id = r.organization_id and d.snapshot_id = r.snapshot_id where r.restored_at is not null
     order by 1, 2, 3`);
   const { rows: told } = await world.owner.query(`
     select action, deletion_id as deletion, chunk_number as number, target_count as count from action_log where chunk_number is not null order by 1, 2, 3`);
@@ -218,7 +218,7 @@ describe.concurrent('a worker that is killed', () => {
           const { recoveryRequest } = await admin.request(RecoveryRequestDocument, { id: globalId });
           expect(recoveryRequest).toMatchObject({
             restoredCount: 100,
-            clashCount: 0,
+            conflictCount: 0,
             provenCount: 100,
             failure: null,
             job: { state: 'COMPLETED', done: 100, total: 100 },

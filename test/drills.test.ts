@@ -5,7 +5,7 @@ import type { Actor, App } from '../src/domain/app.ts';
 import { drillRestore, giveUpDrill } from '../src/domain/drilling.ts';
 import { orderDrill, secondOf } from '../src/domain/drills.ts';
 import { decodeId, encodeId } from '../src/schema/common.ts';
-import type { SnapshotStore } from '../src/snapshots/store.ts';
+import { SnapshotStore } from '../src/snapshots/store.ts';
 import { post } from './asking.ts';
 import { contactId, deleteThem, everything, fill, liveIds, runJobs } from './graphs.ts';
 import { createWorld, type World } from './harness.ts';
@@ -190,6 +190,8 @@ describe('a drill that meets an erasure', () => {
     const { rows } = await world.owner.query<{ id: string }>('select id from job where subject_id = $1', [drillId]);
     return { organizationId, drillId, jobId: rows[0]!.id };
   }
+  /** A store that is read in another way. */
+  const storeThat = (get: SnapshotStore['get']): SnapshotStore => Object.assign(new SnapshotStore('POSTGRES', [], 1), { get });
   const drillWith = (app: App, drill: Parameters<typeof drillRestore>[2]) => drillRestore(app, system, drill, async () => {}, new AbortController().signal);
 
   it('has not failed: the next newest snapshot is drilled instead', async () => {
@@ -198,13 +200,10 @@ describe('a drill that meets an erasure', () => {
     const [older, newer] = [await deleteSome(world, 2), await deleteSome(world, 3)];
     const drill = await ordered(world);
     const { store } = world.app;
-    const erasing: SnapshotStore = {
-      ...store,
-      async get(tx, snapshotId, number) {
-        await world.owner.query('update snapshot set wrapped_key = null, key_destroyed_at = now() where id = $1', [newer]);
-        return snapshotId === newer ? undefined : store.get(tx, snapshotId, number);
-      },
-    };
+    const erasing = storeThat(async (tx, snapshotId, number) => {
+      await world.owner.query('update snapshot set wrapped_key = null, key_destroyed_at = now() where id = $1', [newer]);
+      return snapshotId === newer ? undefined : store.get(tx, snapshotId, number);
+    });
     await drillWith({ ...world.app, store: erasing }, drill);
     expect(await drills(world)).toMatchObject([{ outcome: 'PASSED', contactCount: 2, snapshotId: encodeId('Snapshot', older) }]);
   });
@@ -224,7 +223,7 @@ describe('a drill that meets an erasure', () => {
     await fill(world, 2);
     await deleteSome(world, 2);
     const drill = await ordered(world);
-    const away = { ...world.app, store: { ...world.app.store, get: () => Promise.reject(new Error('The store is away.')) } };
+    const away = { ...world.app, store: storeThat(() => Promise.reject(new Error('The store is away.'))) };
     await expect(drillWith(away, drill)).rejects.toThrow('The store is away.');
     expect(await drills(world)).toEqual([]);
     await giveUpDrill(world.app, system, drill, { code: 'JOB_FAILED', message: 'The work failed 7 times and was given up.' });

@@ -5,7 +5,7 @@ import type { ReinstateError } from '../sdk/client.ts';
 import * as sdk from '../sdk/generated.ts';
 import { encodeId, type Kinds } from '../src/schema/common.ts';
 import { type Answer, post } from './asking.ts';
-import { contactId, deleteThem, everything, fill, liveIds, runJobs } from './graphs.ts';
+import { contactId, deleteThem, everything, fill, liveIds, order as orderAs, runJobs, whole } from './graphs.ts';
 import { createWorld, type World } from './harness.ts';
 import type { OrganizationName, RoleName } from './people.ts';
 
@@ -15,7 +15,7 @@ export const unknownId = (kind: Kinds) => encodeId(kind, '01890000-0000-7000-800
 /** A record of each kind that an id can name, and a valid confirmation of one contact. */
 export type Scene = Record<Kinds & string, string>;
 
-/** An organization with everything in it: contacts with a history, deletions, a recovery with a clash, an open invoice, a job. */
+/** An organization with everything in it: contacts with a history, deletions, a recovery with a conflict, an open invoice, a job. */
 async function setScene(world: World, organization: OrganizationName): Promise<Scene> {
   const organizationId = world.organizationId(organization);
   await fill(world, 9, organization);
@@ -24,8 +24,7 @@ async function setScene(world: World, organization: OrganizationName): Promise<S
   const order = async (contactIds: string[]) => {
     const { deletion } = await deleteThem(world, { contactIds: contactIds.map(contactId) }, organization);
     await runJobs(world);
-    const input = { deletionId: deletion!.id, idempotencyKey: contactIds[0]! };
-    return (await admin.request(sdk.RequestRecoveryDocument, { input })).requestRecovery.recoveryRequest!;
+    return (await orderAs(admin, whole(deletion!.id), contactIds[0]!)).recoveryRequest!;
   };
   const first = await order(ids.slice(0, 3));
   await world.owner.query(`insert into contact (organization_id, id, sort_name, search_text) values ($1, $2, 'back', 'back')`, [organizationId, ids[0]]);
@@ -36,6 +35,13 @@ async function setScene(world: World, organization: OrganizationName): Promise<S
   await runJobs(world);
   await order(ids.slice(3, 5));
   await deleteThem(world, { contactIds: [contactId(ids[5]!)] }, organization);
+  await world.owner.query(`insert into contact (organization_id, id, sort_name, search_text) values ($1, $2, 'back', 'back')`, [organizationId, ids[5]]);
+  // The first recovery as it is once it has been undone but for one contact.
+  await world.owner.query(
+    `with undone as (update recovery_request set state = 'UNDONE', undo_job_id = gen_random_uuid(), undone_at = now() where organization_id = $1 and state = 'COMPLETED' returning id)
+     insert into recovery_undo_exception (organization_id, recovery_request_id, contact_id, outcome, reason) select $1, id, $2, 'KEPT', 'It was edited since.' from undone`,
+    [organizationId, ids[1]],
+  );
   const { rows } = await world.owner.query<Scene>(
     `select (select id from contact where organization_id = $1 and id = $2) as "Contact", (select id from membership where organization_id = $1 and contact_id = $2 limit 1) as "Membership",
       (select id from membership_plan where organization_id = $1 limit 1) as "MembershipPlan", (select id from staff_member where organization_id = $1 limit 1) as "StaffMember",

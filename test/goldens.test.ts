@@ -7,7 +7,7 @@ import { orderDrill } from '../src/domain/drills.ts';
 import { encodeId } from '../src/schema/common.ts';
 import { contactGraph, schemaVersion } from '../src/snapshots/graph.ts';
 import { chunkFile, columnsOf, type Golden, goldenVersions, liveRows, readExpected, readGolden } from './fixtures/golden.ts';
-import { orderRecovery, pay, runJobs } from './graphs.ts';
+import { orderRecovery, pay, runJobs, whole } from './graphs.ts';
 import { createWorld, type World } from './harness.ts';
 import { emailOf } from './people.ts';
 
@@ -57,13 +57,13 @@ describe('a snapshot of an older schema', () => {
       const golden = readGolden(version);
       const deletionId = await putIn(world, golden);
       const admin = await world.as('Super admin');
-      const { recoveryPlan } = await admin.request(RecoveryPlanDocument, { deletionId });
+      const { recoveryPlan } = await admin.request(RecoveryPlanDocument, { input: whole(deletionId) });
       expect(recoveryPlan).toMatchObject({ contactCount: 12 });
       const { recoveryRequest } = await orderRecovery(world, deletionId);
       await pay(world, recoveryRequest!.invoice.id, golden.organizationId);
       await runJobs(world);
       const { recoveryRequest: ended } = await admin.request(RecoveryRequestDocument, { id: recoveryRequest!.id });
-      expect(ended).toMatchObject({ state: 'COMPLETED', restoredCount: 12, provenCount: 12, clashCount: 0 });
+      expect(ended).toMatchObject({ state: 'COMPLETED', restoredCount: 12, provenCount: 12, conflictCount: 0 });
       expect(await liveRows(world.owner, contactGraph(world.app.database.orm), golden.organizationId)).toEqual(readExpected(version));
     });
 });

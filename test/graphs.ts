@@ -1,10 +1,18 @@
 // Contacts with a history for tests, and everything that is known of them, for comparing before with after.
 import { runOnce } from 'graphile-worker';
 import { v7 as newId } from 'uuid';
+import { expect } from 'vitest';
 import { makeContacts } from '../demo/contacts.ts';
 import { giveHistory } from '../demo/history.ts';
-import type { DeleteContactsMutation, RequestRecoveryMutation } from '../sdk/generated.ts';
-import { ConfirmPaymentDocument, ContactDeletionPreviewDocument, DeleteContactsDocument, RequestRecoveryDocument } from '../sdk/generated.ts';
+import type { Client } from '../sdk/client.ts';
+import type { DeleteContactsMutation, RecoveryPlanInput, RequestRecoveryMutation } from '../sdk/generated.ts';
+import {
+  ConfirmPaymentDocument,
+  ContactDeletionPreviewDocument,
+  DeleteContactsDocument,
+  RecoveryPlanDocument,
+  RequestRecoveryDocument,
+} from '../sdk/generated.ts';
 import { taskList } from '../src/jobs/worker.ts';
 import { quietWorkerLogger } from '../src/migrate.ts';
 import { encodeId } from '../src/schema/common.ts';
@@ -57,6 +65,16 @@ export async function everything(world: World, organization: OrganizationName = 
   return tables;
 }
 
+/** Every balance is the sum of its ledger, to the cent, and no ledger is without its balance. */
+export async function expectBalancesToBeSums(world: World): Promise<void> {
+  const { rows } = await world.owner.query(`
+    select contact_id, currency, b.amount_minor as balance, l.amount from balance b
+    full join (select organization_id, contact_id, currency, sum(amount_minor) as amount from ledger_entry group by 1, 2, 3) l
+      using (organization_id, contact_id, currency)
+    where b.amount_minor is distinct from l.amount`);
+  expect(rows).toEqual([]);
+}
+
 /** Runs what is queued, to its end. */
 export async function runJobs(world: World, signal = new AbortController().signal): Promise<void> {
   await runOnce({
@@ -81,14 +99,23 @@ export async function deleteThem(
   return (await admin.request(DeleteContactsDocument, { input })).deleteContacts;
 }
 
-/** Orders a recovery as Super admin; gives what the mutation gave. */
+/** The recovery of a whole deletion. */
+export const whole = (deletionId: string): RecoveryPlanInput => ({ selection: { deletionId } });
+
+/** Plans and orders a recovery as whoever asks; gives what the mutation gave. */
+export async function order(client: Client, input: RecoveryPlanInput, idempotencyKey: string): Promise<RequestRecoveryMutation['requestRecovery']> {
+  const { recoveryPlan } = await client.request(RecoveryPlanDocument, { input });
+  return (await client.request(RequestRecoveryDocument, { input: { ...input, planHash: recoveryPlan.hash, idempotencyKey } })).requestRecovery;
+}
+
+/** Plans and orders the recovery of a deletion as Super admin; gives what the mutation gave. */
 export async function orderRecovery(
   world: World,
   deletionId: string,
   idempotencyKey = `key of ${deletionId}`.replaceAll(' ', '-'),
+  policies: Omit<RecoveryPlanInput, 'selection'> = {},
 ): Promise<RequestRecoveryMutation['requestRecovery']> {
-  const admin = await world.as('Super admin');
-  return (await admin.request(RequestRecoveryDocument, { input: { deletionId, idempotencyKey } })).requestRecovery;
+  return order(await world.as('Super admin'), { ...whole(deletionId), ...policies }, idempotencyKey);
 }
 
 /** Pays an invoice as the operator. */

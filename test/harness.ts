@@ -13,7 +13,7 @@ import { manualPayments } from '../src/domain/payments.ts';
 import { PubSub } from '../src/pubsub.ts';
 import { startServer, type RunningServer } from '../src/server.ts';
 import { quoted } from '../src/sql.ts';
-import { postgresStore } from '../src/snapshots/store.ts';
+import { openStore } from '../src/snapshots/stores/open.ts';
 import { emailOf, masterKey, operatorEmail, password, testKeys, type OrganizationName, type RoleName } from './people.ts';
 
 export interface WorldOptions {
@@ -38,7 +38,7 @@ export async function createWorld({ settings = {}, schema = (api ??= buildApi())
   const config = readConfig({ MASTER_KEY: masterKey.toString('base64'), NODE_ENV: 'test', ...settings });
   const pubsub = new PubSub(appUrl);
   const [database] = await Promise.all([Database.open(appUrl, config.POOL_SIZE), pubsub.open(), owner.connect()]);
-  const app: App = { config, database, keys: testKeys, store: postgresStore, payments: manualPayments };
+  const app: App = { config, database, keys: testKeys, store: await openStore(config), payments: manualPayments };
   const server = await startServer({ app, pubsub, schema, host: '127.0.0.1', port: 0 });
   return new World(app, pubsub, server, owner, admin, name);
 }

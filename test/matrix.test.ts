@@ -7,7 +7,7 @@ import type { Client, Document, ReinstateError } from '../sdk/client.ts';
 import * as sdk from '../sdk/generated.ts';
 import { encodeId } from '../src/schema/common.ts';
 import { hire } from './custom-roles.ts';
-import { contactId, deleteThem, everything, fill, liveIds, orderRecovery, pay, runJobs } from './graphs.ts';
+import { contactId, deleteThem, everything, fill, liveIds, orderRecovery, pay, runJobs, whole } from './graphs.ts';
 import { createWorld, type World } from './harness.ts';
 import { password } from './people.ts';
 import { post } from './asking.ts';
@@ -34,6 +34,7 @@ const matrix = `
   Query.recoveryRequests               yes        yes     no      no        no           no
   Query.restoreDrills                  yes        yes     no      no        no           no
   Query.job                            yes        yes     yes     no        no           no
+  Query.jobs                           yes        yes     yes     no        no           no
   Query.actionLog                      yes        yes     no      no        no           no
   Query.organizations                  no         no      no      no        yes          no
   Query.openInvoices                   no         no      no      no        yes          no
@@ -51,9 +52,11 @@ const matrix = `
   Mutation.deleteContacts              yes        yes     no      no        no           no
   Mutation.requestRecovery             yes        no      no      no        no           no
   Mutation.cancelRecovery              yes        no      no      no        no           no
+  Mutation.undoRecovery                yes        no      no      no        no           no
   Mutation.confirmPayment              no         no      no      no        yes          no
   Mutation.approveRecovery             no         no      no      no        yes          no
   Subscription.jobProgress             yes        yes     yes     no        no           no
+  Subscription.organizationJobs        yes        yes     yes     no        no           no
   Subscription.recoveryProgress        yes        yes     no      no        no           no
 `;
 
@@ -123,11 +126,12 @@ const asks = ({ organization, contact, plan, deletion, otherDeletion, recovery, 
   'Query.contactDeletionPreview': asked(sdk.ContactDeletionPreviewDocument, { input: { contactIds: [contact] } }),
   'Query.deletion': asked(sdk.DeletionDocument, { id: deletion }),
   'Query.deletions': asked(sdk.DeletionsDocument, {}),
-  'Query.recoveryPlan': asked(sdk.RecoveryPlanDocument, { deletionId: deletion }),
+  'Query.recoveryPlan': asked(sdk.RecoveryPlanDocument, { input: whole(deletion) }),
   'Query.recoveryRequest': asked(sdk.RecoveryRequestDocument, { id: recovery }),
   'Query.recoveryRequests': asked(sdk.RecoveryRequestsDocument, { deletionId: deletion }),
   'Query.restoreDrills': asked(sdk.RestoreDrillsDocument, {}),
   'Query.job': asked(sdk.JobDocument, { id: job }),
+  'Query.jobs': asked(sdk.JobsDocument, {}),
   'Query.actionLog': asked(sdk.ActionLogDocument, {}),
   'Query.organizations': asked(sdk.OrganizationsDocument, { first: 10 }),
   'Query.openInvoices': asked(sdk.OpenInvoicesDocument, { organizationId: organization }),
@@ -148,13 +152,19 @@ const asks = ({ organization, contact, plan, deletion, otherDeletion, recovery, 
     const confirmation = preview?.contactDeletionPreview.confirmation ?? 'none';
     return client.request(sdk.DeleteContactsDocument, { input: { contactIds: [contact], confirmation, reason: 'Matrix' } });
   },
-  'Mutation.requestRecovery': asked(sdk.RequestRecoveryDocument, { input: { deletionId: otherDeletion, idempotencyKey: 'matrix-key' } }),
+  'Mutation.requestRecovery': async (client) => {
+    const plan = await client.request(sdk.RecoveryPlanDocument, { input: whole(otherDeletion) }).catch(() => null);
+    const planHash = plan?.recoveryPlan.hash ?? 'none';
+    return client.request(sdk.RequestRecoveryDocument, { input: { ...whole(otherDeletion), planHash, idempotencyKey: 'matrix-key' } });
+  },
   'Mutation.cancelRecovery': asked(sdk.CancelRecoveryDocument, { input: { id: recovery } }),
+  'Mutation.undoRecovery': asked(sdk.UndoRecoveryDocument, { input: { id: recovery } }),
   'Mutation.confirmPayment': asked(sdk.ConfirmPaymentDocument, {
     input: { organizationId: organization, invoiceId: invoice, reference: 'Matrix' },
   }),
   'Mutation.approveRecovery': asked(sdk.ApproveRecoveryDocument, { input: { organizationId: organization, id: recovery } }),
   'Subscription.jobProgress': watched(sdk.JobProgressDocument, { id: job }),
+  'Subscription.organizationJobs': watched(sdk.OrganizationJobsDocument, {}),
   'Subscription.recoveryProgress': watched(sdk.RecoveryProgressDocument, { id: recovery }),
 });
 
@@ -248,7 +258,7 @@ describe('a recovery', () => {
     const order = async (role: 'Super admin' | 'Admin' | 'Viewer') =>
       answerTo(
         (await world.as(role, 'Hilltop Society')).request(sdk.RequestRecoveryDocument, {
-          input: { deletionId: deletion!.id, idempotencyKey: 'matrix-key' },
+          input: { ...whole(deletion!.id), planHash: 'none', idempotencyKey: 'matrix-key' },
         }),
       );
     expect([await order('Viewer'), await order('Admin'), await order('Super admin')]).toEqual(['FORBIDDEN', 'FORBIDDEN', 'PLAN_REQUIRED']);
@@ -310,7 +320,7 @@ describe('what hangs on a root field gives no more than the root field of its ki
     const { recovery, invoice, deletion, job } = await setScene(world);
     await pay(world, invoice);
     await runJobs(world);
-    const fields = 'state clashes { nodes { contactId } } invoice { number } deletion { reason contacts { nodes { id } } job { phase } } job { phase }';
+    const fields = 'state conflicts { nodes { contactId } } invoice { number } deletion { reason contacts { nodes { id } } job { phase } } job { phase }';
     const ways = [
       [`{ recoveryRequest(id: "${recovery}") { ${fields} } }`, 'recoveryRequest'],
       [`{ recoveryRequests { nodes { ${fields} } } }`, 'recoveryRequests.nodes.0'],
@@ -380,8 +390,9 @@ describe('what hangs on a root field gives no more than the root field of its ki
     });
     expect(deleteContacts).toMatchObject({ deletion: { contactCount: 2, job: { state: 'QUEUED' } }, userErrors: [] });
     await runJobs(world);
-    const buyer = await hire(world, 'recovery:request');
-    const input = { deletionId: deleteContacts.deletion!.id, idempotencyKey: 'matrix-key' };
+    const buyer = await hire(world, 'recovery:read', 'recovery:request');
+    const { recoveryPlan } = await buyer.client.request(sdk.RecoveryPlanDocument, { input: whole(deleteContacts.deletion!.id) });
+    const input = { ...whole(deleteContacts.deletion!.id), planHash: recoveryPlan.hash, idempotencyKey: 'matrix-key' };
     const { requestRecovery } = await buyer.client.request(sdk.RequestRecoveryDocument, { input });
     expect(requestRecovery.recoveryRequest).toMatchObject({ state: 'AWAITING_PAYMENT', invoice: { state: 'OPEN' } });
     const query = 'mutation ($input: RequestRecoveryInput!) { requestRecovery(input: $input) { recoveryRequest { state job { id } deletion { reason } } } }';

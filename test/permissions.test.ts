@@ -44,7 +44,8 @@ function tinySchema(ticks = ticker()): GraphQLSchema {
     type Contact { name: String payments: Int }
     type Payload { userErrors: [UserError!]! }
     type UserError { code: String! }
-    input RecoveryInput { deletionId: ID! }
+    input Selection { deletionId: ID }
+    input RecoveryInput { selection: Selection! }
     input DeletionInput { contactIds: [ID!]! }
     type Query { open: Int member: Int contacts: Contact log: Int all: Int unnamed: Int }
     type Mutation { deleteContacts(input: DeletionInput): Payload requestRecovery(input: RecoveryInput!): Int }
@@ -108,7 +109,7 @@ test('a staff permission in a role of an operator, or the reverse, opens nothing
 
 test('a recovery takes the permission, then the plan, then the time', async () => {
   await using world = await createWorld();
-  const query = 'mutation ($id: ID!) { requestRecovery(input: { deletionId: $id }) }';
+  const query = 'mutation ($id: ID!) { requestRecovery(input: { selection: { deletionId: $id } }) }';
   const deletion = async (organizationId: string, until: string) => {
     const id = crypto.randomUUID();
     await world.owner.query(

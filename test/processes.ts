@@ -32,7 +32,7 @@ beforeAll(async () => {
 afterAll(() => rm(build, { recursive: true, force: true }));
 
 /** Loaded before anything else: a process whose test is gone, even by `kill -9`, follows it. */
-const leash = `data:text/javascript,process.stdin.on('end', () => process.kill(process.pid, 'SIGKILL')).resume().unref()`;
+export const leash = `data:text/javascript,process.stdin.on('end', () => process.kill(process.pid, 'SIGKILL')).resume().unref()`;
 
 export interface Ending {
   code: number | null;

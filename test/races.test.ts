@@ -36,7 +36,7 @@ describe('two deletions of the same contacts', () => {
       await pay(world, recoveryRequest!.invoice.id);
       await runJobs(world);
       const { recoveryRequest: ended } = await admin.request(RecoveryRequestDocument, { id: recoveryRequest!.id });
-      expect(ended).toMatchObject({ state: 'COMPLETED', restoredCount: ended.contactCount, clashCount: 0 });
+      expect(ended).toMatchObject({ state: 'COMPLETED', restoredCount: ended.contactCount, conflictCount: 0 });
     }
     expect(await everything(world)).toEqual(before);
   });

@@ -1,7 +1,7 @@
 // Writes and reads the action log. An entry is written in the transaction of what it tells, so neither exists alone.
 import { v7 as newId } from 'uuid';
 import type { Transaction } from '../database.ts';
-import { join, raw, sql } from '../sql.ts';
+import { join, raw, type Sql, sql } from '../sql.ts';
 import type { Actor } from './app.ts';
 
 export interface Action {
@@ -12,7 +12,7 @@ export interface Action {
   target?: { kind: string; id: string };
   /** How many records it touched. */
   targetCount?: number;
-  /** For a batch of contacts: the deletion and the chunk that hold exactly its targets. */
+  /** For a batch of contacts: the deletion and the chunk that hold its targets, for a recovery those that it brought back. */
   batch?: { deletionId: string; chunkNumber: number };
   reason?: string;
 }
@@ -109,8 +109,9 @@ export async function listActions(
     ...(filter.before !== undefined ? [sql`a.occurred_at < ${filter.before}`] : []),
     ...(filter.targetId
       ? [
-          sql`(a.target_id = ${filter.targetId} or (a.deletion_id, a.chunk_number) in (
-          select d.deletion_id, d.chunk_number from deletion_contact d where d.organization_id = ${tx.organizationId} and d.contact_id = ${filter.targetId}))`,
+          sql`(a.target_id = ${filter.targetId} or ((a.deletion_id, a.chunk_number) in (
+              select d.deletion_id, d.chunk_number from deletion_contact d where d.organization_id = ${tx.organizationId} and d.contact_id = ${filter.targetId})
+            and not ${leftOut(tx, sql`a.target_id`, sql`a.deletion_id`, sql`a.chunk_number`, sql`${filter.targetId}::uuid`)}))`,
         ]
       : []),
   ];
@@ -118,11 +119,26 @@ export async function listActions(
     select ${columns} from action_log a where ${join(conditions, ' and ')} order by a.occurred_at desc, a.id desc limit ${limit}`);
 }
 
-/** The contacts of a batch, by id. */
+/** Whether a recovery (`request`) left the contact of a deletion's chunk where it was: not chosen, or skipped. False for what is no recovery. */
+const leftOut = (tx: Transaction, request: Sql, deletion: Sql, chunk: Sql, contact: Sql): Sql => sql`
+  exists (select 1 from recovery_chunk k join deletion o on o.organization_id = k.organization_id and o.snapshot_id = k.snapshot_id
+    where k.organization_id = ${tx.organizationId} and k.recovery_request_id = ${request} and o.id = ${deletion} and k.chunk_number = ${chunk}
+      and (${contact} <> all (k.contact_ids) or exists (select 1 from recovery_conflict x where x.organization_id = k.organization_id
+        and x.recovery_request_id = k.recovery_request_id and x.contact_id = ${contact} and x.policy = 'SKIP')))`;
+
+/** Which entry, as far as it names a batch. */
+export interface Batch {
+  deletionId: string;
+  /** Null: all chunks of the deletion. */
+  chunkNumber: number | null;
+  /** The recovery or the deletion that the entry is about. */
+  subjectId: string | null;
+}
+
+/** The contacts of a batch, by id, behind `after`. */
 export async function listBatchContacts(
   tx: Transaction,
-  deletionId: string,
-  chunkNumber: number | null,
+  { deletionId, chunkNumber, subjectId }: Batch,
   limit: number,
   after: string | null,
 ): Promise<{ id: string }[]> {
@@ -130,5 +146,6 @@ export async function listBatchContacts(
     select d.contact_id as id from deletion_contact d
     where d.organization_id = ${tx.organizationId} and d.deletion_id = ${deletionId}
       ${chunkNumber === null ? raw('') : sql`and d.chunk_number = ${chunkNumber}`} ${after ? sql`and d.contact_id > ${after}` : raw('')}
+      and not ${leftOut(tx, sql`${subjectId}::uuid`, sql`d.deletion_id`, sql`d.chunk_number`, sql`d.contact_id`)}
     order by d.contact_id limit ${limit}`);
 }

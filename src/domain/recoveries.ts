@@ -1,5 +1,6 @@
 // Ordering a recovery: the request, the invoice, and the states it goes through. Each change of state is one
 // conditional update, an action log entry and an event, so of two that race exactly one wins.
+import { createHash } from 'node:crypto';
 import { v7 as newId } from 'uuid';
 import type { Transaction } from '../database.ts';
 import type { RecoveryState } from '../entities/recovery.ts';
@@ -8,53 +9,100 @@ import { publish } from '../pubsub.ts';
 import { raw, sql } from '../sql.ts';
 import { logAction } from './action-log.ts';
 import type { Actor, App, Viewer } from './app.ts';
-import { readDeletions } from './deletion-rows.ts';
 import { endJob, queueJob } from './jobs.ts';
-import { recoverableDeletion } from './recovery-plans.ts';
+import { checkPlan, planRecovery, type Policies, type RecoveryPlan } from './recovery-plans.ts';
 import { readRecoveries, recoveryColumns, type RecoveryRow } from './recovery-rows.ts';
+import { alreadyOrdered, type Selection } from './recovery-selection.ts';
+import { checkLength } from './text.ts';
+
+export interface RecoveryOrder extends Policies {
+  selection: Selection;
+  /** From the plan that the person saw. */
+  planHash: string;
+  idempotencyKey: string;
+}
+
+/** What an order came to: the request, or the plan as it is now when the one that was sent has drifted. */
+export type Ordered = { id: string; drifted?: undefined } | { id?: undefined; drifted: { plan: RecoveryPlan; refusal: Refusal } };
 
 /**
- * Orders a recovery and issues its invoice. The same key again gives the same request.
- * @returns the request's id
- * @throws NotFound; Refusal PLAN_REQUIRED, DELETION_RUNNING, RECOVERY_WINDOW_CLOSED, ALREADY_REQUESTED, IDEMPOTENCY_KEY_REUSED
+ * Orders a recovery and issues its invoice. The same key again, for the same order, gives the same request.
+ * @throws NotFound; Refusal PLAN_REQUIRED, ALREADY_REQUESTED, IDEMPOTENCY_KEY_REUSED, BAD_PLAN_HASH, FORBIDDEN_POLICY and those of
+ * `resolveSelection`
  */
-export async function requestRecovery(app: App, viewer: Viewer, input: { deletionId: string; idempotencyKey: string }): Promise<string> {
-  const { deletionId, idempotencyKey } = input;
+export async function requestRecovery(app: App, viewer: Viewer, order: RecoveryOrder): Promise<Ordered> {
+  const { selection, planHash, idempotencyKey } = order;
   if (!/^[\x21-\x7e]{8,100}$/.test(idempotencyKey))
     throw new Refusal(
       'BAD_IDEMPOTENCY_KEY',
       'The key must be 8 to 100 visible ASCII characters. Nothing was ordered. Make one for each order, for example a UUID.',
       ['input', 'idempotencyKey'],
     );
-  return app.database.transact(viewer.organization!.id, async (tx) => {
-    // One order at a time in an organization: the key, the one request for each deletion and the invoice number depend on it.
+  checkPolicies(viewer, order);
+  const orderDigest = digestOf(order);
+  return app.database.transact(viewer.organization!.id, async (tx): Promise<Ordered> => {
+    // One order at a time in an organization: the key, the one request for each contact and the invoice number depend on it.
     await tx.run(sql`select pg_advisory_xact_lock(hashtextextended(${`recovery orders/${tx.organizationId}`}, 0))`);
-    const earlier = await tx.row<{ id: string; deletionId: string }>(sql`
-      select id, deletion_id as "deletionId" from recovery_request where organization_id = ${tx.organizationId} and idempotency_key = ${idempotencyKey}`);
-    if (earlier?.deletionId === deletionId) return earlier.id;
+    const earlier = await tx.row<{ id: string; digest: Buffer }>(sql`
+      select id, order_digest as digest from recovery_request where organization_id = ${tx.organizationId} and idempotency_key = ${idempotencyKey}`);
+    if (earlier?.digest.equals(orderDigest)) return { id: earlier.id };
     if (earlier)
-      throw new Refusal('IDEMPOTENCY_KEY_REUSED', 'This key ordered the recovery of another deletion. Nothing was ordered. Use a new key.', [
-        'input',
-        'idempotencyKey',
-      ]);
-    const { plan } = (await tx.row<{ plan: string }>(sql`select plan from organization where id = ${tx.organizationId}`))!;
-    if (plan !== 'PREMIUM') throw new Refusal('PLAN_REQUIRED', 'Recoveries need the PREMIUM plan. Nothing was ordered. Change the plan first.');
-    const deletion = await recoverableDeletion(tx, deletionId);
-    const id = newId();
-    const added = await tx.run(sql`
-      insert into recovery_request (organization_id, id, deletion_id, state, idempotency_key, requested_by_id, requested_by_name, contact_count)
-      values (${tx.organizationId}, ${id}, ${deletionId}, 'AWAITING_PAYMENT', ${idempotencyKey}, ${viewer.id}, ${viewer.name}, ${deletion.contactCount})
-      on conflict do nothing`);
-    if (added.rowCount === 0)
+      throw new Refusal('IDEMPOTENCY_KEY_REUSED', 'This key ordered another recovery. Nothing was ordered. Use a new key.', ['input', 'idempotencyKey']);
+    const { plan: paidPlan } = (await tx.row<{ plan: string }>(sql`select plan from organization where id = ${tx.organizationId}`))!;
+    if (paidPlan !== 'PREMIUM') throw new Refusal('PLAN_REQUIRED', 'Recoveries need the PREMIUM plan. Nothing was ordered. Change the plan first.');
+    const plan = await planRecovery(tx, app, selection, order);
+    if (await alreadyOrdered(tx, plan.sources))
       throw new Refusal(
         'ALREADY_REQUESTED',
-        'A recovery of this deletion has been ordered already. Nothing more was ordered or billed. Look at the deletion’s recoveries.',
-        ['input', 'deletionId'],
+        'A recovery of these contacts, or of some of them, has been ordered already. Nothing more was ordered or billed. Look at the deletion’s recoveries.',
+        ['input', 'selection'],
       );
+    try {
+      checkPlan(plan, planHash);
+    } catch (error) {
+      if (error instanceof Refusal && error.code === 'PLAN_DRIFTED') return { drifted: { plan, refusal: error } };
+      throw error;
+    }
+    const id = newId();
+    await tx.run(sql`
+      insert into recovery_request (organization_id, id, selected, order_digest, state, idempotency_key, requested_by_id, requested_by_name, contact_count,
+        recoverable_until, conflict_policy, conflict_overrides)
+      values (${tx.organizationId}, ${id}, ${JSON.stringify(plan.selected)}, ${orderDigest}, 'AWAITING_PAYMENT', ${idempotencyKey}, ${viewer.id}, ${viewer.name},
+        ${plan.contactCount}, ${plan.recoverableUntil}, ${order.conflictPolicy ?? null}, ${JSON.stringify(Object.fromEntries(order.overrides ?? []))})`);
+    await tx.run(sql`
+      insert into recovery_chunk (organization_id, recovery_request_id, number, snapshot_id, chunk_number, contact_ids, contact_count)
+      select ${tx.organizationId}, ${id}, row_number() over (), s.snapshot, s.number, s.ids, s.count
+      from jsonb_to_recordset(${JSON.stringify(
+        plan.sources.map((one) => ({ snapshot: one.snapshotId, number: one.chunkNumber, ids: one.contactIds, count: one.contactCount })),
+      )}::jsonb) s (snapshot uuid, number int, ids uuid[], count int)`);
     await issueInvoice(tx, app, id);
-    await announce(tx, viewer, id, 'recovery.requested', deletion.contactCount);
-    return id;
+    await announce(tx, viewer, id, 'recovery.requested', plan.contactCount);
+    return { id };
   });
+}
+
+/** The most contacts that get a policy of their own. */
+const mostOverrides = 10_000;
+
+/** Replacing removes live contacts, which takes what deleting takes. @throws Refusal FORBIDDEN_POLICY, TOO_MANY_VALUES */
+export function checkPolicies({ permissions }: Viewer, { conflictPolicy, overrides }: Policies): void {
+  checkLength([...(overrides?.keys() ?? [])], mostOverrides, ['input', 'overrides']);
+  const replaces = conflictPolicy === 'REPLACE' || [...(overrides?.values() ?? [])].includes('REPLACE');
+  if (replaces && !permissions.has('contacts:delete'))
+    throw new Refusal(
+      'FORBIDDEN_POLICY',
+      'REPLACE removes live contacts, which takes the permission contacts:delete. Nothing was ordered. Choose another policy, or ask for a role that holds it.',
+      ['input', 'conflictPolicy'],
+    );
+}
+
+/** The same for the same order, in whatever order its parts were given. */
+function digestOf({ selection, conflictPolicy, overrides }: RecoveryOrder): Buffer {
+  const { deletionId, deletedById, deletedFrom, deletedBefore, contactIds } = selection;
+  const chosen = contactIds ? [...new Set(contactIds)].sort() : null;
+  const own = [...(overrides ?? [])].sort(([a], [b]) => (a < b ? -1 : 1));
+  const all = [deletionId ?? null, deletedById ?? null, deletedFrom ?? null, deletedBefore ?? null, chosen, conflictPolicy ?? null, own];
+  return createHash('sha256').update(JSON.stringify(all)).digest();
 }
 
 async function issueInvoice(tx: Transaction, app: App, recoveryRequestId: string): Promise<void> {
@@ -66,7 +114,7 @@ async function issueInvoice(tx: Transaction, app: App, recoveryRequestId: string
 }
 
 /** The entry and the event of a change of state. */
-async function announce(tx: Transaction, actor: Actor, recoveryRequestId: string, action: string, targetCount?: number): Promise<void> {
+export async function announce(tx: Transaction, actor: Actor, recoveryRequestId: string, action: string, targetCount?: number): Promise<void> {
   await logAction(tx, actor, {
     action,
     target: { kind: 'RecoveryRequest', id: recoveryRequestId },
@@ -76,12 +124,13 @@ async function announce(tx: Transaction, actor: Actor, recoveryRequestId: string
 }
 
 /** Moves a request from one of the states `from` to `to`, unless someone else did. @returns the request as it is now, or undefined */
-async function move(tx: Transaction, id: string, from: readonly RecoveryState[], to: RecoveryState): Promise<RecoveryRow | undefined> {
+export async function move(tx: Transaction, id: string, from: readonly RecoveryState[], to: RecoveryState): Promise<RecoveryRow | undefined> {
   const ends = ['COMPLETED', 'FAILED', 'CANCELLED', 'EXPIRED'].includes(to);
   return tx.row<RecoveryRow>(sql`
     update recovery_request r set state = ${to},
+      undone_at = case when ${to} = 'UNDONE' then clock_timestamp() else undone_at end,
       started_at = case when ${to} = 'RUNNING' then coalesce(started_at, clock_timestamp()) else started_at end,
-      finished_at = ${ends ? raw('clock_timestamp()') : raw('null')}
+      finished_at = ${ends ? raw('clock_timestamp()') : raw('finished_at')}
     where r.organization_id = ${tx.organizationId} and r.id = ${id} and r.state = any(${from}::text[]) returning ${recoveryColumns}`);
 }
 
@@ -118,8 +167,7 @@ export async function confirmPayment(app: App, operator: Viewer, organizationId:
 /** Expires an unpaid request whose deadline has passed. @returns whether it has expired */
 async function expireIfLate(tx: Transaction, actor: Actor, id: string): Promise<boolean> {
   const late = await tx.row(sql`
-    select 1 from recovery_request r join deletion d on d.organization_id = r.organization_id and d.id = r.deletion_id
-    where r.organization_id = ${tx.organizationId} and r.id = ${id} and d.recoverable_until <= clock_timestamp()`);
+    select 1 from recovery_request r where r.organization_id = ${tx.organizationId} and r.id = ${id} and r.recoverable_until <= clock_timestamp()`);
   if (!late || !(await move(tx, id, ['AWAITING_PAYMENT'], 'EXPIRED'))) return false;
   await tx.run(sql`update invoice set state = 'VOID' where organization_id = ${tx.organizationId} and recovery_request_id = ${id} and state = 'OPEN'`);
   await announce(tx, actor, id, 'recovery.expired');
@@ -130,8 +178,8 @@ async function expireIfLate(tx: Transaction, actor: Actor, id: string): Promise<
 export async function expireLateRequests(app: App, actor: Actor, organizationId: string): Promise<void> {
   const late = await app.database.transact(organizationId, (tx) =>
     tx.rows<{ id: string }>(sql`
-      select r.id from recovery_request r join deletion d on d.organization_id = r.organization_id and d.id = r.deletion_id
-      where r.organization_id = ${organizationId} and r.state = 'AWAITING_PAYMENT' and d.recoverable_until <= clock_timestamp()`),
+      select r.id from recovery_request r
+      where r.organization_id = ${organizationId} and r.state = 'AWAITING_PAYMENT' and r.recoverable_until <= clock_timestamp()`),
   );
   for (const { id } of late)
     await app.database.transact(organizationId, async (tx) => {
@@ -199,8 +247,7 @@ export async function startRecovery(app: App, actor: Actor, organizationId: stri
   const request = await app.database.transact(organizationId, async (tx) => {
     const [request] = await readRecoveries(tx, [id]);
     if (request?.state === 'RUNNING') return request;
-    const [deletion] = request ? await readDeletions(tx, [request.deletionId]) : [];
-    late = deletion?.isRecoverable === false;
+    late = request?.isLate === true;
     if (late) return undefined;
     const started = await move(tx, id, ['QUEUED'], 'RUNNING');
     if (started) await announce(tx, actor, id, 'recovery.started');
@@ -227,6 +274,10 @@ export async function endRecovery(
     if (failed) await lockInvoice(tx, id);
     const request = await move(tx, id, failed ? ['QUEUED', 'RUNNING'] : ['RUNNING'], failed ? 'FAILED' : 'COMPLETED');
     if (!request) return;
+    // What it changed can be taken back for as long as a deletion can.
+    await tx.run(sql`
+      update snapshot set expires_at = clock_timestamp() + make_interval(days => ${app.config.RECOVERY_WINDOW_DAYS})
+      where organization_id = ${organizationId} and id = ${request.safetySnapshotId}`);
     await tx.run(sql`
       update recovery_request set failure_code = ${failed ? end.code : null}, failure_message = ${failed ? end.message : null}, proven_count = ${failed ? 0 : end.provenCount}
       where organization_id = ${organizationId} and id = ${id}`);

@@ -1,17 +1,21 @@
-// Carrying a recovery out: check every chunk before anything is written, restore chunk by chunk, reconcile the balances,
-// account for every contact. Safe to run again after a crash, and by two workers at once.
+// Carrying a recovery out: check every chunk before anything is written, safeguard what will change, restore chunk by chunk,
+// reconcile the balances, account for every contact. Safe to run again after a crash, and by two workers at once.
+import { v7 as newId } from 'uuid';
 import type { Transaction } from '../database.ts';
-import { deferFlush, followIndexes } from '../snapshots/capture.ts';
-import { type Chunk, DamagedChunk } from '../snapshots/chunk.ts';
+import type { ConflictPolicy } from '../entities/recovery.ts';
+import { captureGraphs, deferFlush, followIndexes, startSnapshot, storeChunk } from '../snapshots/capture.ts';
+import { type Chunk, type ChunkName, DamagedChunk, type Part } from '../snapshots/chunk.ts';
+import { type Conflict, findConflicts, type SettledConflict } from '../snapshots/conflicts.ts';
 import { eachInLanes } from '../snapshots/lanes.ts';
-import { type Clash, readChunk, restoreChunk } from '../snapshots/restore.ts';
+import { type Restoration, restoreChunk } from '../snapshots/restore.ts';
 import { sql } from '../sql.ts';
-import { logAction } from './action-log.ts';
+import { logAction, logActions } from './action-log.ts';
 import type { Actor, App } from './app.ts';
-import { readDeletions } from './deletion-rows.ts';
 import type { Progress, Report } from './jobs.ts';
 import { endRecovery, startRecovery } from './recoveries.ts';
+import { openSource, policyFor, type Policies } from './recovery-plans.ts';
 import type { RecoveryRow } from './recovery-rows.ts';
+import type { Source } from './recovery-selection.ts';
 
 /** Chunks at work at the same time: one is read and opened while another is written. */
 const lanes = 3;
@@ -21,29 +25,39 @@ interface Run {
   actor: Actor;
   organizationId: string;
   request: RecoveryRow;
-  snapshotId: string;
+  policies: Policies;
+  /** Where what is about to be changed is kept, and what was done: see `safetyChunks`. */
+  safetySnapshotId: string;
   chunks: ChunkState[];
   report: Report;
   signal: AbortSignal;
 }
 
-interface ChunkState {
+/** A chunk to restore from, and how far the recovery is with it. */
+export interface ChunkState extends Source {
   number: number;
-  contacts: number;
+  /** The deletion that the chunk belongs to; null for an organization snapshot's. */
+  deletionId: string | null;
   restored: boolean;
 }
+
+/** The chunks of a safety snapshot that belong to a chunk of the recovery: live graphs before it changed them, and what it did. */
+export const safetyChunks = (organizationId: string, snapshotId: string, number: number): { before: ChunkName; deeds: ChunkName } => ({
+  before: { organizationId, snapshotId, number: 2 * number - 1 },
+  deeds: { organizationId, snapshotId, number: 2 * number },
+});
 
 /** Runs a recovery to its end, whatever that is: completed, or failed and refunded. Throws only what a further try may mend. */
 export async function recoverContacts(app: App, actor: Actor, organizationId: string, requestId: string, report: Report, signal: AbortSignal): Promise<void> {
   const request = await startRecovery(app, actor, organizationId, requestId);
   if (!request) return;
   const run = await app.database.transact(organizationId, async (tx): Promise<Run> => {
-    const [deletion] = await readDeletions(tx, [request.deletionId]);
-    const { snapshotId } = deletion!;
-    return { app, actor, organizationId, request, snapshotId, chunks: await chunkStates(tx, snapshotId, requestId), report, signal };
+    const safetySnapshotId = await ensureSafetySnapshot(tx, app, requestId);
+    const chunks = await chunkStates(tx, requestId);
+    return { app, actor, organizationId, request, policies: await readPolicies(tx, requestId), safetySnapshotId, chunks, report, signal };
   });
   try {
-    await check(run);
+    await safeguard(run, await check(run));
   } catch (error) {
     if (!(error instanceof DamagedChunk)) throw error;
     await endRecovery(app, actor, organizationId, requestId, {
@@ -64,27 +78,45 @@ export async function recoverContacts(app: App, actor: Actor, organizationId: st
       ? { provenCount: proven }
       : {
           code: 'NOTHING_RECOVERED',
-          message: 'Every contact clashes with one that is live, so nothing was restored. The fee is refunded. The report names each clash.',
+          message:
+            'Every contact conflicts with one that is live and was skipped, so nothing was restored. The fee is refunded. The report names each conflict.',
         },
   );
 }
 
-async function chunkStates(tx: Transaction, snapshotId: string, requestId: string): Promise<ChunkState[]> {
+async function ensureSafetySnapshot(tx: Transaction, app: App, requestId: string): Promise<string> {
+  const request = (await tx.row<{ id: string | null }>(sql`
+    select safety_snapshot_id as id from recovery_request where organization_id = ${tx.organizationId} and id = ${requestId} for update`))!;
+  if (request.id) return request.id;
+  const id = newId();
+  await startSnapshot(tx, app, id, 'SAFETY');
+  await tx.run(sql`update recovery_request set safety_snapshot_id = ${id} where organization_id = ${tx.organizationId} and id = ${requestId}`);
+  return id;
+}
+
+async function readPolicies(tx: Transaction, requestId: string): Promise<Policies> {
+  const row = (await tx.row<{ policy: ConflictPolicy | null; overrides: Record<string, ConflictPolicy> }>(sql`
+    select conflict_policy as policy, conflict_overrides as overrides from recovery_request where organization_id = ${tx.organizationId} and id = ${requestId}`))!;
+  return { conflictPolicy: row.policy, overrides: new Map(Object.entries(row.overrides)) };
+}
+
+export async function chunkStates(tx: Transaction, requestId: string): Promise<ChunkState[]> {
   return tx.rows<ChunkState>(sql`
-    select k.number, k.contact_count as contacts, r.number is not null as restored
-    from snapshot_chunk k
-    left join recovery_chunk r on r.organization_id = k.organization_id and r.recovery_request_id = ${requestId} and r.number = k.number
-    where k.organization_id = ${tx.organizationId} and k.snapshot_id = ${snapshotId} order by k.number`);
+    select k.number, k.snapshot_id as "snapshotId", k.chunk_number as "chunkNumber", k.contact_ids as "contactIds", k.contact_count as "contactCount",
+      k.restored_at is not null as restored, d.id as "deletionId"
+    from recovery_chunk k left join deletion d on d.organization_id = k.organization_id and d.snapshot_id = k.snapshot_id
+    where k.organization_id = ${tx.organizationId} and k.recovery_request_id = ${requestId} order by k.number`);
 }
 
 /** Does `work` for each chunk in lanes and reports the contacts done, those of finished chunks included. */
-async function eachChunk(
-  { chunks, report, signal }: Run,
+export async function eachChunk<Item extends { contactCount: number }>(
+  { report, signal }: Pick<Run, 'report' | 'signal'>,
+  chunks: readonly Item[],
   phase: Progress['phase'],
-  finished: (chunk: ChunkState) => boolean,
-  work: (chunk: ChunkState) => Promise<void>,
+  finished: (chunk: Item) => boolean,
+  work: (chunk: Item) => Promise<void>,
 ): Promise<void> {
-  const sum = (some: ChunkState[]) => some.reduce((contacts, chunk) => contacts + chunk.contacts, 0);
+  const sum = (some: readonly Item[]) => some.reduce((contacts, chunk) => contacts + chunk.contactCount, 0);
   const total = sum(chunks);
   let done = sum(chunks.filter(finished));
   await report({ phase, done, total });
@@ -94,32 +126,64 @@ async function eachChunk(
     async (chunk) => {
       signal.throwIfAborted();
       await work(chunk);
-      done += chunk.contacts;
+      done += chunk.contactCount;
       await report({ phase, done, total });
     },
   );
 }
 
-const open = ({ app, organizationId, snapshotId }: Run, tx: Transaction, { number }: ChunkState): Promise<Chunk> =>
-  readChunk(tx, app, { organizationId, snapshotId, number });
+/** What is about to be changed, chunk by chunk. */
+type Endangered = Map<ChunkState, string[]>;
 
-/** Opens every chunk that is still to be restored, so that one damaged chunk is found before anything is written. */
-async function check(run: Run): Promise<void> {
+/**
+ * Opens every chunk that is still to be restored, so that one damaged chunk is found before anything is written.
+ * @returns the live contacts that conflicts, as they stand, would change
+ */
+async function check(run: Run): Promise<Endangered> {
+  const endangered: Endangered = new Map();
   await eachChunk(
     run,
+    run.chunks,
     'CHECKING',
     (chunk) => chunk.restored,
     async (chunk) => {
-      await run.app.database.transact(run.organizationId, (tx) => open(run, tx, chunk), { readOnly: true });
+      await run.app.database.transact(
+        run.organizationId,
+        async (tx) => {
+          const conflicts = await findConflicts(tx, await openSource(tx, run.app, chunk));
+          const ids = conflicts.filter((one) => ['MERGE', 'REPLACE'].includes(policyFor(run.policies, one))).map((one) => one.liveContactId);
+          if (ids.length > 0) endangered.set(chunk, [...new Set(ids)]);
+        },
+        { readOnly: true },
+      );
+    },
+  );
+  return endangered;
+}
+
+/** Takes the safety snapshot. Each chunk is held against it again, and taken anew where it has changed, when it is restored. */
+async function safeguard(run: Run, endangered: Endangered): Promise<void> {
+  const { app, organizationId, safetySnapshotId } = run;
+  await eachChunk(
+    run,
+    [...endangered].map(([chunk, ids]) => ({ chunk, ids, contactCount: ids.length })),
+    'SAFEGUARDING',
+    () => false,
+    async ({ chunk, ids }) => {
+      await app.database.transact(organizationId, async (tx) => {
+        await followIndexes(tx);
+        await storeChunk(tx, app, safetyChunks(organizationId, safetySnapshotId, chunk.number).before, await captureGraphs(tx, app, ids));
+      });
     },
   );
 }
 
-/** Restores every chunk that is not. The cursor, the rows, the clashes and the log entry of a chunk commit together. */
+/** Restores every chunk that is not. The cursor, the rows, the conflicts, what an undo needs and the log entry of a chunk commit together. */
 async function migrate(run: Run): Promise<void> {
-  const { app, actor, organizationId, request } = run;
+  const { app, organizationId, request } = run;
   await eachChunk(
     run,
+    run.chunks,
     'MIGRATING',
     (chunk) => chunk.restored,
     (chunk) =>
@@ -127,41 +191,82 @@ async function migrate(run: Run): Promise<void> {
         await deferFlush(tx);
         // Held until the commit: nobody can end the recovery while a chunk of it is being written.
         const running = await tx.row(sql`
-        select 1 from recovery_request where organization_id = ${organizationId} and id = ${request.id} and state = 'RUNNING' for share`);
+          select 1 from recovery_request where organization_id = ${organizationId} and id = ${request.id} and state = 'RUNNING' for share`);
         if (!running) throw new Error('The recovery was ended by someone else.');
         const mine = await tx.run(sql`
-        insert into recovery_chunk (organization_id, recovery_request_id, number, restored_count, clash_count)
-        values (${organizationId}, ${request.id}, ${chunk.number}, 0, 0) on conflict do nothing`);
+          update recovery_chunk set restored_at = clock_timestamp()
+          where organization_id = ${organizationId} and recovery_request_id = ${request.id} and number = ${chunk.number} and restored_at is null`);
         if (mine.rowCount === 0) return;
-        const { restored, clashes } = await restoreChunk(tx, app, await open(run, tx, chunk));
-        await saveClashes(tx, request.id, chunk.number, clashes);
-        await tx.run(sql`
-        update recovery_chunk set restored_count = ${restored}, clash_count = ${clashes.length}
-        where organization_id = ${organizationId} and recovery_request_id = ${request.id} and number = ${chunk.number}`);
-        await logAction(tx, actor, {
-          action: 'contacts.recovered',
-          target: { kind: 'RecoveryRequest', id: request.id },
-          targetCount: restored,
-          batch: { deletionId: request.deletionId, chunkNumber: chunk.number },
-        });
+        await restore(tx, run, chunk, await openSource(tx, app, chunk));
       }),
   );
 }
 
-async function saveClashes(tx: Transaction, requestId: string, chunkNumber: number, clashes: readonly Clash[]): Promise<void> {
-  if (clashes.length === 0) return;
+async function restore(tx: Transaction, run: Run, state: ChunkState, chunk: Chunk): Promise<void> {
+  const { app, organizationId, request, policies, safetySnapshotId } = run;
+  const safety = safetyChunks(organizationId, safetySnapshotId, state.number);
+  const restoration = await restoreChunk(tx, app, chunk, {
+    decide: (conflict: Conflict) => policyFor(policies, conflict),
+    safeguard: async (ids) => storeChunk(tx, app, safety.before, await captureGraphs(tx, app, ids)),
+  });
+  const { digests, conflicts, deeds } = restoration;
+  await storeChunk(tx, app, safety.deeds, deedsOf(restoration, chunk));
+  await saveConflicts(tx, request.id, state.number, conflicts);
+  const skipped = conflicts.filter(({ policy }) => policy === 'SKIP').length;
   await tx.run(sql`
-    insert into recovery_clash (organization_id, recovery_request_id, contact_id, chunk_number, kind, live_contact_id)
-    select ${tx.organizationId}, ${requestId}, c.contact_id, ${chunkNumber}, c.kind, c.live
-    from unnest(${clashes.map((clash) => clash.contactId)}::uuid[], ${clashes.map((clash) => clash.kind)}::text[], ${clashes.map((clash) => clash.liveContactId)}::uuid[])
-      c (contact_id, kind, live)`);
+    update recovery_chunk set restored_count = ${digests.size}, replaced_count = ${deeds.replaced.length}, merged_count = ${deeds.merged.length},
+      skipped_count = ${skipped}, conflict_count = ${conflicts.length}, erased_count = contact_count - ${chunk.digests.size}
+    where organization_id = ${organizationId} and recovery_request_id = ${request.id} and number = ${state.number}`);
+  await logRestoration(tx, run, state, restoration);
 }
 
-/** The contacts of a chunk that came back with this request. */
+/** One entry for the chunk of a deletion, which names its contacts; out of an organization snapshot one for each contact. */
+async function logRestoration(tx: Transaction, { actor, request }: Run, state: ChunkState, { digests, deeds }: Restoration): Promise<void> {
+  const each = (action: string, ids: Iterable<string>) => [...ids].map((id) => ({ action, target: { kind: 'Contact', id } }));
+  if (state.deletionId)
+    await logAction(tx, actor, {
+      action: 'contacts.recovered',
+      target: { kind: 'RecoveryRequest', id: request.id },
+      targetCount: digests.size + deeds.merged.length,
+      batch: { deletionId: state.deletionId, chunkNumber: state.chunkNumber },
+    });
+  const live = (some: { liveContactId: string }[]) => some.map(({ liveContactId }) => liveContactId);
+  await logActions(tx, actor, [
+    ...(state.deletionId ? [] : each('contact.recovered', [...digests.keys(), ...deeds.merged.map(({ contactId }) => contactId)])),
+    ...each('contact.merged', live(deeds.merged)),
+    ...each('contact.replaced', live(deeds.replaced)),
+  ]);
+}
+
+/** What an undo goes by: the digests of what came back, the rows that merges added, and what else was done. */
+function deedsOf({ digests, added, deeds }: Restoration, chunk: Chunk): Chunk {
+  const noRows = ({ table, columns }: Part): Part => ({ table, columns, count: 0, rows: Buffer.alloc(0) });
+  const parts = chunk.parts.map((part) => added.find(({ table }) => table === part.table) ?? noRows(part));
+  // A live contact that was merged onto is named too, so that its erasure finds the rows that it was given.
+  const named = deeds.merged.map(({ liveContactId }) => [liveContactId, Buffer.alloc(32)] as const);
+  return { schemaVersion: chunk.schemaVersion, digests: new Map([...digests, ...named]), parts, references: [], deeds };
+}
+
+async function saveConflicts(tx: Transaction, requestId: string, chunkNumber: number, conflicts: readonly SettledConflict[]): Promise<void> {
+  if (conflicts.length === 0) return;
+  const all = <T>(value: (conflict: SettledConflict) => T) => conflicts.map(value);
+  await tx.run(sql`
+    insert into recovery_conflict (organization_id, recovery_request_id, contact_id, chunk_number, kind, live_contact_id, policy)
+    select ${tx.organizationId}, ${requestId}, c.contact_id, ${chunkNumber}, c.kind, c.live, c.policy
+    from unnest(${all(({ contactId }) => contactId)}::uuid[], ${all(({ kind }) => kind)}::text[], ${all(({ liveContactId }) => liveContactId)}::uuid[],
+      ${all(({ policy }) => policy)}::text[]) c (contact_id, kind, live, policy)`);
+}
+
+/** The contacts of a chunk that came back under their own ids with this request. */
 const restoredOf = ({ organizationId, request }: Run, chunk: ChunkState) => sql`
-  select d.contact_id from deletion_contact d
-  where d.organization_id = ${organizationId} and d.deletion_id = ${request.deletionId} and d.chunk_number = ${chunk.number}
-    and not exists (select 1 from recovery_clash x where x.organization_id = ${organizationId} and x.recovery_request_id = ${request.id} and x.contact_id = d.contact_id)`;
+  select id as contact_id from unnest(${chunk.contactIds}::uuid[]) id where ${chunk.contactIds !== null}
+    and not exists (select 1 from recovery_conflict x where x.organization_id = ${organizationId} and x.recovery_request_id = ${request.id}
+      and x.contact_id = id and x.policy in ('SKIP', 'MERGE'))
+  union all
+  select id from snapshot_chunk k cross join unnest(k.contact_ids) id
+  where ${chunk.contactIds === null} and k.organization_id = ${organizationId} and k.snapshot_id = ${chunk.snapshotId} and k.number = ${chunk.chunkNumber}
+    and not exists (select 1 from recovery_conflict x where x.organization_id = ${organizationId} and x.recovery_request_id = ${request.id}
+      and x.contact_id = id and x.policy in ('SKIP', 'MERGE'))`;
 
 /** Holds every balance against its ledger in one view of both, and mends it where they differ. */
 async function reconcile(run: Run): Promise<void> {
@@ -171,6 +276,7 @@ async function reconcile(run: Run): Promise<void> {
     where l.organization_id = ${organizationId} and l.contact_id = any (array(${restoredOf(run, chunk)})) group by l.contact_id, l.currency`;
   await eachChunk(
     run,
+    run.chunks,
     'RECONCILING',
     () => false,
     (chunk) =>
@@ -195,7 +301,7 @@ async function reconcile(run: Run): Promise<void> {
 
 /**
  * Accounts for every contact of the snapshot: it came back and was proven by its digest when its chunk was restored, or
- * it clashed; and what came back is still there, unless someone has deleted it again.
+ * it conflicted; and what came back is still there, unless someone has deleted it again.
  * @returns how many came back
  */
 async function account(run: Run): Promise<number> {
@@ -203,6 +309,7 @@ async function account(run: Run): Promise<number> {
   let proven = 0;
   await eachChunk(
     run,
+    run.chunks,
     'PROVING',
     () => false,
     (chunk) =>
@@ -210,23 +317,22 @@ async function account(run: Run): Promise<number> {
         organizationId,
         async (tx) => {
           await followIndexes(tx);
-          const found = (await tx.row<{ restored: number; clashed: number; missing: number }>(sql`
-        select k.restored_count as restored, k.clash_count as clashed,
-          (select count(*)::int from (${restoredOf(run, chunk)}) r
-            where not exists (select 1 from contact c where c.organization_id = ${organizationId} and c.id = r.contact_id)
-              and not exists (
-                select 1 from deletion_contact d
-                join deletion o on o.organization_id = d.organization_id and o.id = d.deletion_id
-                join snapshot_chunk later on later.organization_id = o.organization_id and later.snapshot_id = o.snapshot_id and later.number = d.chunk_number
-                where d.organization_id = ${organizationId} and d.contact_id = r.contact_id and later.created_at > own.created_at)) as missing
-        from recovery_chunk k
-        join snapshot_chunk own on own.organization_id = k.organization_id and own.snapshot_id = ${run.snapshotId} and own.number = k.number
-        where k.organization_id = ${organizationId} and k.recovery_request_id = ${request.id} and k.number = ${chunk.number}`))!;
-          if (found.missing > 0 || found.restored + found.clashed !== chunk.contacts)
+          const found = (await tx.row<{ restored: number; merged: number; skipped: number; erased: number; missing: number }>(sql`
+            select k.restored_count as restored, k.merged_count as merged, k.skipped_count as skipped, k.erased_count as erased,
+              (select count(*)::int from (${restoredOf(run, chunk)}) r
+                where not exists (select 1 from contact c where c.organization_id = ${organizationId} and c.id = r.contact_id)
+                  and not exists (
+                    select 1 from deletion_contact d
+                    join deletion o on o.organization_id = d.organization_id and o.id = d.deletion_id
+                    join snapshot_chunk later on later.organization_id = o.organization_id and later.snapshot_id = o.snapshot_id and later.number = d.chunk_number
+                    where d.organization_id = ${organizationId} and d.contact_id = r.contact_id and later.created_at > k.restored_at)) as missing
+            from recovery_chunk k where k.organization_id = ${organizationId} and k.recovery_request_id = ${request.id} and k.number = ${chunk.number}`))!;
+          const { restored, merged, skipped, erased, missing } = found;
+          if (missing > erased || restored + merged + skipped + erased !== chunk.contactCount)
             throw new Error(
-              `Chunk ${chunk.number} holds ${chunk.contacts} contacts: ${found.restored} came back, ${found.clashed} clashed, ${found.missing} are missing.`,
+              `Chunk ${chunk.number} holds ${chunk.contactCount} contacts: ${restored} came back, ${merged} were merged, ${skipped} skipped, ${erased} erased, ${missing} are missing.`,
             );
-          proven += found.restored;
+          proven += restored + merged;
         },
         { readOnly: true },
       ),

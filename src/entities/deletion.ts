@@ -23,6 +23,7 @@ export const Deletion = defineEntity({
     recoverableUntil: instant().nullable(),
   },
   uniques: [{ properties: ['organizationId', 'confirmationId'] }],
+  indexes: [{ properties: ['organizationId', 'snapshotId'] }],
 });
 
 /** The exact set of a deletion, frozen when it is confirmed; the chunk that each contact goes into. */

@@ -2,9 +2,10 @@
 import { defineEntity, p } from '@mikro-orm/postgresql';
 import { createdNow, instant, ofOneOrganization, tenantKey } from './columns.ts';
 
-export const jobKinds = ['DELETE_CONTACTS', 'RECOVER_CONTACTS', 'RESTORE_DRILL'] as const;
+export const jobKinds = ['DELETE_CONTACTS', 'RECOVER_CONTACTS', 'UNDO_RECOVERY', 'RESTORE_DRILL'] as const;
 export const jobStates = ['QUEUED', 'RUNNING', 'COMPLETED', 'FAILED', 'CANCELLED'] as const;
-export const jobPhases = ['REMOVING', 'CHECKING', 'MIGRATING', 'RECONCILING', 'PROVING'] as const;
+/** In the order in which a job goes through them: its row never goes back to an earlier one. */
+export const jobPhases = ['REMOVING', 'CHECKING', 'SAFEGUARDING', 'MIGRATING', 'RECONCILING', 'PROVING', 'REVERTING'] as const;
 export type JobPhase = (typeof jobPhases)[number];
 
 export const Job = defineEntity({
@@ -18,6 +19,9 @@ export const Job = defineEntity({
     subjectId: p.uuid(),
     phase: p.enum(jobPhases).nullable(),
     done: p.integer().default(0),
+    phaseStartedAt: instant().nullable(),
+    /** What was done already when the phase began, by a worker that has died: it says nothing of the speed. */
+    phaseDoneBefore: p.integer().default(0),
     total: p.integer(),
     failureCode: p.text().nullable(),
     failureMessage: p.text().nullable(),
@@ -26,6 +30,8 @@ export const Job = defineEntity({
     updatedAt: createdNow(),
     finishedAt: instant().nullable(),
   },
+  // Leads to the jobs that have not ended, and to those that have just ended.
+  indexes: [{ properties: ['organizationId', 'finishedAt'] }],
 });
 
 /** The pools of running workers, so that the jobs of one that was killed can be given to another. */

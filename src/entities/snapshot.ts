@@ -46,7 +46,13 @@ export const SnapshotChunk = defineEntity({
   },
 });
 
-/** The default snapshot store: chunk bodies beside the rows they came from, in the same transaction. */
+/** Where bodies of chunks can lie: in the database itself, or outside of it. */
+export const outsideStoreKinds = ['DIRECTORY', 'S3'] as const;
+export type OutsideStoreKind = (typeof outsideStoreKinds)[number];
+export const storeKinds = ['POSTGRES', ...outsideStoreKinds] as const;
+export type StoreKind = (typeof storeKinds)[number];
+
+/** The body of a chunk, or where it lies: so that what was stored is found after the settings have changed. */
 export const SnapshotChunkBody = defineEntity({
   name: 'SnapshotChunkBody',
   tableName: 'snapshot_chunk_body',
@@ -55,6 +61,12 @@ export const SnapshotChunkBody = defineEntity({
     organizationId: p.uuid().primary(),
     snapshotId: p.uuid().primary(),
     number: p.integer().primary(),
-    body: p.blob(),
+    store: p.enum(storeKinds),
+    body: p.blob().nullable(),
+    /** Its name in an outside store. */
+    location: p.text().nullable(),
   },
+  checks: [
+    { name: 'snapshot_chunk_body_lies_in_one_place', expression: "(store = 'POSTGRES') = (body is not null) and (body is null) = (location is not null)" },
+  ],
 });

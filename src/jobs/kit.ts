@@ -4,6 +4,7 @@ import type { Task } from 'graphile-worker';
 import { z } from 'zod';
 import type { Actor, App } from '../domain/app.ts';
 import { type JobKind, type Progress, type Report, saveProgress, startJob } from '../domain/jobs.ts';
+import { Refusal } from '../errors.ts';
 import { publish } from '../pubsub.ts';
 
 const payload = z.object({
@@ -62,14 +63,16 @@ export function taskOf(app: App, job: JobDefinition, signal: AbortSignal): Task 
         );
         await databaseToAnswer(app, signal);
         if (attempt < tries) await wait(250 * 2 ** attempt, undefined, { signal }).catch(() => undefined);
-        else
-          return job.fail(app, input, {
-            code: 'JOB_FAILED',
-            message: `The work failed ${tries} times and was given up; job ${input.jobId} tells the operator why.`,
-          });
+        else return job.fail(app, input, failureOf(error, input));
       }
     }
   };
+}
+
+/** What watchers are told: a refusal in its own words, anything else by the job that the log has it under. */
+function failureOf(error: unknown, { jobId }: JobInput): { code: string; message: string } {
+  if (error instanceof Refusal) return { code: error.code, message: error.message };
+  return { code: 'JOB_FAILED', message: `The work failed ${tries} times and was given up; job ${jobId} tells the operator why.` };
 }
 
 async function databaseToAnswer(app: App, signal: AbortSignal): Promise<void> {
@@ -94,18 +97,17 @@ export const patient =
     }
   };
 
-/** Saves and publishes progress, at most ten times a second, each phase's first and last always, never backwards within a phase. */
+/** Saves and publishes progress, at most ten times a second, each phase's first and last always. */
 function reporter(app: App, job: JobDefinition, input: JobInput): Report {
   let saved: Progress | undefined;
   let savedAt = 0;
   let saving: Promise<void> = Promise.resolve();
   const save = async (progress: Progress): Promise<void> => {
-    if (saved && saved.phase === progress.phase && progress.done < saved.done) return;
     saved = progress;
     savedAt = performance.now();
     await app.database.transact(input.organizationId, async (tx) => {
       await saveProgress(tx, input.jobId, progress);
-      if (job.kind === 'RECOVER_CONTACTS') await publish(tx, 'recovery', input.subjectId);
+      if (job.kind !== 'DELETE_CONTACTS') await publish(tx, 'recovery', input.subjectId);
     });
   };
   return (progress) => {

@@ -3,13 +3,17 @@ import { EventEmitter } from 'node:events';
 import { makeWorkerUtils, parseCrontab, run, type TaskList, type WorkerEvents } from 'graphile-worker';
 import type { App } from '../domain/app.ts';
 import { quietWorkerLogger } from '../migrate.ts';
+import { removeBodiesTask } from '../snapshots/store.ts';
 import { deleteContactsJob } from './delete-contacts.ts';
 import { expireRecoveries } from './expire-recoveries.ts';
 import { patient, taskOf } from './kit.ts';
 import { recoverContactsJob } from './recover-contacts.ts';
+import { removeBodiesOf } from './remove-bodies.ts';
 import { orderDrills, restoreDrillJob } from './restore-drill.ts';
+import { sweepBodiesOfAll } from './sweep-bodies.ts';
+import { undoRecoveryJob } from './undo-recovery.ts';
 
-const jobs = [deleteContactsJob, recoverContactsJob, restoreDrillJob];
+const jobs = [deleteContactsJob, recoverContactsJob, undoRecoveryJob, restoreDrillJob];
 
 /** Heartbeats that must be missed before a worker is taken for dead. */
 const missedBeats = 4;
@@ -19,11 +23,14 @@ export const taskList = (app: App, signal: AbortSignal): TaskList => ({
   ...Object.fromEntries(jobs.map((job) => [job.kind, patient(app, signal, taskOf(app, job, signal))])),
   expire_recoveries: patient(app, signal, expireRecoveries(app)),
   order_drills: patient(app, signal, orderDrills(app)),
+  [removeBodiesTask]: patient(app, signal, removeBodiesOf(app)),
+  sweep_bodies: patient(app, signal, sweepBodiesOfAll(app)),
 });
 
 /** What runs by the clock, in UTC. A night whose beginning no worker saw is made up for within half a day. */
 const crontab = ({ config }: App) => `
   * * * * * expire_recoveries
+  17 * * * * sweep_bodies
   0 ${config.DRILL_HOUR} * * * order_drills ?fill=12h`;
 
 export interface Worker {

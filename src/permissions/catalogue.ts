@@ -9,7 +9,7 @@ export const catalogue = {
   'payments:create': ['Record payments', 'Record payments and charges, which changes balances.'],
   'deletions:read': ['See deletions', 'See who deleted which contacts and when, and how long they can still be recovered.'],
   'recovery:read': ['See recoveries', 'See recovery plans, requests, invoices and reports.'],
-  'recovery:request': ['Order recoveries', 'Order and cancel recoveries, which the organization is billed for.'],
+  'recovery:request': ['Order recoveries', 'Order, cancel and undo recoveries, which the organization is billed for. Planning one takes seeing recoveries.'],
   'snapshots:read': ['See snapshots', 'See organization snapshots, what changed since, and restore drills.'],
   'jobs:read': ['Watch jobs', 'See work in the background and its progress.'],
   'log:read': ['Read the action log', 'See who did what and exactly when, refused attempts included.'],

@@ -23,6 +23,7 @@ export const policy: Policy = {
     recoveryRequests: may('recovery:read'),
     restoreDrills: may('snapshots:read'),
     job: may('jobs:read'),
+    jobs: may('jobs:read'),
     actionLog: may('log:read'),
     organizations: operator('platform:organizations'),
     openInvoices: operator('platform:organizations'),
@@ -42,11 +43,14 @@ export const policy: Policy = {
     deleteContacts: may('contacts:delete'),
     requestRecovery: chain(may('recovery:request'), onPlan('PREMIUM'), withinWindow),
     cancelRecovery: may('recovery:request'),
+    // It deletes again what the recovery brought back.
+    undoRecovery: chain(may('recovery:request'), may('contacts:delete')),
     confirmPayment: operator('platform:payments'),
     approveRecovery: operator('platform:approvals'),
   },
   Subscription: {
     jobProgress: may('jobs:read'),
+    organizationJobs: may('jobs:read'),
     recoveryProgress: may('recovery:read'),
   },
   // What hangs on a root field gives no more than the root field of its own kind. Where it is not named here, the root suffices.
@@ -59,5 +63,7 @@ export const policy: Policy = {
   UpdateContactPayload: { contact: maySee('contacts:read') },
   TagContactsPayload: { contacts: maySee('contacts:read') },
   Deletion: { job: maySeeOwn('jobs:read') },
+  Conflict: { recovered: maySee('contacts:read'), live: maySee('contacts:read') },
+  Undo: { job: maySeeOwn('jobs:read'), deletion: maySee('deletions:read') },
   RecoveryRequest: { deletion: maySee('deletions:read'), job: maySeeOwn('jobs:read') },
 };

@@ -52,7 +52,8 @@ function firstUserError(result: unknown): string | undefined {
 
 /** The first global id among the arguments. */
 function targetOf(args: Record<string, unknown>): Action['target'] {
-  const given = { ...args, ...(args['input'] as Record<string, unknown> | undefined) };
+  const input = args['input'] as Record<string, unknown> | undefined;
+  const given = { ...args, ...input, ...(input?.['selection'] as Record<string, unknown> | undefined) };
   for (const [name, value] of Object.entries(given)) {
     const [id] = Array.isArray(value) ? (value as unknown[]) : [value];
     if (!/ids?$/i.test(name) || typeof id !== 'string') continue;

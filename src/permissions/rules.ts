@@ -93,12 +93,14 @@ export const onPlan = (least: Plan) =>
     return new Forbidden('PLAN_REQUIRED', message);
   });
 
-/** A deletion whose time has not run out by the database clock. An unknown one passes: the domain answers for it. */
-export const withinWindow = ask('withinWindow', async (_viewer, context, args: { input: { deletionId: string } }) => {
+/** A deletion whose time has not run out by the database clock. An unknown one, or what was selected otherwise, passes: the domain answers for it. */
+export const withinWindow = ask('withinWindow', async (_viewer, context, { input }: { input: { selection: { deletionId?: string | null } } }) => {
+  const { deletionId } = input.selection;
+  if (deletionId == null) return true;
   const tx = await context.reading();
   const deletion = await tx.row<{ until: Date; closed: boolean | null }>(sql`
     select recoverable_until as until, recoverable_until <= clock_timestamp() as closed
-    from deletion where organization_id = ${tx.organizationId} and id = ${decodeId('Deletion', args.input.deletionId)}`);
+    from deletion where organization_id = ${tx.organizationId} and id = ${decodeId('Deletion', deletionId)}`);
   if (!deletion?.closed) return true;
   const message = `This deletion could be recovered until ${deletion.until.toISOString()}, and that has passed. Nothing was changed. Its contacts can't be brought back; if you keep a file of them, import it.`;
   return new Forbidden('RECOVERY_WINDOW_CLOSED', message);

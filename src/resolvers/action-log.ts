@@ -14,6 +14,7 @@ export const shownAction = (row: ActionLogRow): ActionLogEntry & { __typename: s
   actorId: row.actorId && row.actorKind === 'STAFF' ? encodeId('StaffMember', row.actorId) : null,
   targetId: row.targetId && row.targetKind ? encodeId(row.targetKind as Kinds, row.targetId) : null,
   deletionUuid: row.deletionId,
+  subjectUuid: row.targetId,
 });
 
 /** The entry, or null. */
@@ -44,9 +45,9 @@ export class ActionLogResolver {
 
   @FieldResolver(() => DeletedContactConnection, { description: 'The contacts that it touched, by id, when it was a batch; else none.' })
   async contacts(@Ctx() context: Context, @Root() entry: ActionLogEntry, @Args(() => PageArgs) { first, after }: PageArgs): Promise<Page<DeletedContact>> {
-    const { deletionUuid, chunkNumber } = entry;
+    const { deletionUuid: deletionId, chunkNumber, subjectUuid: subjectId } = entry;
     const [limit, place] = [checkFirst(first) + 1, after ? decodeCursor(after, 'batch', 1)[0]! : null];
-    const rows = deletionUuid ? await listBatchContacts(await context.reading(), deletionUuid, chunkNumber, limit, place) : [];
+    const rows = deletionId ? await listBatchContacts(await context.reading(), { deletionId, chunkNumber, subjectId }, limit, place) : [];
     return pageOf(
       rows,
       first,

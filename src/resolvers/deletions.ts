@@ -111,8 +111,7 @@ export class DeletionResolver {
   async contacts(@Ctx() context: Context, @Root() { uuid }: Deletion, @Args(() => PageArgs) { first, after }: PageArgs): Promise<Page<DeletedContact>> {
     const rows = await listBatchContacts(
       await context.reading(),
-      uuid,
-      null,
+      { deletionId: uuid, chunkNumber: null, subjectId: null },
       checkFirst(first) + 1,
       after ? decodeCursor(after, 'deleted contacts', 1)[0]! : null,
     );

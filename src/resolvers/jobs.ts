@@ -1,13 +1,18 @@
-// Jobs: one by its id, and its progress live.
-import { Arg, Ctx, ID, Query, Resolver, Root, Subscription } from 'type-graphql';
+// Jobs: one by its id, all of them, and their progress live.
+import { Arg, Args, Ctx, ID, Query, Resolver, Root, Subscription } from 'type-graphql';
 import type { Context } from '../context.ts';
-import { type JobRow, readJobs } from '../domain/jobs.ts';
+import { type JobKind, type JobRow, type JobState, listJobs, listRecentJobs, readJobs } from '../domain/jobs.ts';
 import { NotFound } from '../errors.ts';
 import { watch } from '../pubsub.ts';
-import { decodeId, encodeId } from '../schema/common.ts';
-import { Job } from '../schema/jobs.ts';
+import { checkFirst, decodeCursor, decodeId, encodeId, type Kinds, PageArgs, pageOf, type Page } from '../schema/common.ts';
+import { Job, JobConnection, JobStateEnum } from '../schema/jobs.ts';
 
-const subjects = { DELETE_CONTACTS: 'Deletion', RECOVER_CONTACTS: 'RecoveryRequest', RESTORE_DRILL: 'RestoreDrill' } as const;
+const subjects = {
+  DELETE_CONTACTS: 'Deletion',
+  RECOVER_CONTACTS: 'RecoveryRequest',
+  UNDO_RECOVERY: 'RecoveryRequest',
+  RESTORE_DRILL: 'RestoreDrill',
+} as const satisfies Record<JobKind, Kinds>;
 
 const ended = new Set(['COMPLETED', 'FAILED', 'CANCELLED']);
 
@@ -39,6 +44,17 @@ export class JobResolver {
     return job;
   }
 
+  @Query(() => JobConnection, { description: 'All jobs, the newest first.' })
+  async jobs(
+    @Ctx() context: Context,
+    @Args(() => PageArgs) { first, after }: PageArgs,
+    @Arg('state', () => JobStateEnum, { nullable: true, description: 'In this state only.' }) state?: JobState | null,
+  ): Promise<Page<Job>> {
+    const before = after ? decodeCursor(after, 'jobs', 1)[0]! : null;
+    const rows = await listJobs(await context.reading(), checkFirst(first) + 1, before, state ?? null);
+    return pageOf(rows, first, (row) => ['jobs', row.id], shownJob);
+  }
+
   @Subscription(() => Job, {
     description: 'A job as it is now, then each change, at most ten a second, then its final state; then the stream completes.',
     subscribe: ({ args, context }: { args: { id?: string }; context: Context }) => watchJob(context, args.id!),
@@ -46,6 +62,21 @@ export class JobResolver {
   jobProgress(@Root() job: JobRow, @Arg('id', () => ID, { description: 'The id of the job.' }) _id: string): Job {
     return shownJob(job);
   }
+
+  @Subscription(() => [Job], {
+    description:
+      'The jobs of the organization that have not ended and those that ended in the last ten minutes, 50 at most, the newest first: as they are now, then with each change, at most ten a second. It goes on until it is left.',
+    subscribe: ({ context }: { context: Context }) => watchJobs(context),
+  })
+  organizationJobs(@Root() jobs: JobRow[]): Job[] {
+    return jobs.map(shownJob);
+  }
+}
+
+function watchJobs({ app, claims, pubsub }: Context): AsyncIterableIterator<JobRow[]> {
+  const organizationId = claims!.organizationId!;
+  const read = () => app.database.transact(organizationId, listRecentJobs, { readOnly: true });
+  return watch(pubsub, 'jobs', organizationId, read, () => false);
 }
 
 async function watchJob({ app, claims, pubsub }: Context, globalId: string): Promise<AsyncIterableIterator<JobRow>> {

@@ -2,49 +2,76 @@
 import { Arg, Args, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root, Subscription } from 'type-graphql';
 import type { Context } from '../context.ts';
 import { type InvoiceRow, listOpenInvoices, readInvoice, readInvoices } from '../domain/invoices.ts';
-import { approveRecovery, cancelRecovery, confirmPayment, requestRecovery } from '../domain/recoveries.ts';
-import { planRecovery } from '../domain/recovery-plans.ts';
-import { listClashes, listRecoveries, readRecoveries, type RecoveryRow } from '../domain/recovery-rows.ts';
+import { approveRecovery, cancelRecovery, confirmPayment, type RecoveryOrder, requestRecovery } from '../domain/recoveries.ts';
+import { planRecovery, type Policies, readRecovered, type RecoveryPlan as PlanRow } from '../domain/recovery-plans.ts';
+import { type ConflictRow, listConflicts, listRecoveries, listUndoExceptions, readRecoveries, type RecoveryRow } from '../domain/recovery-rows.ts';
+import type { Selection } from '../domain/recovery-selection.ts';
+import { undoRecovery } from '../domain/undoing.ts';
 import { InvalidInput, NotFound } from '../errors.ts';
 import { watch } from '../pubsub.ts';
 import { checkFirst, decodeCursor, decodeId, decodeOptionalId, encodeId, PageArgs, pageOf, type Page, payload } from '../schema/common.ts';
+import { Contact } from '../schema/contacts.ts';
 import { Deletion } from '../schema/deletions.ts';
 import { Job } from '../schema/jobs.ts';
 import {
   ApproveRecoveryInput,
   CancelRecoveryInput,
-  type Clash,
-  ClashConnection,
+  Conflict,
+  ConflictConnection,
   ConfirmPaymentInput,
   Invoice,
   InvoiceConnection,
   OperatorPayload,
+  RecoveredContact,
   RecoveryPayload,
   RecoveryPlan,
+  RecoveryPlanInput,
   RecoveryRequest,
   RecoveryRequestConnection,
   RequestRecoveryInput,
+  Undo,
+  type UndoException,
+  UndoExceptionConnection,
+  UndoRecoveryInput,
 } from '../schema/recoveries.ts';
-import type { Clash as ClashRow } from '../snapshots/restore.ts';
+import { graphOf } from '../snapshots/capture.ts';
+import { loadContact } from './contacts.ts';
 import { loadDeletion } from './deletions.ts';
 import { loadJob } from './jobs.ts';
 
-const ended = new Set(['COMPLETED', 'FAILED', 'CANCELLED', 'EXPIRED']);
+const ended = new Set(['COMPLETED', 'FAILED', 'CANCELLED', 'EXPIRED', 'UNDONE']);
 
 export const shownRecovery = (row: RecoveryRow): RecoveryRequest & { __typename: string } => ({
   ...row,
   __typename: 'RecoveryRequest',
   id: encodeId('RecoveryRequest', row.id),
   uuid: row.id,
-  deletionUuid: row.deletionId,
+  deletionUuid: row.selected.deletionId ?? null,
   jobUuid: row.jobId,
   failure: row.failureCode ? { code: row.failureCode, message: row.failureMessage! } : null,
+  undo: row.undoJobId ? shownUndo(row) : null,
 });
 
-const shownClash = (row: ClashRow): Clash => ({
-  kind: row.kind,
+const shownUndo = (row: RecoveryRow): Undo => ({
+  ...row,
+  orderedByName: row.undoneByName,
+  jobUuid: row.undoJobId,
+  deletionUuid: row.undoDeletionId,
+  requestUuid: row.id,
+});
+
+const shownConflict = (row: ConflictRow): Conflict => ({
+  ...row,
   contactId: encodeId('Contact', row.contactId),
   liveContactId: encodeId('Contact', row.liveContactId),
+  row,
+});
+
+const shownPlan = ({ app }: Context, plan: PlanRow): RecoveryPlan => ({
+  ...plan,
+  conflictCount: plan.conflicts.length,
+  plannedConflicts: plan.conflicts,
+  recreated: plan.recreated.map(({ table, name }) => ({ kind: graphOf(app).referenced.get(table)!.kind, name })),
 });
 
 const shownInvoice = ({ app }: Context, row: InvoiceRow): Invoice & { __typename: string } => ({
@@ -74,18 +101,80 @@ export async function loadInvoice(context: Context, id: string): Promise<(Invoic
   return row ? shownInvoice(context, row) : null;
 }
 
-@Resolver(() => RecoveryRequest)
-export class RecoveryResolver {
+@Resolver(() => RecoveryPlan)
+export class RecoveryPlanResolver {
   @Query(() => RecoveryPlan, {
     complexity: 5000,
-    description: 'What recovering a deletion would do now. Opens the whole snapshot and changes nothing.',
+    description: 'What a recovery would do now. Opens every part of the snapshots that holds what is selected, and changes nothing.',
   })
-  async recoveryPlan(@Ctx() context: Context, @Arg('deletionId', () => ID, { description: 'The deletion.' }) deletionId: string): Promise<RecoveryPlan> {
-    const plan = await planRecovery(await context.reading(), context.app, decodeId('Deletion', deletionId));
-    const clashes = plan.clashes.slice(0, 1000).map(shownClash);
-    return { ...plan, contactCount: plan.deletion.contactCount, clashCount: plan.clashes.length, clashes };
+  async recoveryPlan(
+    @Ctx() context: Context,
+    @Arg('input', () => RecoveryPlanInput, { description: 'What to recover, and what to do about conflicts.' }) input: RecoveryPlanInput,
+  ): Promise<RecoveryPlan> {
+    return shownPlan(context, await planRecovery(await context.reading(), context.app, selectionOf(input), policiesOf(input)));
   }
 
+  @FieldResolver(() => ConflictConnection, { description: 'The conflicts, in order of contact id, each with both sides.' })
+  conflicts(@Root() { plannedConflicts }: RecoveryPlan, @Args(() => PageArgs) { first, after }: PageArgs): Page<Conflict> {
+    const place = after ? decodeCursor(after, 'planned conflicts', 1)[0]! : '';
+    const start = plannedConflicts.findIndex(({ contactId }) => contactId > place);
+    const rows = start < 0 ? [] : plannedConflicts.slice(start, start + checkFirst(first) + 1);
+    return pageOf(rows, first, (row) => ['planned conflicts', row.contactId], shownConflict);
+  }
+}
+
+@Resolver(() => Conflict)
+export class ConflictResolver {
+  @FieldResolver(() => RecoveredContact, {
+    nullable: true,
+    description: 'The contact as the snapshot has it, for those who may see contacts; null once the snapshot is gone.',
+  })
+  async recovered(@Ctx() context: Context, @Root() { row }: Conflict): Promise<RecoveredContact | null> {
+    const found = await context
+      .loader<ConflictRow, RecoveredContact | null>('recovered', async (tx, rows) => {
+        const contacts = await readRecovered(tx, context.app, rows);
+        return rows.map(({ contactId }) => contacts.get(contactId) ?? null);
+      })
+      .load(row);
+    return found && { ...found, id: encodeId('Contact', found.id) };
+  }
+
+  @FieldResolver(() => Contact, { nullable: true, description: 'The live contact, for those who may see contacts; null when it is gone.' })
+  live(@Ctx() context: Context, @Root() { row }: Conflict): Promise<Contact | null> {
+    return loadContact(context, row.liveContactId);
+  }
+}
+
+@Resolver(() => Undo)
+export class UndoResolver {
+  @FieldResolver(() => Job, { nullable: true, description: 'The job that carries it out, for those who may watch jobs or ordered the recovery.' })
+  async job(@Ctx() context: Context, @Root() { jobUuid }: Undo): Promise<Job | null> {
+    return jobUuid ? loadJob(context, jobUuid) : null;
+  }
+
+  @FieldResolver(() => Deletion, {
+    nullable: true,
+    description: 'The deletion that took the recovered contacts away again, for those who may see deletions; null when there was nothing to take.',
+  })
+  async deletion(@Ctx() context: Context, @Root() { deletionUuid }: Undo): Promise<Deletion | null> {
+    return deletionUuid ? loadDeletion(context, deletionUuid) : null;
+  }
+
+  @FieldResolver(() => UndoExceptionConnection, { description: 'The contacts that were kept or could not be taken back, in order of id.' })
+  async exceptions(@Ctx() context: Context, @Root() { requestUuid }: Undo, @Args(() => PageArgs) { first, after }: PageArgs): Promise<Page<UndoException>> {
+    const place = after ? decodeCursor(after, 'undo exceptions', 1)[0]! : null;
+    const rows = await listUndoExceptions(await context.reading(), requestUuid, checkFirst(first) + 1, place);
+    return pageOf(
+      rows,
+      first,
+      (row) => ['undo exceptions', row.contactId],
+      (row) => ({ ...row, contactId: encodeId('Contact', row.contactId) }),
+    );
+  }
+}
+
+@Resolver(() => RecoveryRequest)
+export class RecoveryResolver {
   @Query(() => RecoveryRequest, { description: 'A recovery request, by its id.' })
   async recoveryRequest(@Ctx() context: Context, @Arg('id', () => ID, { description: 'The id of the request.' }) id: string): Promise<RecoveryRequest> {
     const request = await loadRecovery(context, decodeId('RecoveryRequest', id));
@@ -105,16 +194,26 @@ export class RecoveryResolver {
   }
 
   @Mutation(() => RecoveryPayload, {
-    description: 'Orders the recovery of a deletion and issues its invoice. It starts when the invoice has been paid.',
+    complexity: 5000,
+    description: 'Orders a recovery that was planned and issues its invoice. It starts when the invoice has been paid.',
   })
   requestRecovery(
     @Ctx() context: Context,
-    @Arg('input', () => RequestRecoveryInput, { description: 'Which deletion, and a key of your own.' })
-    { deletionId, idempotencyKey }: RequestRecoveryInput,
+    @Arg('input', () => RequestRecoveryInput, { description: 'What was planned, the hash of the plan, and a key of your own.' }) input: RequestRecoveryInput,
   ): Promise<RecoveryPayload> {
-    return changed(context, () =>
-      context.write((app, viewer) => requestRecovery(app, viewer, { deletionId: decodeId('Deletion', deletionId), idempotencyKey })),
-    );
+    const { planHash, idempotencyKey } = input;
+    return order(context, { selection: selectionOf(input), ...policiesOf(input), planHash, idempotencyKey });
+  }
+
+  @Mutation(() => RecoveryPayload, {
+    description:
+      'Takes a completed recovery back, for 30 days: what it brought back is deleted again, what it changed is put back; what was edited since is kept. Its job tells the progress.',
+  })
+  undoRecovery(
+    @Ctx() context: Context,
+    @Arg('input', () => UndoRecoveryInput, { description: 'Which request.' }) { id }: UndoRecoveryInput,
+  ): Promise<RecoveryPayload> {
+    return changed(context, () => context.write((app, viewer) => undoRecovery(app, viewer, decodeId('RecoveryRequest', id))));
   }
 
   @Mutation(() => RecoveryPayload, { description: 'Cancels a recovery that has not begun; what was paid is refunded.' })
@@ -125,9 +224,12 @@ export class RecoveryResolver {
     return changed(context, () => context.write((app, viewer) => cancelRecovery(app, viewer, decodeId('RecoveryRequest', id))));
   }
 
-  @FieldResolver(() => Deletion, { nullable: true, description: 'The deletion that it recovers, for those who may see deletions.' })
-  deletion(@Ctx() context: Context, @Root() { deletionUuid }: RecoveryRequest): Promise<Deletion | null> {
-    return loadDeletion(context, deletionUuid);
+  @FieldResolver(() => Deletion, {
+    nullable: true,
+    description: 'The deletion that it recovers, for those who may see deletions; null when it was selected in another way.',
+  })
+  async deletion(@Ctx() context: Context, @Root() { deletionUuid }: RecoveryRequest): Promise<Deletion | null> {
+    return deletionUuid ? loadDeletion(context, deletionUuid) : null;
   }
 
   @FieldResolver(() => Job, {
@@ -149,10 +251,10 @@ export class RecoveryResolver {
     return shownInvoice(context, row);
   }
 
-  @FieldResolver(() => ClashConnection, { description: 'The contacts that were skipped, each with what stands in its way.' })
-  async clashes(@Ctx() context: Context, @Root() { uuid }: RecoveryRequest, @Args(() => PageArgs) { first, after }: PageArgs): Promise<Page<Clash>> {
-    const rows = await listClashes(await context.reading(), uuid, checkFirst(first) + 1, after ? decodeCursor(after, 'clashes', 1)[0]! : null);
-    return pageOf(rows, first, (row) => ['clashes', row.contactId], shownClash);
+  @FieldResolver(() => ConflictConnection, { description: 'The contacts that something live stood in the way of, each with what was done.' })
+  async conflicts(@Ctx() context: Context, @Root() { uuid }: RecoveryRequest, @Args(() => PageArgs) { first, after }: PageArgs): Promise<Page<Conflict>> {
+    const rows = await listConflicts(await context.reading(), uuid, checkFirst(first) + 1, after ? decodeCursor(after, 'conflicts', 1)[0]! : null);
+    return pageOf(rows, first, (row) => ['conflicts', row.contactId], shownConflict);
   }
 
   @Subscription(() => RecoveryRequest, {
@@ -212,7 +314,31 @@ export class OperatorResolver {
 }
 
 const changed = (context: Context, work: () => Promise<string>): Promise<RecoveryPayload> =>
-  payload<RecoveryPayload>(async () => ({ recoveryRequest: await loadRecovery(context, await work()) }), { recoveryRequest: null });
+  payload<RecoveryPayload>(async () => ({ plan: null, recoveryRequest: await loadRecovery(context, await work()) }), { plan: null, recoveryRequest: null });
+
+/** Orders; a plan that has drifted comes back with its refusal. */
+async function order(context: Context, wanted: RecoveryOrder): Promise<RecoveryPayload> {
+  let plan: RecoveryPlan | null = null;
+  const answer = await changed(context, async () => {
+    const { id, drifted } = await context.write((app, viewer) => requestRecovery(app, viewer, wanted));
+    if (id !== undefined) return id;
+    plan = shownPlan(context, drifted.plan);
+    throw drifted.refusal;
+  });
+  return { ...answer, plan };
+}
+
+const selectionOf = ({ selection: { deletionId, deletedById, contactIds, ...span } }: RecoveryPlanInput): Selection => ({
+  ...span,
+  deletionId: decodeOptionalId('Deletion', deletionId),
+  deletedById: decodeOptionalId('StaffMember', deletedById),
+  contactIds: contactIds?.map((id) => decodeId('Contact', id)),
+});
+
+const policiesOf = ({ conflictPolicy, overrides }: RecoveryPlanInput): Policies => ({
+  conflictPolicy,
+  overrides: new Map(overrides?.map(({ contactId, policy }) => [decodeId('Contact', contactId), policy])),
+});
 
 const operated = (work: () => Promise<string>): Promise<OperatorPayload> =>
   payload<OperatorPayload>(async () => ({ recoveryRequestId: encodeId('RecoveryRequest', await work()) }), { recoveryRequestId: null });

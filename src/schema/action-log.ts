@@ -70,6 +70,7 @@ export class ActionLogEntry extends Node {
   agent!: string | null;
 
   deletionUuid!: string | null;
+  subjectUuid!: string | null;
   chunkNumber!: number | null;
 }
 

@@ -2,17 +2,18 @@
 import { Field, ID, Int, Float, ObjectType, registerEnumType } from 'type-graphql';
 import type { JobKind, JobState } from '../domain/jobs.ts';
 import type { JobPhase } from '../entities/job.ts';
-import { DateTime, Node } from './common.ts';
+import { connectionOf, DateTime, Node } from './common.ts';
 
 const enumOf = <T extends string>(values: readonly T[]) => Object.fromEntries(values.map((value) => [value, value])) as Record<T, T>;
 
-export const JobKindEnum = enumOf<JobKind>(['DELETE_CONTACTS', 'RECOVER_CONTACTS', 'RESTORE_DRILL']);
+export const JobKindEnum = enumOf<JobKind>(['DELETE_CONTACTS', 'RECOVER_CONTACTS', 'UNDO_RECOVERY', 'RESTORE_DRILL']);
 registerEnumType(JobKindEnum, {
   name: 'JobKind',
   description: 'What a job does.',
   valuesConfig: {
     DELETE_CONTACTS: { description: 'Carries out a large deletion.' },
     RECOVER_CONTACTS: { description: 'Carries out a recovery.' },
+    UNDO_RECOVERY: { description: 'Takes a recovery back.' },
     RESTORE_DRILL: { description: 'Brings a sample of the newest snapshot back beside the live contacts, to prove that it can be.' },
   },
 });
@@ -30,16 +31,19 @@ registerEnumType(JobStateEnum, {
   },
 });
 
-export const JobPhaseEnum = enumOf<JobPhase>(['REMOVING', 'CHECKING', 'MIGRATING', 'RECONCILING', 'PROVING']);
+export const JobPhaseEnum = enumOf<JobPhase>(['REMOVING', 'CHECKING', 'SAFEGUARDING', 'MIGRATING', 'RECONCILING', 'PROVING', 'REVERTING']);
 registerEnumType(JobPhaseEnum, {
   name: 'JobPhase',
-  description: 'What a running job is at. Each phase counts from nothing to all of its contacts.',
+  description:
+    'What a running job is at. Each phase counts from nothing to all of its contacts. A job never goes back to an earlier phase or count, also not when another worker goes on with it.',
   valuesConfig: {
     REMOVING: { description: 'Deletion: contacts move into the snapshot, batch by batch.' },
     CHECKING: { description: 'Recovery: every chunk is decrypted and held against its manifest before anything is written.' },
+    SAFEGUARDING: { description: 'Recovery: the live contacts that it will change are copied into a safety snapshot, for an undo.' },
     MIGRATING: { description: 'Recovery: contacts come back, chunk by chunk, each graph compared with its digest before it is committed.' },
     RECONCILING: { description: 'Recovery: every balance is held against its ledger.' },
     PROVING: { description: 'Recovery: every contact of the snapshot is accounted for.' },
+    REVERTING: { description: 'Undo: what the recovery brought back is deleted again, and what it changed is put back, where nobody has touched it since.' },
   },
 });
 
@@ -60,7 +64,7 @@ export class Job extends Node {
   @Field(() => JobStateEnum, { description: 'Where it stands.' })
   state!: JobState;
 
-  @Field(() => ID, { description: 'The id of the deletion, the recovery request or the restore drill that it carries out.' })
+  @Field(() => ID, { description: 'The id of the deletion or the recovery request that it carries out.' })
   subjectId!: string;
 
   @Field(() => JobPhaseEnum, { nullable: true, description: 'What it is at; null before it starts.' })
@@ -74,6 +78,15 @@ export class Job extends Node {
 
   @Field(() => Float, { description: 'Seconds from its start to its end, or to now.' })
   elapsedSeconds!: number;
+
+  @Field(() => Float, {
+    nullable: true,
+    description: 'Contacts a second, measured since the phase began; null until there is something to measure, and when the job is not running.',
+  })
+  ratePerSecond!: number | null;
+
+  @Field(() => Float, { nullable: true, description: 'Seconds until this phase is done if it goes on at that rate; null where the rate is.' })
+  secondsLeft!: number | null;
 
   @Field(() => Failure, { nullable: true, description: 'Why it failed, when it did.' })
   failure!: Failure | null;
@@ -90,3 +103,5 @@ export class Job extends Node {
   @Field(() => DateTime, { nullable: true, description: 'When it ended.' })
   finishedAt!: Date | null;
 }
+
+export const JobConnection = connectionOf(Job, 'job', 'jobs');

@@ -4,7 +4,7 @@ import type { Transaction } from '../database.ts';
 import type { App } from '../domain/app.ts';
 import type { SnapshotKind } from '../entities/snapshot.ts';
 import { quoted, sql } from '../sql.ts';
-import { type ChunkName, contactIndex, digestGraphs, type Part, sealChunk } from './chunk.ts';
+import { type Chunk, type ChunkName, digestGraphs, type Part, sealChunk } from './chunk.ts';
 import { newSnapshotKey, unwrapSnapshotKey } from './cipher.ts';
 import { copyOut, eachRow, uuidAt } from './copy.ts';
 import { type ContactGraph, contactGraph, type GraphTable, schemaVersion } from './graph.ts';
@@ -83,21 +83,54 @@ export async function removeChunk(tx: Transaction, app: App, deletionId: string,
   const graph = graphOf(app);
   const balances = await removeBalances(tx, batch);
   const parts: Part[] = [];
-  for (const table of graph.tables.toReversed()) {
-    const rows = await copyOut(tx, removal(tx.organizationId, table, batch));
-    parts.unshift({ table: table.name, columns: table.columns, count: 0, rows });
+  for (const table of graph.tables.toReversed()) parts.unshift(await readPart(tx, table, removal(tx.organizationId, table, batch)));
+  const chunk = await chunkOf(tx, graph, parts);
+  await storeChunk(tx, app, name, chunk, balances);
+  return chunk.digests.size;
+}
+
+/** The graphs of live contacts as they are, in the form of a chunk; contacts that are not there are left out. Changes nothing. */
+export async function captureGraphs(tx: Transaction, app: App, contactIds: readonly string[]): Promise<Chunk> {
+  const graph = graphOf(app);
+  const parts: Part[] = [];
+  for (const table of graph.tables) {
+    const query = `select ${columnList(table.columns)} from ${quoted(table.name)}
+      where organization_id = '${tx.organizationId}' and ${quoted(table.contactColumn)} = any (${uuidArray(contactIds)}) order by ${rowOrder(table)}`;
+    parts.push(await readPart(tx, table, query));
   }
+  return chunkOf(tx, graph, parts);
+}
+
+/** SQL of an array of ids that the engine knows to be UUIDs. COPY takes no parameters. */
+export const uuidArray = (ids: Iterable<string>): string => `'{${[...ids].join(',')}}'::uuid[]`;
+
+async function readPart(tx: Transaction, table: GraphTable, query: string): Promise<Part> {
+  return { table: table.name, columns: table.columns, count: 0, rows: await copyOut(tx, query) };
+}
+
+/** Makes a chunk of the rows that were read, table by table in the order of the graph. */
+async function chunkOf(tx: Transaction, graph: ContactGraph, parts: Part[]): Promise<Chunk> {
   const references = await captureReferences(tx, graph, parts);
-  const digests = digestGraphs(parts.map((part, index) => ({ ...part, contactIndex: contactIndex(graph.tables[index]!) })));
-  const key = await snapshotKey(tx, app, name.snapshotId);
-  const { body, rawBytes } = await sealChunk(key, name, { schemaVersion, digests, parts, references });
+  const digests = digestGraphs(parts);
+  return { schemaVersion, digests, parts, references };
+}
+
+/**
+ * Seals a chunk, gives it to the store and writes its manifest; in place of what was stored under this name, if anything.
+ * @param balances what the balances of its contacts add up to, by currency
+ */
+export async function storeChunk(tx: Transaction, app: App, name: ChunkName, chunk: Chunk, balances: Record<string, number> = {}): Promise<void> {
+  const { body, rawBytes } = await sealChunk(await snapshotKey(tx, app, name.snapshotId), name, chunk);
   await app.store.put(tx, name.snapshotId, name.number, body);
-  const counts = Object.fromEntries(parts.map((part, index) => [graph.tables[index]!.kind, part.count]));
+  const kinds = new Map(graphOf(app).tables.map((table) => [table.name, table.kind]));
+  const counts = Object.fromEntries(chunk.parts.map((part) => [kinds.get(part.table) ?? part.table, part.count]));
+  const digest = createHash('sha256').update(body).digest();
   await tx.run(sql`
     insert into snapshot_chunk (organization_id, snapshot_id, number, contact_count, contact_ids, row_counts, balances, raw_bytes, stored_bytes, digest)
-    values (${tx.organizationId}, ${name.snapshotId}, ${name.number}, ${digests.size}, ${[...digests.keys()]}::uuid[], ${JSON.stringify(counts)}, ${JSON.stringify(balances)},
-      ${rawBytes}, ${body.length}, ${createHash('sha256').update(body).digest()})`);
-  return digests.size;
+    values (${tx.organizationId}, ${name.snapshotId}, ${name.number}, ${chunk.digests.size}, ${[...chunk.digests.keys()]}::uuid[], ${JSON.stringify(counts)},
+      ${JSON.stringify(balances)}, ${rawBytes}, ${body.length}, ${digest})
+    on conflict (organization_id, snapshot_id, number) do update set contact_count = excluded.contact_count, contact_ids = excluded.contact_ids,
+      row_counts = excluded.row_counts, balances = excluded.balances, raw_bytes = excluded.raw_bytes, stored_bytes = excluded.stored_bytes, digest = excluded.digest`);
 }
 
 /** Removes the rows of a table and gives them, in the order that they are digested in. */

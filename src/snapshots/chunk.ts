@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { zstdCompress, zstdDecompress } from 'node:zlib';
 import { open, seal } from './cipher.ts';
 import { eachRow, uuidAt } from './copy.ts';
-import type { Column, GraphTable } from './graph.ts';
+import type { Column } from './graph.ts';
 
 const compress = promisify(zstdCompress);
 const decompress = promisify(zstdDecompress);
@@ -30,6 +30,18 @@ export interface Chunk {
   parts: Part[];
   /** Rows that the graphs refer to but do not own. */
   references: Part[];
+  /** What a recovery did beyond putting graphs back: in the chunks that an undo goes by. */
+  deeds?: Deeds;
+}
+
+/** What a recovery did where something live stood in the way, and what it recreated. */
+export interface Deeds {
+  /** A contact whose history went onto a live one; `filled` are the columns of the live one that were empty, and what they got. */
+  merged: { contactId: string; liveContactId: string; filled: Record<string, string> }[];
+  /** A contact that took the place of a live one. */
+  replaced: { contactId: string; liveContactId: string }[];
+  /** Ids of rows by table. */
+  recreated: Record<string, string[]>;
 }
 
 /** Which chunk of which snapshot: bound into its encryption. */
@@ -52,9 +64,11 @@ export class DamagedChunk extends Error {
 const nameOf = ({ organizationId, snapshotId, number }: ChunkName) => `reinstate chunk 1|${organizationId}|${snapshotId}|${number}`;
 
 /** The digest of each contact's graph: SHA-256 over its rows, table by table in the order of `parts`. */
-export function digestGraphs(parts: readonly { table: string; rows: Buffer; contactIndex: number }[]): Map<string, Buffer> {
+export function digestGraphs(parts: readonly Omit<Part, 'count'>[]): Map<string, Buffer> {
   const hashes = new Map<string, ReturnType<typeof createHash>>();
-  for (const [index, { table, rows, contactIndex }] of parts.entries()) {
+  for (const [index, part] of parts.entries()) {
+    const { table, rows } = part;
+    const contactIndex = contactIndexOf(part);
     const take = (contact: string, start: number, end: number) => {
       let hash = hashes.get(contact);
       if (!hash && index === 0) hashes.set(contact, (hash = createHash('sha256')));
@@ -77,10 +91,8 @@ export function digestGraphs(parts: readonly { table: string; rows: Buffer; cont
 }
 
 /** The position of the column that says whose row it is. */
-export const contactIndex = (table: GraphTable): number => table.columns.findIndex((column) => column.name === table.contactColumn);
-
-/** The same for a part of a chunk, whose table may be another today. */
-export const contactIndexOf = ({ table, columns }: Part): number => columns.findIndex(({ name }) => name === (table === 'contact' ? 'id' : 'contact_id'));
+export const contactIndexOf = ({ table, columns }: Pick<Part, 'table' | 'columns'>): number =>
+  columns.findIndex(({ name }) => name === (table === 'contact' ? 'id' : 'contact_id'));
 
 /** The chunk with the graphs of the contacts that `keep` wants only. What they refer to stays as it is. */
 export function pickContacts(chunk: Chunk, keep: (contactId: string) => boolean): Chunk {
@@ -95,7 +107,10 @@ export function pickContacts(chunk: Chunk, keep: (contactId: string) => boolean)
     });
     return { ...part, count: rows.length, rows: Buffer.concat(rows) };
   });
-  return { ...chunk, digests, parts };
+  const { deeds } = chunk;
+  if (!deeds) return { ...chunk, digests, parts };
+  const both = ({ contactId, liveContactId }: { contactId: string; liveContactId: string }) => keep(contactId) && keep(liveContactId);
+  return { ...chunk, digests, parts, deeds: { ...deeds, merged: deeds.merged.filter(both), replaced: deeds.replaced.filter(both) } };
 }
 
 /** Packs, compresses (zstd, RFC 8878) and encrypts. */
@@ -107,6 +122,7 @@ export async function sealChunk(key: Buffer, name: ChunkName, chunk: Chunk): Pro
       contacts: chunk.digests.size,
       parts: chunk.parts.map(shape),
       references: chunk.references.map(shape),
+      deeds: chunk.deeds,
     }),
   );
   const length = Buffer.alloc(4);
@@ -121,6 +137,7 @@ interface Head {
   contacts: number;
   parts: (Omit<Part, 'rows'> & { bytes: number })[];
   references: (Omit<Part, 'rows'> & { bytes: number })[];
+  deeds?: Deeds;
 }
 
 /** Decrypts, decompresses and unpacks. @throws DamagedChunk unless every bit is the one that was sealed under this name */
@@ -138,5 +155,6 @@ export async function openChunk(key: Buffer, name: ChunkName, body: Buffer): Pro
   const digests = new Map<string, Buffer>();
   for (let contact = 0; contact < head.contacts; contact++, at += 48) digests.set(uuidAt(plain, at), plain.subarray(at + 16, at + 48));
   const unpack = ({ bytes, ...part }: Head['parts'][number]): Part => ({ ...part, rows: plain.subarray(at, (at += bytes)) });
-  return { schemaVersion: head.schemaVersion, digests, parts: head.parts.map(unpack), references: head.references.map(unpack) };
+  const [parts, references] = [head.parts.map(unpack), head.references.map(unpack)];
+  return { schemaVersion: head.schemaVersion, digests, parts, references, ...(head.deeds ? { deeds: head.deeds } : {}) };
 }

@@ -3,10 +3,10 @@
 import type { Transaction } from '../database.ts';
 import type { App } from '../domain/app.ts';
 import { quoted } from '../sql.ts';
-import { columnList, graphOf } from './capture.ts';
+import { columnList, graphOf, uuidArray } from './capture.ts';
 import { type Chunk, type ChunkName, pickContacts } from './chunk.ts';
 import { copyIn } from './copy.ts';
-import { digestsOf, plain, type Staged } from './restore.ts';
+import { plain, type Staged, stagedDigests } from './stage.ts';
 
 /** Something stored that can't be brought back as it was. The message names the chunk, and nobody. */
 export class DrillFailure extends Error {}
@@ -40,7 +40,7 @@ export async function drillChunk(tx: Transaction, app: App, name: ChunkName, chu
     throw refused(name, error);
   }
   const written = performance.now();
-  const back = await digestsOf(tx, staged, ({ stage }) => stage, []);
+  const back = await stagedDigests(tx, staged, uuidArray(chosen));
   for (const [contactId, digest] of sample.digests)
     if (!back.get(contactId)?.equals(digest)) throw new DrillFailure(`${titleOf(name)} brings contact ${contactId} back different from what was stored.`);
   return {

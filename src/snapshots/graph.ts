@@ -32,6 +32,10 @@ export interface GraphTable {
   /** The column that says whose row it is. */
   contactColumn: string;
   references: Reference[];
+  /** Keys to other tables of the graph, but for the one to the contact. */
+  inner: { column: string; target: string }[];
+  /** The column that tells two rows of an organization apart for people, such as a tag's name; undefined when there is none. */
+  natural: string | undefined;
 }
 
 export interface ContactGraph {
@@ -84,6 +88,11 @@ function describe(meta: Meta, owned: Set<string>): GraphTable {
   const references = keysOf(meta)
     .filter((key) => !owned.has(targetOf(key)) && key.fieldNames.length > 1)
     .map((key) => ({ column: key.fieldNames.at(-1)!, target: targetOf(key), mandatory: !key.nullable }));
+  const inner = keysOf(meta)
+    .filter((key) => owned.has(targetOf(key)) && targetOf(key) !== root)
+    .map((key) => ({ column: key.fieldNames.at(-1)!, target: targetOf(key) }));
+  const natural = meta.uniques.map(({ properties }) => [properties].flat()).find((names) => names.length === 2 && names.includes('organizationId'));
+  const naturalProperty = natural?.find((name) => name !== 'organizationId');
   return {
     name: meta.tableName,
     kind: meta.className,
@@ -91,5 +100,7 @@ function describe(meta: Meta, owned: Set<string>): GraphTable {
     key: primaryOf(meta).filter((name) => name !== 'organization_id'),
     contactColumn: meta.tableName === root ? 'id' : 'contact_id',
     references,
+    inner,
+    natural: naturalProperty && meta.properties[naturalProperty]!.fieldNames[0],
   };
 }

@@ -2,7 +2,7 @@
 // is ever removed or changed once its version was released: snapshots of that version are still kept somewhere.
 import { comparableForm, type ContactPointKind } from '../domain/contact-points.ts';
 import { Refusal } from '../errors.ts';
-import { type Chunk, type ChunkName, contactIndexOf, DamagedChunk, digestGraphs, type Part } from './chunk.ts';
+import { type Chunk, type ChunkName, DamagedChunk, digestGraphs, type Part } from './chunk.ts';
 import { type Column, type ContactGraph, schemaVersion } from './graph.ts';
 import { addColumn, changePart } from './rows.ts';
 
@@ -44,7 +44,7 @@ export function liftChunk(chunk: Chunk, graph: ContactGraph, name: ChunkName): C
   return { ...fitted, schemaVersion, digests: digestsOf(fitted.parts) };
 }
 
-const digestsOf = (parts: readonly Part[]) => digestGraphs(parts.map((part) => ({ ...part, contactIndex: contactIndexOf(part) })));
+const digestsOf = (parts: readonly Part[]) => digestGraphs(parts);
 
 const tooNew = (chunk: Chunk, name: ChunkName) =>
   new Refusal(

@@ -1,30 +1,102 @@
-// Where the bodies of chunks lie. PostgreSQL is the default: the body commits with the rows it was made of.
+// Where the bodies of chunks lie. A row tells for each one; it commits with what the body was made of. Only then is an
+// outside body known to anyone, so one whose transaction rolled back is an orphan that the sweep removes.
 import type { Transaction } from '../database.ts';
+import { type OutsideStoreKind, outsideStoreKinds, type StoreKind } from '../entities/snapshot.ts';
 import { sql } from '../sql.ts';
+import { newName, type OutsideStore, StoreUnavailable, withinTime } from './stores/outside.ts';
 
-/** Keeps encrypted chunk bodies. `tx` is the transaction of the operation that the body belongs to. */
-export interface SnapshotStore {
-  put(tx: Transaction, snapshotId: string, number: number, body: Buffer): Promise<void>;
-  /** The body, or undefined when there is none. */
-  get(tx: Transaction, snapshotId: string, number: number): Promise<Buffer | undefined>;
-  /** Removes bodies for good. Safe to repeat; those that are not there are passed over. */
-  remove(tx: Transaction, snapshotId: string, numbers: readonly number[]): Promise<void>;
+/** The background job that removes outside bodies that nothing names any more. */
+export const removeBodiesTask = 'remove_bodies';
+
+interface Place {
+  store: StoreKind;
+  location: string | null;
 }
 
-export const postgresStore: SnapshotStore = {
-  async put(tx, snapshotId, number, body) {
+export class SnapshotStore {
+  /**
+   * @param kept where new bodies go
+   * @param outside the stores that are set up, the one of new bodies and those that older ones lie in
+   * @param timeoutSeconds what an outside store may take for one body
+   */
+  constructor(
+    readonly kept: StoreKind,
+    readonly outside: readonly OutsideStore[],
+    readonly timeoutSeconds: number,
+  ) {}
+
+  /**
+   * Keeps the body of a chunk, in place of an earlier one. Both are there until `tx` ends; then only the one that the
+   * database names.
+   * @throws StoreUnavailable when it is not kept for certain: then `tx` must not commit
+   */
+  async put(tx: Transaction, snapshotId: string, number: number, body: Buffer): Promise<void> {
+    const inside = this.kept === 'POSTGRES';
+    const location = inside ? null : await this.#putOutside(tx, snapshotId, number, body, this.at(this.kept as OutsideStoreKind));
+    const replaced = await tx.rows<Place>(sql`
+      select store, location from snapshot_chunk_body
+      where organization_id = ${tx.organizationId} and snapshot_id = ${snapshotId} and number = ${number} for update`);
     await tx.run(sql`
-      insert into snapshot_chunk_body (organization_id, snapshot_id, number, body)
-      values (${tx.organizationId}, ${snapshotId}, ${number}, ${body})`);
-  },
-  async get(tx, snapshotId, number) {
-    const row = await tx.row<{ body: Buffer }>(sql`
-      select body from snapshot_chunk_body
+      insert into snapshot_chunk_body (organization_id, snapshot_id, number, store, body, location)
+      values (${tx.organizationId}, ${snapshotId}, ${number}, ${this.kept}, ${inside ? body : null}, ${location})
+      on conflict (organization_id, snapshot_id, number) do update set store = excluded.store, body = excluded.body, location = excluded.location`);
+    await this.#discard(tx, replaced);
+  }
+
+  /** The body, or undefined when there is none. @throws StoreUnavailable when its store does not answer, or is not set up */
+  async get(tx: Transaction, snapshotId: string, number: number): Promise<Buffer | undefined> {
+    const row = await tx.row<Place & { body: Buffer | null }>(sql`
+      select store, location, body from snapshot_chunk_body
       where organization_id = ${tx.organizationId} and snapshot_id = ${snapshotId} and number = ${number}`);
-    return row?.body;
-  },
-  async remove(tx, snapshotId, numbers) {
-    await tx.run(sql`
-      delete from snapshot_chunk_body where organization_id = ${tx.organizationId} and snapshot_id = ${snapshotId} and number = any(${numbers}::int[])`);
-  },
-};
+    if (!row || row.store === 'POSTGRES') return row?.body ?? undefined;
+    const store = this.at(row.store);
+    return this.#ask((signal) => store.get(row.location!, signal));
+  }
+
+  /**
+   * Removes bodies for good. Safe to repeat; those that are not there are passed over. Outside bodies go when `tx` has
+   * committed, within moments when a worker runs and the store answers.
+   * @throws StoreUnavailable when one lies in a store that is not set up, where nobody could remove it
+   */
+  async remove(tx: Transaction, snapshotId: string, numbers: readonly number[]): Promise<void> {
+    const gone = await tx.rows<Place>(sql`
+      delete from snapshot_chunk_body where organization_id = ${tx.organizationId} and snapshot_id = ${snapshotId} and number = any(${numbers}::int[])
+      returning store, location`);
+    await this.#discard(tx, gone);
+  }
+
+  /** The outside store of that kind. @throws StoreUnavailable when it is not set up */
+  at(kind: OutsideStoreKind): OutsideStore {
+    const store = this.outside.find((one) => one.kind === kind);
+    if (store) return store;
+    throw new StoreUnavailable(
+      `some snapshots lie in ${kind === 'S3' ? 'S3, and S3_BUCKET is' : 'a directory, and SNAPSHOT_DIRECTORY is'} not set where this server runs`,
+    );
+  }
+
+  async #putOutside(tx: Transaction, snapshotId: string, number: number, body: Buffer, store: OutsideStore): Promise<string> {
+    const { now } = (await tx.row<{ now: number }>(sql`select floor(extract(epoch from clock_timestamp()) * 1000)::bigint as now`))!;
+    const name = newName(tx.organizationId, snapshotId, number, now);
+    await this.#ask((signal) => store.put(name, body, signal));
+    return name;
+  }
+
+  /** Asks a store and tells the operator what the caller is not told. @throws StoreUnavailable */
+  async #ask<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return withinTime(this.timeoutSeconds, work).catch((error: StoreUnavailable) => {
+      const { why, cause } = error;
+      console.error(JSON.stringify({ at: 'snapshot store', message: why, cause: cause instanceof Error ? cause.message : undefined }));
+      throw error;
+    });
+  }
+
+  /** Has outside bodies removed as soon as `tx` has committed, and never before. */
+  async #discard(tx: Transaction, places: readonly Place[]): Promise<void> {
+    for (const kind of outsideStoreKinds) {
+      const names = places.filter(({ store }) => store === kind).map(({ location }) => location);
+      if (names.length === 0) continue;
+      const payload = { organizationId: tx.organizationId, store: this.at(kind).kind, names };
+      await tx.run(sql`select graphile_worker.add_job(${removeBodiesTask}, ${JSON.stringify(payload)}::json)`);
+    }
+  }
+}

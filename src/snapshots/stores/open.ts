@@ -1,0 +1,53 @@
+// The stores that the settings name, opened, and the one for new snapshots tried before anything depends on it.
+import { randomBytes } from 'node:crypto';
+import type { Config } from '../../config.ts';
+import type { StoreKind } from '../../entities/snapshot.ts';
+import { StartupError } from '../../errors.ts';
+import { SnapshotStore } from '../store.ts';
+import { directoryStore } from './directory.ts';
+import { newName, type OutsideStore, type StoreUnavailable, withinTime } from './outside.ts';
+
+const kinds = { postgres: 'POSTGRES', directory: 'DIRECTORY', s3: 'S3' } as const satisfies Record<Config['SNAPSHOT_STORE'], StoreKind>;
+
+/** Opens every store that is set up, and writes to, reads from and removes from the one for new snapshots. @throws StartupError */
+export async function openStore(config: Config): Promise<SnapshotStore> {
+  const outside: OutsideStore[] = [];
+  if (config.SNAPSHOT_DIRECTORY) outside.push(directoryStore(config.SNAPSHOT_DIRECTORY));
+  if (config.S3_BUCKET) outside.push(await openS3(config));
+  const store = new SnapshotStore(kinds[config.SNAPSHOT_STORE], outside, config.STORE_TIMEOUT_SECONDS);
+  const kept = outside.find(({ kind }) => kind === store.kept);
+  if (kept) await probe(kept, config);
+  return store;
+}
+
+/** Loaded only where it is used: Amazon's client is larger than everything else together. */
+async function openS3(config: Config): Promise<OutsideStore> {
+  const { s3Store } = await import('./s3.ts');
+  return s3Store({
+    bucket: config.S3_BUCKET!,
+    endpoint: config.S3_ENDPOINT ?? null,
+    region: config.S3_REGION,
+    accessKeyId: config.S3_ACCESS_KEY_ID!,
+    secretAccessKey: config.S3_SECRET_ACCESS_KEY!,
+    prefix: config.S3_PREFIX,
+    partBytes: config.S3_PART_MEGABYTES * 1024 * 1024,
+  });
+}
+
+async function probe(store: OutsideStore, config: Config): Promise<void> {
+  const body = randomBytes(64);
+  const name = newName('probe', 'start', 0, Date.now());
+  const where =
+    store.kind === 'S3'
+      ? `the bucket ${config.S3_BUCKET} at ${config.S3_ENDPOINT ?? 'Amazon S3'} (S3_BUCKET, S3_ENDPOINT, S3_REGION, S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY)`
+      : `the directory ${config.SNAPSHOT_DIRECTORY} (SNAPSHOT_DIRECTORY)`;
+  await withinTime(config.STORE_TIMEOUT_SECONDS, async (signal) => {
+    await store.put(name, body, signal);
+    const kept = await store.get(name, signal);
+    if (!kept?.equals(body)) throw new Error('It gave back other bytes than it was given.');
+    await store.remove(name, signal);
+  }).catch((error: StoreUnavailable) => {
+    const cause = error.cause instanceof Error ? ` (${error.cause.message.split('\n')[0]})` : '';
+    throw new StartupError(`Snapshots can’t be kept in ${where}: ${error.why}${cause}. Nothing was started.`);
+  });
+}
