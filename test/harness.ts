@@ -1,5 +1,6 @@
 // A world for a test: its own database, cloned from the template, with a server on it, and clients for everyone in it.
 import { randomBytes } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
 import type { GraphQLSchema } from 'graphql';
 import pg from 'pg';
 import { inject } from 'vitest';
@@ -111,6 +112,8 @@ export class World {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const client of this.#clients) await client.close();
     await this.server.close();
+    // Whoever is about to give one back gets the time to.
+    for (let looks = 0; this.connectionsOut > 0 && looks < 200; looks++) await wait(25);
     const leaked = this.connectionsOut;
     await this.pubsub.close();
     if (leaked === 0) await this.app.database.close();

@@ -66,14 +66,22 @@ async function bodies(world: World): Promise<{ store: string; location: string |
   return rows;
 }
 
-/** Orders, pays and carries out the recovery of a deletion. @returns what the API tells of it */
-async function recover(world: World, deletionId: string, idempotencyKey = deletionId) {
+/** Orders, pays and carries out the recovery of a deletion; `meanwhile` happens after the order. @returns what the API tells of it */
+async function recover(world: World, deletionId: string, idempotencyKey = deletionId, meanwhile: () => unknown = () => undefined) {
   const { recoveryRequest } = await orderRecovery(world, deletionId, idempotencyKey);
+  await meanwhile();
   await pay(world, recoveryRequest!.invoice.id);
   await runJobs(world);
   const admin = await world.as('Super admin');
   return (await admin.request(RecoveryRequestDocument, { id: recoveryRequest!.id })).recoveryRequest;
 }
+
+/** The code that a plan is refused with. */
+const refusedPlan = async (world: World, deletionId: string): Promise<string> =>
+  (await world.as('Super admin')).request(RecoveryPlanDocument, { input: whole(deletionId) }).then(
+    () => 'NONE',
+    (error: ReinstateError) => error.code,
+  );
 
 const atOnce = async (world: World) => deleteThem(world, { contactIds: (await liveIds(world)).slice(0, 4).map(contactId) });
 
@@ -116,10 +124,11 @@ describe.each(Object.entries(places))('with snapshots in %s', (_name, place) => 
     await using world = await createWorld({ settings: { ...small, ...kept.settings } });
     await fill(world, 4);
     const { deletion } = await atOnce(world);
-    await damage((await kept.files())[0]!);
-    const ended = await recover(world, deletion!.id);
+    const [file] = await kept.files();
+    const ended = await recover(world, deletion!.id, undefined, () => damage(file!));
     expect(ended).toMatchObject({ state: 'FAILED', restoredCount: 0, failure: { code: 'SNAPSHOT_DAMAGED' }, invoice: { state: 'REFUNDED' } });
     expect(ended.failure!.message).toMatch(/^Chunk 1 of snapshot [0-9a-f-]{36} is damaged: /);
+    expect(await refusedPlan(world, deletion!.id)).toBe('SNAPSHOT_DAMAGED');
     expect(await liveIds(world)).toEqual([]);
   });
 
@@ -367,8 +376,8 @@ describe('reading from S3', () => {
     await fill(world, 4);
     const before = await everything(world);
     const { deletion } = await atOnce(world);
-    server.proxy.fault = (_asked, _pass, answer) => void answer.socket!.destroy();
-    expect(await recover(world, deletion!.id)).toMatchObject({
+    const goAway = () => (server.proxy.fault = (_asked, _pass, answer) => void answer.socket!.destroy());
+    expect(await recover(world, deletion!.id, undefined, goAway)).toMatchObject({
       state: 'FAILED',
       failure: { code: 'SNAPSHOT_STORE_UNAVAILABLE' },
       invoice: { state: 'REFUNDED' },
@@ -383,8 +392,12 @@ describe('reading from S3', () => {
     await using world = await createWorld({ settings: { ...small, ...server.settings } });
     await fill(world, 4);
     const { deletion } = await atOnce(world);
-    server.proxy.alterAnswers = true;
-    expect(await recover(world, deletion!.id)).toMatchObject({ state: 'FAILED', failure: { code: 'SNAPSHOT_DAMAGED' }, invoice: { state: 'REFUNDED' } });
+    const alter = () => (server.proxy.alterAnswers = true);
+    expect(await recover(world, deletion!.id, undefined, alter)).toMatchObject({
+      state: 'FAILED',
+      failure: { code: 'SNAPSHOT_DAMAGED' },
+      invoice: { state: 'REFUNDED' },
+    });
   });
 
   it('while it is away, plans are refused with a code of their own', async () => {
@@ -481,7 +494,9 @@ describe('after a change of SNAPSHOT_STORE', () => {
     const { rows: ids } = await world.owner.query<{ id: string }>('select snapshot_id as id from snapshot_chunk_body order by snapshot_id');
     const remove = world.app.database.transact(organizationId, (tx) => world.app.store.remove(tx, ids[0]!.id, [1]));
     await expect(remove).rejects.toMatchObject(unset('SNAPSHOT_DIRECTORY'));
-    const { rows } = await world.owner.query('select store from snapshot_chunk_body order by snapshot_id');
+    const { rows } = await world.owner.query(
+      `select b.store from snapshot_chunk_body b join snapshot s on s.id = b.snapshot_id where s.kind = 'DELETION' order by b.snapshot_id`,
+    );
     expect(rows.map(({ store }) => store)).toEqual(['DIRECTORY', 'S3', 'POSTGRES']);
   });
 });

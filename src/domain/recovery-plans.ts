@@ -57,7 +57,7 @@ export const policyFor = ({ conflictPolicy, overrides }: Policies, { contactId, 
 
 /**
  * What a recovery would do now, without doing it: opens every chunk that holds what is selected, and looks for conflicts.
- * @throws what `resolveSelection` throws; DamagedChunk
+ * @throws what `resolveSelection` throws; Refusal SNAPSHOT_DAMAGED
  */
 export async function planRecovery(tx: Transaction, app: App, selection: Selection, policies: Policies): Promise<RecoveryPlan> {
   const resolved = await resolveSelection(tx, selection);
@@ -67,7 +67,9 @@ export async function planRecovery(tx: Transaction, app: App, selection: Selecti
   const recreated = new Map<string, LostReference>();
   const names = new Set<string>();
   for (const one of resolved.sources) {
-    const chunk = await openSource(tx, app, one);
+    const chunk = await openSource(tx, app, one).catch((error: unknown) => {
+      throw error instanceof DamagedChunk ? damaged(error) : error;
+    });
     countRows(app, chunk, rows);
     addLedger(chunk, balances);
     for (const lost of await lostReferences(tx, app, chunk)) recreated.set(lost.id, lost);
@@ -87,6 +89,9 @@ export async function planRecovery(tx: Transaction, app: App, selection: Selecti
   };
   return { ...plan, estimatedSeconds: Math.ceil(plan.contactCount / (await measuredRate(tx))), hash: hashOf(plan) };
 }
+
+const damaged = ({ message }: DamagedChunk) =>
+  new Refusal('SNAPSHOT_DAMAGED', `${message} Nothing was ordered or billed. Ask the operator to look at the snapshot store.`, ['input', 'selection']);
 
 async function planConflicts(tx: Transaction, chunk: Chunk, { snapshotId, chunkNumber }: Source, policies: Policies): Promise<PlannedConflict[]> {
   const found = await findConflicts(tx, chunk);
