@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { v7 as newId } from 'uuid';
 import { describe, expect, it } from 'vitest';
-import { RecoveryPlanDocument, RecoveryRequestDocument } from '../sdk/generated.ts';
+import { RecoveryPlanDocument, RecoveryRequestDocument, RestoreDrillsDocument } from '../sdk/generated.ts';
+import { orderDrill } from '../src/domain/drills.ts';
 import { encodeId } from '../src/schema/common.ts';
 import { contactGraph, schemaVersion } from '../src/snapshots/graph.ts';
 import { chunkFile, columnsOf, type Golden, goldenVersions, liveRows, readExpected, readGolden } from './fixtures/golden.ts';
@@ -64,6 +65,20 @@ describe('a snapshot of an older schema', () => {
       const { recoveryRequest: ended } = await admin.request(RecoveryRequestDocument, { id: recoveryRequest!.id });
       expect(ended).toMatchObject({ state: 'COMPLETED', restoredCount: 12, provenCount: 12, conflictCount: 0 });
       expect(await liveRows(world.owner, contactGraph(world.app.database.orm), golden.organizationId)).toEqual(readExpected(version));
+    });
+});
+
+describe('a drill', () => {
+  for (const version of goldenVersions())
+    it(`brings back a snapshot of version ${version} beside the tables of today`, async () => {
+      await using world = await createWorld();
+      const golden = readGolden(version);
+      await putIn(world, golden);
+      const system = { kind: 'SYSTEM', id: null, name: 'Reinstate', requestId: 'test', address: null, agent: null } as const;
+      await orderDrill(world.app, system, golden.organizationId, 0);
+      await runJobs(world);
+      const { restoreDrills } = await (await world.as('Super admin')).request(RestoreDrillsDocument, {});
+      expect(restoreDrills.nodes).toMatchObject([{ outcome: 'PASSED', failure: null, contactCount: 12 }]);
     });
 });
 
