@@ -45,7 +45,7 @@ describe('a deletion whose time has run out', () => {
       requestedByKind: 'SYSTEM',
       deletionId: deletion!.id,
       subjectCount: 5,
-      stores: [{ store: 'PostgreSQL', removed: 3, rewritten: 0 }],
+      stores: [{ store: 'POSTGRES', removed: 3, rewritten: 0 }],
       certificate: { isValid: true },
     });
     expect(purged.erasure!.rows).toEqual(
@@ -109,7 +109,7 @@ describe('a deletion whose time has run out', () => {
     expect((await deletionOf(world, deletion!.id)).erasure).toMatchObject({
       state: 'COMPLETED',
       subjectCount: 2,
-      stores: [{ store: 'PostgreSQL', removed: 1, rewritten: 1 }],
+      stores: [{ store: 'POSTGRES', removed: 1, rewritten: 2 }],
     });
     const chunk = await world.app.database.transact(organizationId, (tx) =>
       readChunk(tx, world.app, { organizationId, snapshotId: snapshots[0]!.id, number: 1 }),
@@ -169,7 +169,7 @@ describe('a recovery that meets the deadline', () => {
     await adding.run(sql`
       insert into contact (organization_id, id, sort_name, search_text) select ${world.organizationId()}, id, 'x', 'x' from unnest(${all.filter((_id, index) => index >= 15 && index % 5 === 0)}::uuid[]) id`);
     const working = runJobs(world);
-    await vi.waitFor(async () => expect((await world.owner.query('select 1 from recovery_chunk')).rowCount).toBe(3), 30_000);
+    await vi.waitFor(async () => expect((await world.owner.query('select 1 from recovery_chunk where restored_at is not null')).rowCount).toBe(3), 30_000);
     const inHand = `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
     await vi.waitFor(async () => expect((await world.owner.query(inHand)).rowCount).toBe(3), 30_000);
     await deadlinesAgo(world, '61 minutes');

@@ -26,7 +26,6 @@ export async function deadlinesAgo(world: World, interval: string): Promise<void
      where state = 'COMPLETED'`,
     [interval],
   );
-  await world.owner.query('update recovery_request set recoverable_until = clock_timestamp() - $1::interval', [interval]);
 }
 
 /** What happens every minute, and the jobs that come of it, to their end. */

@@ -137,7 +137,7 @@ describe('erasing a deleted contact', () => {
     expect([...(await open(readStoredChunk)).digests.keys()]).toEqual(all.slice(2));
     const admin = await world.as('Super admin');
     const { erasure: ended } = await admin.request(ErasureDocument, { id: erasure!.id });
-    expect(ended).toMatchObject({ state: 'COMPLETED', subjectCount: 2, stores: [{ store: 'PostgreSQL', removed: 0, rewritten: 1 }], destroyedKeys: [] });
+    expect(ended).toMatchObject({ state: 'COMPLETED', subjectCount: 2, stores: [{ store: 'POSTGRES', removed: 0, rewritten: 1 }], destroyedKeys: [] });
     expect(ended.rows).toEqual(
       expect.arrayContaining([
         { kind: 'Contact', count: 2 },
@@ -206,7 +206,6 @@ describe('erasing a deleted contact', () => {
     expect((await world.owner.query('select 1 from snapshot_chunk_body')).rows).toEqual([]);
     const { deletion: left } = await admin.request(DeletionDocument, { id: deletion!.id });
     expect(left).toMatchObject({ contactCount: 0, isRecoverable: false, state: 'COMPLETED' });
-    expect((await orderRecovery(world, deletion!.id, 'another-key')).userErrors).toMatchObject([{ code: 'CONTACTS_ERASED' }]);
     expect((await refusalOf(admin.request(RecoveryPlanDocument, { input: whole(deletion!.id) }))).code).toBe('CONTACTS_ERASED');
   });
 });

@@ -7,6 +7,7 @@ import { sql } from '../sql.ts';
 import { logAction } from './action-log.ts';
 import type { Actor, App } from './app.ts';
 import { queueErasure, startErasure } from './erasures.ts';
+import { deadline } from './recovery-rows.ts';
 import { endRecovery, expireLateRequests, graceIsOver, tooLate, tooLong } from './recoveries.ts';
 
 /** Days before the deadline on which it is told to be near. */
@@ -47,7 +48,7 @@ async function stopLateRecoveries(app: App, actor: Actor, organizationId: string
     tx.rows<{ id: string; began: boolean }>(sql`
       select r.id, r.state = 'RUNNING' as began from recovery_request r
       where r.organization_id = ${organizationId} and (
-        r.state in ('AWAITING_APPROVAL', 'QUEUED') and r.recoverable_until <= clock_timestamp()
+        r.state in ('AWAITING_APPROVAL', 'QUEUED') and ${deadline} <= clock_timestamp()
         or r.state = 'RUNNING' and ${graceIsOver})`),
   );
   for (const { id, began } of late) await endRecovery(app, actor, organizationId, id, began ? tooLong : tooLate);

@@ -12,7 +12,7 @@ import { logAction } from './action-log.ts';
 import type { Actor, App, Viewer } from './app.ts';
 import { endJob, queueJob } from './jobs.ts';
 import { checkPlan, planRecovery, type Policies, type RecoveryPlan } from './recovery-plans.ts';
-import { readRecoveries, recoveryColumns, type RecoveryRow } from './recovery-rows.ts';
+import { deadline, readRecoveries, recoveryColumns, type RecoveryRow } from './recovery-rows.ts';
 import { alreadyOrdered, type Selection } from './recovery-selection.ts';
 import { checkLength } from './text.ts';
 
@@ -168,7 +168,7 @@ export async function confirmPayment(app: App, operator: Viewer, organizationId:
 /** Expires an unpaid request whose deadline has passed. @returns whether it has expired */
 async function expireIfLate(tx: Transaction, actor: Actor, id: string): Promise<boolean> {
   const late = await tx.row(sql`
-    select 1 from recovery_request r where r.organization_id = ${tx.organizationId} and r.id = ${id} and r.recoverable_until <= clock_timestamp()`);
+    select 1 from recovery_request r where r.organization_id = ${tx.organizationId} and r.id = ${id} and ${deadline} <= clock_timestamp()`);
   if (!late || !(await move(tx, id, ['AWAITING_PAYMENT'], 'EXPIRED'))) return false;
   await tx.run(sql`update invoice set state = 'VOID' where organization_id = ${tx.organizationId} and recovery_request_id = ${id} and state = 'OPEN'`);
   await announce(tx, actor, id, 'recovery.expired');
@@ -180,7 +180,7 @@ export async function expireLateRequests(app: App, actor: Actor, organizationId:
   const late = await app.database.transact(organizationId, (tx) =>
     tx.rows<{ id: string }>(sql`
       select r.id from recovery_request r
-      where r.organization_id = ${organizationId} and r.state = 'AWAITING_PAYMENT' and r.recoverable_until <= clock_timestamp()`),
+      where r.organization_id = ${organizationId} and r.state = 'AWAITING_PAYMENT' and ${deadline} <= clock_timestamp()`),
   );
   for (const { id } of late)
     await app.database.transact(organizationId, async (tx) => {
@@ -246,7 +246,7 @@ async function giveBackFee(tx: Transaction, app: App, recoveryRequestId: string)
 const graceHours = 1;
 
 /** Whether the time of a recovery that has begun is over as well; r is the request. */
-export const graceIsOver = sql`r.recoverable_until + make_interval(hours => ${graceHours}) <= clock_timestamp()`;
+export const graceIsOver = sql`${deadline} + make_interval(hours => ${graceHours}) <= clock_timestamp()`;
 
 export const tooLong = {
   code: 'RECOVERY_WINDOW_CLOSED',

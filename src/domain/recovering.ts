@@ -3,6 +3,7 @@
 import { v7 as newId } from 'uuid';
 import type { Transaction } from '../database.ts';
 import type { ConflictPolicy } from '../entities/recovery.ts';
+import { Refusal } from '../errors.ts';
 import { captureGraphs, deferFlush, followIndexes, startSnapshot, storeChunk } from '../snapshots/capture.ts';
 import { type Chunk, type ChunkName, DamagedChunk, type Part } from '../snapshots/chunk.ts';
 import { type Conflict, findConflicts, type SettledConflict } from '../snapshots/conflicts.ts';
@@ -59,12 +60,9 @@ export async function recoverContacts(app: App, actor: Actor, organizationId: st
   try {
     await safeguard(run, await check(run));
   } catch (error) {
-    if (!(error instanceof DamagedChunk)) throw error;
-    await endRecovery(app, actor, organizationId, requestId, {
-      code: 'SNAPSHOT_DAMAGED',
-      message: `${error.message} Nothing more was restored and the fee is refunded. Ask the operator to look at the snapshot store.`,
-    });
-    return;
+    const failure = failureOf(error);
+    if (!failure) throw error;
+    return endRecovery(app, actor, organizationId, requestId, failure);
   }
   await migrate(run);
   await reconcile(run);
@@ -82,6 +80,14 @@ export async function recoverContacts(app: App, actor: Actor, organizationId: st
             'Every contact conflicts with one that is live and was skipped, or was erased, so nothing was restored. The fee is refunded. The report names each conflict.',
         },
   );
+}
+
+/** What a recovery fails with at once, because no further try could mend it; undefined for anything else. */
+function failureOf(error: unknown): { code: string; message: string } | undefined {
+  const rest = 'Nothing more was restored and the fee is refunded.';
+  if (error instanceof DamagedChunk) return { code: 'SNAPSHOT_DAMAGED', message: `${error.message} ${rest} Ask the operator to look at the snapshot store.` };
+  if (error instanceof Refusal && error.code === 'SNAPSHOT_TOO_NEW') return { code: error.code, message: `${error.message} ${rest}` };
+  return undefined;
 }
 
 async function ensureSafetySnapshot(tx: Transaction, app: App, requestId: string): Promise<string> {

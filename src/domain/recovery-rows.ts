@@ -40,6 +40,11 @@ export interface RecoveryRow {
   couldNotCount: number;
 }
 
+/** Until when a request, r, must have begun: the earliest deadline of the deletions that it selects, else the one that it was ordered under. */
+export const deadline = sql`
+  coalesce((select min(d.recoverable_until) from recovery_chunk k join deletion d on d.organization_id = k.organization_id and d.snapshot_id = k.snapshot_id
+    where k.organization_id = r.organization_id and k.recovery_request_id = r.id), r.recoverable_until)`;
+
 const summed = (column: string, name: string) => sql`
   coalesce((select sum(k.${raw(column)})::int from recovery_chunk k where k.organization_id = r.organization_id and k.recovery_request_id = r.id), 0) as ${raw(`"${name}"`)}`;
 const excepted = (outcome: UndoOutcome, name: string) => sql`
@@ -49,7 +54,7 @@ const undoableUntil = sql`(select s.expires_at from snapshot s where s.organizat
 export const recoveryColumns = sql`
   r.id, r.selected, r.state, r.requested_by_id as "requestedById", r.requested_by_name as "requestedByName",
   r.job_id as "jobId", r.contact_count as "contactCount", r.conflict_policy as "conflictPolicy", r.failure_code as "failureCode", r.failure_message as "failureMessage",
-  r.recoverable_until as "recoverableUntil", r.recoverable_until <= clock_timestamp() as "isLate",
+  ${deadline} as "recoverableUntil", ${deadline} <= clock_timestamp() as "isLate",
   r.requested_at as "requestedAt", r.started_at as "startedAt", r.finished_at as "finishedAt", r.proven_count as "provenCount",
   r.safety_snapshot_id as "safetySnapshotId", r.undo_job_id as "undoJobId", r.undo_deletion_id as "undoDeletionId", r.undone_by_name as "undoneByName",
   r.undone_at as "undoneAt", ${undoableUntil} as "undoableUntil", coalesce(r.state = 'COMPLETED' and ${undoableUntil} > clock_timestamp(), false) as "isUndoable",
