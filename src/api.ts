@@ -6,6 +6,7 @@ import { Forbidden, InvalidInput, NotFound, Refusal, Unauthenticated } from './e
 import { assertComplete, guard } from './permissions/guard.ts';
 import { policy } from './permissions/index.ts';
 import { ActionLogResolver } from './resolvers/action-log.ts';
+import { ComparisonResolver } from './resolvers/comparisons.ts';
 import { ContactConnectionResolver, ContactResolver } from './resolvers/contacts.ts';
 import { DeletionResolver } from './resolvers/deletions.ts';
 import { HistoryResolver } from './resolvers/history.ts';
@@ -16,6 +17,7 @@ import { OrganizationResolver } from './resolvers/organizations.ts';
 import { OperatorResolver, RecoveryResolver } from './resolvers/recoveries.ts';
 import { ReferenceResolver } from './resolvers/references.ts';
 import { SessionResolver } from './resolvers/sessions.ts';
+import { SnapshotResolver } from './resolvers/snapshots.ts';
 
 const resolvers: NonEmptyArray<Function> = [
   SessionResolver,
@@ -29,6 +31,8 @@ const resolvers: NonEmptyArray<Function> = [
   DeletionResolver,
   RecoveryResolver,
   OperatorResolver,
+  SnapshotResolver,
+  ComparisonResolver,
   JobResolver,
   ActionLogResolver,
 ];

@@ -29,6 +29,10 @@ const schema = z.object({
   /** A worker that was not heard of for so long is dead, and its jobs are given to others. */
   WORKER_SILENCE_SECONDS: count(1, 3600).default(8),
   RECOVERY_WINDOW_DAYS: count(1, 365).default(30),
+  /** Whether organizations on a plan that has it get a snapshot every night. */
+  NIGHTLY_SNAPSHOTS: flag.default(true),
+  /** The hour, in UTC, in which the night begins; each organization has a minute of its own in the four hours from then. */
+  SNAPSHOT_HOUR: count(0, 23).default(1),
   RECOVERY_FEE_MINOR: count(0, 100_000_000).default(50_000),
   RECOVERY_FEE_CURRENCY: z
     .string()

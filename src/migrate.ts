@@ -7,11 +7,12 @@ import { Logger as WorkerLogger, runMigrations } from 'graphile-worker';
 import pg from 'pg';
 import { Migration20261123000000 } from '../migrations/Migration20261123000000.ts';
 import { Migration20261124142247 } from '../migrations/Migration20261124142247.ts';
+import { Migration20261124143932 } from '../migrations/Migration20261124143932.ts';
 import { entities } from './entities/index.ts';
 import { StartupError } from './errors.ts';
 import { quoted } from './sql.ts';
 
-const migrations = [Migration20261123000000, Migration20261124142247];
+const migrations = [Migration20261123000000, Migration20261124142247, Migration20261124143932];
 const oldestServer = 15;
 /** Any number, as long as every starter asks for the same. */
 const startLock = 7_364_901;

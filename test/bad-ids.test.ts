@@ -67,6 +67,8 @@ function places(mine: Scene, confirmation: string): Record<string, Place> {
       withTotal: true,
     })),
     'Query.deletion.id': place('Deletion', 'Admin', sdk.DeletionDocument, (id) => ({ id })),
+    'Query.compareSnapshot.input.snapshotId': place('Snapshot', 'Admin', sdk.CompareSnapshotDocument, (snapshotId) => ({ input: { snapshotId } })),
+    'Query.snapshot.id': place('Snapshot', 'Admin', sdk.SnapshotDocument, (id) => ({ id })),
     'Query.job.id': place('Job', 'Staff', sdk.JobDocument, (id) => ({ id })),
     'Query.node.id': place('Contact', 'Viewer', parse('query ($id: ID!) { node(id: $id) { id } }'), (id) => ({ id })),
     'Query.openInvoices.organizationId': place('Organization', 'Operator', sdk.OpenInvoicesDocument, (organizationId) => ({

@@ -5,7 +5,7 @@ import type { ReinstateError } from '../sdk/client.ts';
 import * as sdk from '../sdk/generated.ts';
 import { encodeId, type Kinds } from '../src/schema/common.ts';
 import { type Answer, post } from './asking.ts';
-import { contactId, deleteThem, everything, fill, liveIds, runJobs } from './graphs.ts';
+import { contactId, deleteThem, everything, fill, liveIds, runJobs, takeSnapshot } from './graphs.ts';
 import { createWorld, type World } from './harness.ts';
 import type { OrganizationName, RoleName } from './people.ts';
 
@@ -36,11 +36,13 @@ async function setScene(world: World, organization: OrganizationName): Promise<S
   await runJobs(world);
   await order(ids.slice(3, 5));
   await deleteThem(world, { contactIds: [contactId(ids[5]!)] }, organization);
+  await takeSnapshot(world, organization);
   const { rows } = await world.owner.query<Scene>(
     `select (select id from contact where organization_id = $1 and id = $2) as "Contact", (select id from membership where organization_id = $1 and contact_id = $2 limit 1) as "Membership",
       (select id from membership_plan where organization_id = $1 limit 1) as "MembershipPlan", (select id from staff_member where organization_id = $1 limit 1) as "StaffMember",
       (select id from deletion where organization_id = $1 order by id desc limit 1) as "Deletion", (select id from recovery_request where organization_id = $1 order by id desc limit 1) as "RecoveryRequest",
-      (select id from invoice where organization_id = $1 order by id desc limit 1) as "Invoice", (select id from job where organization_id = $1 order by id desc limit 1) as "Job", $1::uuid as "Organization"`,
+      (select id from invoice where organization_id = $1 order by id desc limit 1) as "Invoice", (select id from job where organization_id = $1 order by id desc limit 1) as "Job",
+      (select id from organization_snapshot where organization_id = $1) as "Snapshot", $1::uuid as "Organization"`,
     [organizationId, ids[6]],
   );
   return Object.fromEntries(Object.entries(rows[0]!).map(([kind, id]) => [kind, encodeId(kind as Kinds, id)])) as Scene;
@@ -62,6 +64,8 @@ export async function rowsOf(world: World): Promise<unknown> {
     'deletion_contact',
     'snapshot',
     'snapshot_chunk',
+    'snapshot_part',
+    'organization_snapshot',
     'recovery_request',
     'recovery_chunk',
     'invoice',

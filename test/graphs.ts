@@ -4,7 +4,13 @@ import { v7 as newId } from 'uuid';
 import { makeContacts } from '../demo/contacts.ts';
 import { giveHistory } from '../demo/history.ts';
 import type { DeleteContactsMutation, RequestRecoveryMutation } from '../sdk/generated.ts';
-import { ConfirmPaymentDocument, ContactDeletionPreviewDocument, DeleteContactsDocument, RequestRecoveryDocument } from '../sdk/generated.ts';
+import {
+  ConfirmPaymentDocument,
+  ContactDeletionPreviewDocument,
+  DeleteContactsDocument,
+  RequestRecoveryDocument,
+  TakeSnapshotDocument,
+} from '../sdk/generated.ts';
 import { taskList } from '../src/jobs/worker.ts';
 import { quietWorkerLogger } from '../src/migrate.ts';
 import { encodeId } from '../src/schema/common.ts';
@@ -97,4 +103,12 @@ export async function pay(world: World, invoiceId: string): Promise<void> {
   const input = { organizationId: encodeId('Organization', world.organizationId()), invoiceId, reference: 'transfer 4711' };
   const { confirmPayment } = await operator.request(ConfirmPaymentDocument, { input });
   if (confirmPayment.userErrors.length > 0) throw new Error(confirmPayment.userErrors[0]!.message);
+}
+
+/** Takes a snapshot of an organization as Super admin, to its end. @returns its id */
+export async function takeSnapshot(world: World, organization: OrganizationName = 'Riverside Club'): Promise<string> {
+  const admin = await world.as('Super admin', organization);
+  const { takeSnapshot } = await admin.request(TakeSnapshotDocument, { input: {} });
+  await runJobs(world);
+  return takeSnapshot.snapshot!.id;
 }

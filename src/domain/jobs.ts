@@ -6,7 +6,7 @@ import { publish } from '../pubsub.ts';
 import { sql } from '../sql.ts';
 import type { Actor } from './app.ts';
 
-export type JobKind = 'DELETE_CONTACTS' | 'RECOVER_CONTACTS';
+export type JobKind = 'DELETE_CONTACTS' | 'RECOVER_CONTACTS' | 'TAKE_SNAPSHOT';
 export type JobState = 'QUEUED' | 'RUNNING' | 'COMPLETED' | 'FAILED' | 'CANCELLED';
 
 /** How far a job is: what the functions that do the work tell. */
@@ -47,6 +47,12 @@ export async function readJobs(tx: Transaction, ids: readonly string[]): Promise
   return tx.rows<JobRow>(sql`select ${columns} from job j where j.organization_id = ${tx.organizationId} and j.id = any(${ids}::uuid[])`);
 }
 
+/**
+ * Kinds of which one job runs at a time, over all workers: a snapshot reads everything, and many are ordered in one night,
+ * while deletions and recoveries must find free workers.
+ */
+export const oneAtATime: { readonly [kind in JobKind]?: string } = { TAKE_SNAPSHOT: 'snapshots' };
+
 /** Adds a job that a worker picks up as soon as `tx` commits. Its payload names the job and who ordered it. */
 export async function queueJob(tx: Transaction, job: { kind: JobKind; subjectId: string; total: number; actor: Actor }): Promise<string> {
   const id = newId();
@@ -61,7 +67,9 @@ export async function queueJob(tx: Transaction, job: { kind: JobKind; subjectId:
     actor: { id: actorId, name, kind: actorKind, requestId, address, agent },
   };
   // A killed worker counts as an attempt, so the runner's own limit must never be reached: failures are counted by the kit.
-  await tx.run(sql`select graphile_worker.add_job(${kind}, ${JSON.stringify(payload)}::json, max_attempts := 10000)`);
+  await tx.run(
+    sql`select graphile_worker.add_job(${kind}, ${JSON.stringify(payload)}::json, queue_name := ${oneAtATime[kind] ?? null}, max_attempts := 10000)`,
+  );
   await publish(tx, 'job', id);
   return id;
 }

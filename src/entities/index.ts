@@ -3,12 +3,13 @@ import * as actionLog from './action-log.ts';
 import * as contact from './contact.ts';
 import * as deletion from './deletion.ts';
 import * as job from './job.ts';
+import * as organizationSnapshot from './organization-snapshot.ts';
 import * as organization from './organization.ts';
 import * as recovery from './recovery.ts';
 import * as snapshot from './snapshot.ts';
 import * as staff from './staff.ts';
 import { EntitySchema } from '@mikro-orm/postgresql';
 
-export const entities = [organization, staff, contact, actionLog, deletion, snapshot, recovery, job].flatMap((file) =>
+export const entities = [organization, staff, contact, actionLog, deletion, snapshot, organizationSnapshot, recovery, job].flatMap((file) =>
   Object.values(file).filter((value) => value instanceof EntitySchema),
 );

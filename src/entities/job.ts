@@ -2,9 +2,9 @@
 import { defineEntity, p } from '@mikro-orm/postgresql';
 import { createdNow, instant, ofOneOrganization, tenantKey } from './columns.ts';
 
-export const jobKinds = ['DELETE_CONTACTS', 'RECOVER_CONTACTS'] as const;
+export const jobKinds = ['DELETE_CONTACTS', 'RECOVER_CONTACTS', 'TAKE_SNAPSHOT'] as const;
 export const jobStates = ['QUEUED', 'RUNNING', 'COMPLETED', 'FAILED', 'CANCELLED'] as const;
-export const jobPhases = ['REMOVING', 'CHECKING', 'MIGRATING', 'RECONCILING', 'PROVING'] as const;
+export const jobPhases = ['REMOVING', 'CHECKING', 'MIGRATING', 'RECONCILING', 'PROVING', 'CAPTURING'] as const;
 export type JobPhase = (typeof jobPhases)[number];
 
 export const Job = defineEntity({

@@ -6,9 +6,11 @@ import { quietWorkerLogger } from '../migrate.ts';
 import { deleteContactsJob } from './delete-contacts.ts';
 import { expireRecoveries } from './expire-recoveries.ts';
 import { patient, taskOf } from './kit.ts';
+import { keepSnapshots } from './keep-snapshots.ts';
 import { recoverContactsJob } from './recover-contacts.ts';
+import { takeSnapshotJob } from './take-snapshot.ts';
 
-const jobs = [deleteContactsJob, recoverContactsJob];
+const jobs = [deleteContactsJob, recoverContactsJob, takeSnapshotJob];
 
 /** Heartbeats that must be missed before a worker is taken for dead. */
 const missedBeats = 4;
@@ -17,6 +19,7 @@ const missedBeats = 4;
 export const taskList = (app: App, signal: AbortSignal): TaskList => ({
   ...Object.fromEntries(jobs.map((job) => [job.kind, patient(app, signal, taskOf(app, job, signal))])),
   expire_recoveries: patient(app, signal, expireRecoveries(app)),
+  keep_snapshots: patient(app, signal, keepSnapshots(app)),
 });
 
 export interface Worker {
@@ -45,7 +48,7 @@ export async function startWorker(app: App, concurrency = 4): Promise<Worker> {
     pollInterval: 1000,
     logger: quietWorkerLogger,
     taskList: taskList(app, stopping.signal),
-    parsedCronItems: parseCrontab('* * * * * expire_recoveries'),
+    parsedCronItems: parseCrontab('* * * * * expire_recoveries\n* * * * * keep_snapshots'),
   });
 
   const beat = async (): Promise<void> => {

@@ -10,6 +10,8 @@ export const catalogue = {
   'deletions:read': ['See deletions', 'See who deleted which contacts and when, and how long they can still be recovered.'],
   'recovery:read': ['See recoveries', 'See recovery plans, requests, invoices and reports.'],
   'recovery:request': ['Order recoveries', 'Order and cancel recoveries, which the organization is billed for.'],
+  'snapshots:read': ['See snapshots', 'See the snapshots of the whole organization, and what has changed since.'],
+  'snapshots:take': ['Take snapshots', 'Take a snapshot of the whole organization.'],
   'jobs:read': ['Watch jobs', 'See work in the background and its progress.'],
   'log:read': ['Read the action log', 'See who did what and exactly when, refused attempts included.'],
   'platform:organizations': ['Find organizations', 'Operators: list the organizations and their open invoices.'],

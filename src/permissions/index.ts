@@ -21,6 +21,10 @@ export const policy: Policy = {
     recoveryPlan: may('recovery:read'),
     recoveryRequest: may('recovery:read'),
     recoveryRequests: may('recovery:read'),
+    snapshot: may('snapshots:read'),
+    snapshots: may('snapshots:read'),
+    // It tells what contacts are and were.
+    compareSnapshot: chain(may('snapshots:read'), may('contacts:read')),
     job: may('jobs:read'),
     actionLog: may('log:read'),
     organizations: operator('platform:organizations'),
@@ -39,6 +43,7 @@ export const policy: Policy = {
     addPayment: may('payments:create'),
     addCharge: may('payments:create'),
     deleteContacts: may('contacts:delete'),
+    takeSnapshot: may('snapshots:take'),
     requestRecovery: chain(may('recovery:request'), onPlan('PREMIUM'), withinWindow),
     cancelRecovery: may('recovery:request'),
     confirmPayment: operator('platform:payments'),
@@ -58,5 +63,8 @@ export const policy: Policy = {
   UpdateContactPayload: { contact: maySee('contacts:read') },
   TagContactsPayload: { contacts: maySee('contacts:read') },
   Deletion: { job: maySeeOwn('jobs:read') },
+  Snapshot: { job: maySeeOwn('jobs:read') },
+  // A count would tell of changed payments.
+  ComparedContactConnection: { totals: maySee('payments:read') },
   RecoveryRequest: { deletion: maySee('deletions:read'), job: maySeeOwn('jobs:read') },
 };

@@ -9,11 +9,13 @@ import { Job } from '../schema/jobs.ts';
 
 const ended = new Set(['COMPLETED', 'FAILED', 'CANCELLED']);
 
+const subjects = { DELETE_CONTACTS: 'Deletion', RECOVER_CONTACTS: 'RecoveryRequest', TAKE_SNAPSHOT: 'Snapshot' } as const;
+
 export const shownJob = (row: JobRow): Job & { __typename: string } => ({
   ...row,
   __typename: 'Job',
   id: encodeId('Job', row.id),
-  subjectId: encodeId(row.kind === 'DELETE_CONTACTS' ? 'Deletion' : 'RecoveryRequest', row.subjectId),
+  subjectId: encodeId(subjects[row.kind], row.subjectId),
   failure: row.failureCode ? { code: row.failureCode, message: row.failureMessage! } : null,
 });
 

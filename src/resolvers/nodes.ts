@@ -10,6 +10,7 @@ import { loadDeletion } from './deletions.ts';
 import { loadJob } from './jobs.ts';
 import { shownOrganization } from './organizations.ts';
 import { loadInvoice, loadRecovery } from './recoveries.ts';
+import { loadSnapshot } from './snapshots.ts';
 
 /** How records of a kind are found. What `load` gives carries its `__typename`; null when there is no such record. */
 export interface NodeSource {
@@ -31,6 +32,7 @@ const sources: Partial<Record<Kinds, NodeSource>> = {
     },
   },
   RecoveryRequest: { permission: 'recovery:read', load: loadRecovery },
+  Snapshot: { permission: 'snapshots:read', load: loadSnapshot },
 };
 
 @Resolver()

@@ -23,6 +23,7 @@ const kinds = [
   'Organization',
   'Payment',
   'RecoveryRequest',
+  'Snapshot',
   'StaffMember',
   'Tag',
 ] as const;

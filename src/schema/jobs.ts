@@ -6,13 +6,14 @@ import { DateTime, Node } from './common.ts';
 
 const enumOf = <T extends string>(values: readonly T[]) => Object.fromEntries(values.map((value) => [value, value])) as Record<T, T>;
 
-export const JobKindEnum = enumOf<JobKind>(['DELETE_CONTACTS', 'RECOVER_CONTACTS']);
+export const JobKindEnum = enumOf<JobKind>(['DELETE_CONTACTS', 'RECOVER_CONTACTS', 'TAKE_SNAPSHOT']);
 registerEnumType(JobKindEnum, {
   name: 'JobKind',
   description: 'What a job does.',
   valuesConfig: {
     DELETE_CONTACTS: { description: 'Carries out a large deletion.' },
     RECOVER_CONTACTS: { description: 'Carries out a recovery.' },
+    TAKE_SNAPSHOT: { description: 'Takes a snapshot of the whole organization.' },
   },
 });
 
@@ -29,7 +30,7 @@ registerEnumType(JobStateEnum, {
   },
 });
 
-export const JobPhaseEnum = enumOf<JobPhase>(['REMOVING', 'CHECKING', 'MIGRATING', 'RECONCILING', 'PROVING']);
+export const JobPhaseEnum = enumOf<JobPhase>(['REMOVING', 'CHECKING', 'MIGRATING', 'RECONCILING', 'PROVING', 'CAPTURING']);
 registerEnumType(JobPhaseEnum, {
   name: 'JobPhase',
   description: 'What a running job is at. Each phase counts from nothing to all of its contacts.',
@@ -39,6 +40,7 @@ registerEnumType(JobPhaseEnum, {
     MIGRATING: { description: 'Recovery: contacts come back, chunk by chunk, each graph compared with its digest before it is committed.' },
     RECONCILING: { description: 'Recovery: every balance is held against its ledger.' },
     PROVING: { description: 'Recovery: every contact of the snapshot is accounted for.' },
+    CAPTURING: { description: 'Snapshot: every contact is read as it is at one instant, and kept.' },
   },
 });
 
@@ -59,7 +61,7 @@ export class Job extends Node {
   @Field(() => JobStateEnum, { description: 'Where it stands.' })
   state!: JobState;
 
-  @Field(() => ID, { description: 'The id of the deletion or the recovery request that it carries out.' })
+  @Field(() => ID, { description: 'The id of the deletion, the recovery request or the snapshot that it carries out.' })
   subjectId!: string;
 
   @Field(() => JobPhaseEnum, { nullable: true, description: 'What it is at; null before it starts.' })

@@ -2,6 +2,7 @@
 // they refer to but do not own. A new contact-owned entity needs no edit here.
 import type { EntityMetadata, EntityProperty, MikroORM } from '@mikro-orm/postgresql';
 import { StartupError } from '../errors.ts';
+import { quoted } from '../sql.ts';
 
 /** The version of the tables that snapshots are taken from; raised by each migration that changes a table of the graph. */
 export const schemaVersion = 1;
@@ -66,6 +67,13 @@ export function contactGraph(orm: MikroORM): ContactGraph {
   const referenced = new Map(all.filter((meta) => targets.has(meta.tableName)).map((meta) => [meta.tableName, describe(meta, ownedNames)]));
   return { tables, rebuilt: [...rebuilt].filter((name) => ownedNames.has(name)), referenced };
 }
+
+/** The quoted names of columns, as a statement lists them. */
+export const columnList = (columns: readonly { name: string }[], alias = ''): string => columns.map((column) => `${alias}${quoted(column.name)}`).join(', ');
+
+/** The order that the rows of a table are captured and digested in. */
+export const rowOrder = (table: GraphTable, alias = ''): string =>
+  [...new Set([table.contactColumn, ...table.key])].map((name) => `${alias}${quoted(name)}`).join(', ');
 
 type Meta = EntityMetadata;
 type Key = EntityProperty;

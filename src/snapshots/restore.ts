@@ -4,10 +4,10 @@ import { createHash } from 'node:crypto';
 import type { Transaction } from '../database.ts';
 import type { App } from '../domain/app.ts';
 import { quoted, sql } from '../sql.ts';
-import { columnList, followIndexes, graphOf, rowOrder, snapshotKey } from './capture.ts';
+import { followIndexes, graphOf, snapshotKey } from './capture.ts';
 import { type Chunk, type ChunkName, contactIndex, DamagedChunk, digestGraphs, openChunk, type Part } from './chunk.ts';
 import { copyIn, copyOut, eachRow, textAt, uuidAt } from './copy.ts';
-import type { GraphTable } from './graph.ts';
+import { columnList, type GraphTable, rowOrder } from './graph.ts';
 
 export type ClashKind = 'SAME_ID' | 'SAME_EMAIL' | 'SAME_MEMBER_NUMBER';
 
