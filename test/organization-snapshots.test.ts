@@ -198,13 +198,15 @@ describe('who writes while a snapshot is taken', () => {
     await fill(world, 1200);
     const ids = await liveIds(world);
     const { rows: sum } = await world.owner.query<{ cents: number }>('select sum(amount_minor)::int as cents from ledger_entry');
-    let [writing, n] = [true, 0];
+    const done = new AbortController();
+    let n = 0;
     const writers = Array.from({ length: 4 }, async (_, writer) => {
-      for (let turn = 0; writing; turn++) await transfer(world, ids[(turn * 37 + writer) % 1200]!, ids[1199 - ((turn * 91 + writer) % 1200)]!, n++);
+      for (let turn = 0; !done.signal.aborted; turn++)
+        await transfer(world, ids[(turn * 37 + writer) % 1200]!, ids[1199 - ((turn * 91 + writer) % 1200)]!, n++);
     });
     await until('the writers to write', 30, () => n > 8);
     const snapshot = await takeSnapshot(world);
-    writing = false;
+    done.abort();
     await Promise.all(writers);
     const opened = await chunks(world, snapshot);
     const entries = (await rowsIn(world, opened, 'ledger_entry')).map((row) => JSON.parse(row) as { amount_minor: number });

@@ -2,7 +2,8 @@
 import type { Transaction } from '../database.ts';
 import { NotFound, Refusal } from '../errors.ts';
 import { graphOf } from '../snapshots/capture.ts';
-import { compare, type ContactDifference, type Different } from '../snapshots/comparison.ts';
+import { DamagedChunk } from '../snapshots/chunk.ts';
+import { compare, type ContactDifference, type Different, type Stretch } from '../snapshots/comparison.ts';
 import { changesBetween, type FieldChange, rowsOf, textsOf } from '../snapshots/difference.ts';
 import type { GraphTable } from '../snapshots/graph.ts';
 import type { App } from './app.ts';
@@ -51,7 +52,7 @@ export interface ComparisonTotals {
 /**
  * The next `first` contacts, in order of id, that are not as the snapshot has them; fewer when so many others had to be
  * looked at that the page would take long. Changes that lie only in what `seesMoney` keeps from the viewer are left out.
- * @throws NotFound; Refusal SNAPSHOT_NOT_COMPLETE
+ * @throws NotFound; Refusal SNAPSHOT_NOT_COMPLETE, SNAPSHOT_DAMAGED
  */
 export async function compareSnapshot(
   tx: Transaction,
@@ -60,10 +61,9 @@ export async function compareSnapshot(
   page: { first: number; after: string | null },
   seesMoney: boolean,
 ): Promise<ComparisonPage> {
-  await checkComplete(tx, snapshotId);
   const found: Found[] = [];
   let looked = 0;
-  for await (const { until, contacts, different } of compare(tx, app, snapshotId, page.after)) {
+  for await (const { until, contacts, different } of stretches(tx, app, snapshotId, page.after)) {
     found.push(...changesOf(app, different, seesMoney));
     if (found.length > page.first) return { nodes: await shown(tx, found.slice(0, page.first)), next: found[page.first - 1]!.contactId };
     if (until === null) break;
@@ -72,13 +72,12 @@ export async function compareSnapshot(
   return { nodes: await shown(tx, found), next: null };
 }
 
-/** Counts what is not as the snapshot has it, among the first 200,000 contacts. Reads all of them. @throws NotFound; Refusal SNAPSHOT_NOT_COMPLETE */
+/** Counts what is not as the snapshot has it, among the first 200,000 contacts. Reads all of them. @throws as `compareSnapshot` */
 export async function totalComparison(tx: Transaction, app: App, snapshotId: string): Promise<ComparisonTotals> {
-  await checkComplete(tx, snapshotId);
   const totals = { ADDED: 0, REMOVED: 0, CHANGED: 0 };
   let looked = 0;
   let isComplete = true;
-  for await (const { until, contacts, different } of compare(tx, app, snapshotId, null)) {
+  for await (const { until, contacts, different } of stretches(tx, app, snapshotId, null)) {
     for (const { kind } of changesOf(app, different, true)) totals[kind]++;
     looked += contacts;
     if (until !== null && looked >= counted) {
@@ -87,6 +86,17 @@ export async function totalComparison(tx: Transaction, app: App, snapshotId: str
     }
   }
   return { added: totals.ADDED, removed: totals.REMOVED, changed: totals.CHANGED, isComplete };
+}
+
+/** What differs, a stretch of contacts at a time. @throws NotFound; Refusal SNAPSHOT_NOT_COMPLETE, SNAPSHOT_DAMAGED */
+async function* stretches(tx: Transaction, app: App, snapshotId: string, after: string | null): AsyncGenerator<Stretch, void> {
+  await checkComplete(tx, snapshotId);
+  try {
+    yield* compare(tx, app, snapshotId, after);
+  } catch (error) {
+    if (!(error instanceof DamagedChunk)) throw error;
+    throw new Refusal('SNAPSHOT_DAMAGED', `${error.message} Nothing was compared or changed. Ask the operator to look at the snapshot store.`);
+  }
 }
 
 async function checkComplete(tx: Transaction, snapshotId: string): Promise<void> {

@@ -9,8 +9,10 @@ import { References } from './references.ts';
 import { readChunk } from './restore.ts';
 import { contentOf, readRuns, type Run } from './runs.ts';
 
-/** Chunks, and live contacts, that are looked at together at most. */
-const [chunksAtOnce, contactsAtOnce] = [20, 2000] as const;
+/** Chunks that are looked at together: few at first, because a page may be full soon, then twice as many each time. */
+const [fewest, most] = [4, 32] as const;
+/** And as many live contacts as this for each of them, where more have come. */
+const contactsForChunk = 50;
 
 /** What comes before and after every id. */
 const [start, end] = ['00000000-0000-0000-0000-000000000000', 'ffffffff-ffff-ffff-ffff-ffffffffffff'] as const;
@@ -44,9 +46,12 @@ interface Stored {
 export async function* compare(tx: Transaction, app: App, snapshotId: string, after: string | null): AsyncGenerator<Stretch, void> {
   await followIndexes(tx);
   const references = new References(graphOf(app));
-  for (let from = after; ;) {
-    const chunks = await nextChunks(tx, snapshotId, from);
-    const until = await reach(tx, from, chunks.length < chunksAtOnce ? end : chunks.at(-1)!.last);
+  for (let [from, size] = [after, fewest as number]; ; size = Math.min(size * 2, most)) {
+    const chunks = await nextChunks(tx, snapshotId, from, size);
+    const last = chunks.length < size ? end : chunks.at(-1)!.last;
+    const limit = await reach(tx, from, last, size * contactsForChunk);
+    // Whole chunks where one fits: a part of one can only be compared by opening it.
+    const until = limit === last ? last : (chunks.findLast((chunk) => chunk.last <= limit)?.last ?? limit);
     const within = chunks.filter((_chunk, index) => index === 0 || chunks[index - 1]!.last < until);
     // What comes after the last chunk belongs to none.
     const lasts = [...within.map(({ last }) => last).filter((last) => last < until), until];
@@ -60,21 +65,21 @@ export async function* compare(tx: Transaction, app: App, snapshotId: string, af
   }
 }
 
-async function nextChunks(tx: Transaction, snapshotId: string, after: string | null): Promise<Stored[]> {
+async function nextChunks(tx: Transaction, snapshotId: string, after: string | null, size: number): Promise<Stored[]> {
   return tx.rows<Stored>(sql`
     select p.chunk_snapshot_id as "snapshotId", p.chunk_number as number, p.until_contact_id as last, k.content, k.contact_count as contacts
     from snapshot_part p
     join snapshot_chunk k on k.organization_id = p.organization_id and k.snapshot_id = p.chunk_snapshot_id and k.number = p.chunk_number
     where p.organization_id = ${tx.organizationId} and p.snapshot_id = ${snapshotId}
       and p.until_contact_id > ${after ?? start}
-    order by p.until_contact_id limit ${chunksAtOnce}`);
+    order by p.until_contact_id limit ${size}`);
 }
 
-/** How far the next stretch goes: to `last`, or as far as there are as many live contacts as are read at once. */
-async function reach(tx: Transaction, after: string | null, last: string): Promise<string> {
+/** How far the next stretch goes: to `last`, or to where there are so many live contacts. */
+async function reach(tx: Transaction, after: string | null, last: string, contacts: number): Promise<string> {
   const row = await tx.row<{ id: string }>(sql`
     select id from contact where organization_id = ${tx.organizationId} and id > ${after ?? start} and id <= ${last}
-    order by id offset ${contactsAtOnce - 1} limit 1`);
+    order by id offset ${contacts - 1} limit 1`);
   return row?.id ?? last;
 }
 

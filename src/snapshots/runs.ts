@@ -9,7 +9,7 @@ import { graphOf } from './capture.ts';
 import { contactIndex, digestGraphs, type Part } from './chunk.ts';
 import { copyOut, eachRow, uuidAt } from './copy.ts';
 import { columnList, type GraphTable, rowOrder, schemaVersion } from './graph.ts';
-import { References, wantedBy } from './references.ts';
+import { type References, wantedBy } from './references.ts';
 
 /** A run has at least `least` contacts, then one in `oneIn` ends it, but at the latest the one that is number `most`. */
 const [least, oneIn, most] = [25, 25, 400] as const;
