@@ -221,24 +221,24 @@ describe('who writes while a snapshot is taken', () => {
 });
 
 describe('a chunk that has not changed', () => {
-  it('is not stored twice: of 2,000 contacts 1 % change, some go and some come', patience, async ({ annotate }) => {
+  it('is not stored twice: of 2,000 contacts eight change, one goes and one comes', patience, async ({ annotate }) => {
     await using world = await createWorld();
     await fill(world, 2000);
     const ids = await liveIds(world);
     const first = await read(world, await takeSnapshot(world));
     const same = await read(world, await takeSnapshot(world));
     expect(same).toMatchObject({ contactCount: 2000, newBytes: 0, newChunkCount: 0, storedBytes: first.storedBytes, chunkCount: first.chunkCount });
-    await world.owner.query(`update note set body = 'Changed' where contact_id = any($1)`, [ids.filter((_id, index) => index % 100 === 0)]);
+    await world.owner.query(`update note set body = 'Changed' where contact_id = any($1)`, [ids.filter((_id, index) => index % 250 === 0)]);
     await world.owner.query(`update contact set city = 'Elsewhere' where id = $1`, [ids[500]]);
-    await deleteThem(world, { contactIds: [contactId(ids[700]!), contactId(ids[1700]!)] });
-    for (const at of [300, 1300])
-      await world.owner.query(
-        `insert into contact (organization_id, id, sort_name, search_text) values ($1, ($2::text || right(gen_random_uuid()::text, 23))::uuid, 'new', 'new')`,
-        [world.organizationId(), ids[at]!.slice(0, 13)],
-      );
+    await deleteThem(world, { contactIds: [contactId(ids[700]!)] });
+    await world.owner.query(
+      `insert into contact (organization_id, id, sort_name, search_text) values ($1, ($2::text || right(gen_random_uuid()::text, 23))::uuid, 'new', 'new')`,
+      [world.organizationId(), ids[1300]!.slice(0, 13)],
+    );
     const changed = await takeSnapshot(world);
     const after = await read(world, changed);
     await annotate(`${after.newChunkCount} of ${after.chunkCount} chunks and ${after.newBytes} of ${after.storedBytes} bytes were new`);
+    // One for each that changed at most, and some more where the one that went or came moved the ends of runs.
     expect(after.newChunkCount).toBeLessThan(after.chunkCount / 2);
     expect(after.newChunkCount).toBeGreaterThan(5);
     const opened = await chunks(world, changed);
