@@ -35,14 +35,18 @@ export async function seconds(work: () => Promise<unknown>): Promise<number> {
   return (performance.now() - start) / 1000;
 }
 
-export async function openBench(): Promise<Bench> {
+/** Room enough that neither side is measured by when a checkpoint happens to fall. */
+export const serverSettings = { shared_buffers: '1GB', max_wal_size: '8GB', checkpoint_timeout: '30min' };
+
+/** On an embedded server of its own, or on an empty database at `url`, of which its superuser is the owner. */
+export async function openBench(url?: string): Promise<Bench> {
   const directory = await mkdtemp(join(tmpdir(), 'reinstate-bench-'));
-  // Room enough that neither side is measured by when a checkpoint happens to fall.
-  const embedded = await startEmbedded({ directory, settings: { shared_buffers: '1GB', max_wal_size: '8GB', checkpoint_timeout: '30min' } });
+  const embedded = url ? undefined : await startEmbedded({ directory, settings: serverSettings });
+  const ownerUrl = url ?? embedded!.url;
   const masterKey = randomBytes(32);
   const keys = deriveKeys(masterKey);
-  const appUrl = await migrate({ url: embedded.url, secret: keys.database });
-  const owner = new pg.Client({ connectionString: embedded.url });
+  const appUrl = await migrate({ url: ownerUrl, secret: keys.database });
+  const owner = new pg.Client({ connectionString: ownerUrl });
   await owner.connect();
   const [email, password] = ['super.admin@bench.example', 'bench-password'];
   const staff = [{ name: 'Super admin', email, passwordHash: await hashPassword(password), roles: ['Super admin'] }];
@@ -59,14 +63,14 @@ export async function openBench(): Promise<Bench> {
     },
     owner,
     organizationId,
-    ownerUrl: embedded.url,
+    ownerUrl,
     masterKey: masterKey.toString('base64'),
     email,
     password,
     async [Symbol.asyncDispose]() {
       await database.close();
       await owner.end();
-      await embedded.stop({ remove: true });
+      await embedded?.stop({ remove: true });
       await rm(directory, { recursive: true, force: true });
     },
   };

@@ -21,8 +21,8 @@ export class Migration20261124144706 extends Migration {
       create policy "one_organization" on "recovery_undo_exception" using (organization_id = ( SELECT (NULLIF(current_setting('app.organization_id'::text, true), ''::text))::uuid AS "nullif"));
       alter table "job" drop constraint "job_kind_check";
       alter table "job" drop constraint "job_phase_check";
-      alter table "job" add constraint "job_kind_check" check ("kind" in ('DELETE_CONTACTS', 'RECOVER_CONTACTS', 'UNDO_RECOVERY', 'ERASE_CONTACTS'));
-      alter table "job" add constraint "job_phase_check" check ("phase" in ('REMOVING', 'CHECKING', 'SAFEGUARDING', 'MIGRATING', 'RECONCILING', 'PROVING', 'REVERTING', 'ERASING'));
+      alter table "job" add constraint "job_kind_check" check ("kind" in ('DELETE_CONTACTS', 'RECOVER_CONTACTS', 'UNDO_RECOVERY', 'ERASE_CONTACTS', 'RESTORE_DRILL', 'TAKE_SNAPSHOT'));
+      alter table "job" add constraint "job_phase_check" check ("phase" in ('REMOVING', 'CHECKING', 'SAFEGUARDING', 'MIGRATING', 'RECONCILING', 'PROVING', 'REVERTING', 'ERASING', 'CAPTURING'));
       create index "deletion_organization_id_snapshot_id_index" on "deletion" ("organization_id", "snapshot_id");
     `);
     // The owner fills in what is new for every organization, which row-level security keeps it from while it is forced.

@@ -24,7 +24,7 @@ export class Migration20261124145700 extends Migration {
       );
 
       alter table "job" drop constraint "job_kind_check";
-      alter table "job" add constraint "job_kind_check" check ("kind" in ('DELETE_CONTACTS', 'RECOVER_CONTACTS', 'UNDO_RECOVERY', 'ERASE_CONTACTS', 'RESTORE_DRILL'));
+      alter table "job" add constraint "job_kind_check" check ("kind" in ('DELETE_CONTACTS', 'RECOVER_CONTACTS', 'UNDO_RECOVERY', 'ERASE_CONTACTS', 'RESTORE_DRILL', 'TAKE_SNAPSHOT'));
 
       alter table "restore_drill" add constraint "restore_drill_outcome_check" check ("outcome" in ('PASSED', 'FAILED'));
       alter table "restore_drill" enable row level security;

@@ -6,6 +6,7 @@ import { Forbidden, InvalidInput, NotFound, Refusal, Unauthenticated } from './e
 import { assertComplete, guard } from './permissions/guard.ts';
 import { policy } from './permissions/index.ts';
 import { ActionLogResolver } from './resolvers/action-log.ts';
+import { ComparisonResolver } from './resolvers/comparisons.ts';
 import { ContactConnectionResolver, ContactResolver } from './resolvers/contacts.ts';
 import { DeletionResolver } from './resolvers/deletions.ts';
 import { RestoreDrillResolver } from './resolvers/drills.ts';
@@ -18,6 +19,7 @@ import { OrganizationResolver } from './resolvers/organizations.ts';
 import { ConflictResolver, OperatorResolver, RecoveryPlanResolver, RecoveryResolver, UndoResolver } from './resolvers/recoveries.ts';
 import { ReferenceResolver } from './resolvers/references.ts';
 import { SessionResolver } from './resolvers/sessions.ts';
+import { SnapshotResolver } from './resolvers/snapshots.ts';
 
 const resolvers: NonEmptyArray<Function> = [
   SessionResolver,
@@ -36,6 +38,8 @@ const resolvers: NonEmptyArray<Function> = [
   UndoResolver,
   OperatorResolver,
   RestoreDrillResolver,
+  SnapshotResolver,
+  ComparisonResolver,
   JobResolver,
   ActionLogResolver,
 ];

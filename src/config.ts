@@ -48,6 +48,10 @@ const schema = z.object({
   /** How many contacts of an organization's newest snapshot a drill brings back. */
   DRILL_CONTACTS: count(1, 100_000).default(200),
   RECOVERY_WINDOW_DAYS: count(1, 365).default(30),
+  /** Whether organizations on a plan that has it get a snapshot every night. */
+  NIGHTLY_SNAPSHOTS: flag.default(true),
+  /** The hour, in UTC, in which the night begins; each organization has a minute of its own in the four hours from then. */
+  SNAPSHOT_HOUR: count(0, 23).default(1),
   RECOVERY_FEE_MINOR: count(0, 100_000_000).default(50_000),
   RECOVERY_FEE_CURRENCY: z
     .string()

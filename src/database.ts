@@ -6,6 +6,7 @@ import { entities } from './entities/index.ts';
 import type { Sql } from './sql.ts';
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+const viewName = /^(new|[0-9A-F-]+)$/;
 
 /** What PostgreSQL's values become: dates stay text, counts and cents become numbers. */
 const types = new pg.TypeOverrides();
@@ -19,6 +20,11 @@ types.setTypeParser(pg.types.builtins.INT8, (text) => {
 export interface TransactionOptions {
   /** A read-only transaction: every write fails. */
   readOnly?: boolean;
+  /**
+   * Read-only, and everything is seen as it was at one instant, whatever is committed meanwhile: that of the first
+   * statement for `new`, or the one that another open transaction has exported under this name.
+   */
+  view?: string;
   /** A statement that goes along in the round trip of the BEGIN; its rows are `opened`. */
   opening?: Opening;
 }
@@ -160,13 +166,15 @@ export class Database {
   }
 
   /** Opens a transaction that the caller ends with `end`. */
-  async begin(organizationId: string, { readOnly = false, opening }: TransactionOptions = {}): Promise<Transaction> {
+  async begin(organizationId: string, { readOnly = false, view, opening }: TransactionOptions = {}): Promise<Transaction> {
     const ids = [organizationId, ...(opening?.args ?? [])];
     if (!ids.every((id) => uuid.test(id))) throw new Error('An id is not a UUID.');
+    if (view && !viewName.test(view)) throw new Error('A view has no such name.');
     const client = await this.pool.connect();
     try {
       const parts = [
-        `BEGIN${readOnly ? ' READ ONLY' : ''}`,
+        `BEGIN${view ? ' ISOLATION LEVEL REPEATABLE READ' : ''}${readOnly || view ? ' READ ONLY' : ''}`,
+        ...(view && view !== 'new' ? [`SET TRANSACTION SNAPSHOT '${view}'`] : []),
         // Plain SET LOCAL, because set_config() does not travel to the nodes of a distributed PostgreSQL.
         `SET LOCAL app.organization_id = '${organizationId}'`,
       ];

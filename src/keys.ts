@@ -6,6 +6,8 @@ export interface Keys {
   readonly id: string;
   /** Wraps the key of each snapshot. */
   readonly snapshots: Buffer;
+  /** Tells whether a chunk holds what another holds, without telling what. */
+  readonly contents: Buffer;
   /** Signs access tokens. */
   readonly tokens: Buffer;
   /** Signs the confirmations of deletions and erasures. */
@@ -24,6 +26,7 @@ export function deriveKeys(masterKey: Buffer): Keys {
   return {
     id: createHash('sha256').update(derive('id')).digest('hex').slice(0, 16),
     snapshots: derive('snapshots'),
+    contents: derive('contents'),
     tokens: derive('tokens'),
     confirmations: derive('confirmations'),
     erasures: derive('erasures'),

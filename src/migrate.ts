@@ -8,6 +8,7 @@ import pg from 'pg';
 import { Migration20261123000000 } from '../migrations/Migration20261123000000.ts';
 import { Migration20261124142247 } from '../migrations/Migration20261124142247.ts';
 import { Migration20261124143603 } from '../migrations/Migration20261124143603.ts';
+import { Migration20261124143932 } from '../migrations/Migration20261124143932.ts';
 import { Migration20261124144055 } from '../migrations/Migration20261124144055.ts';
 import { Migration20261124144126 } from '../migrations/Migration20261124144126.ts';
 import { Migration20261124144706 } from '../migrations/Migration20261124144706.ts';
@@ -21,6 +22,7 @@ const migrations = [
   Migration20261123000000,
   Migration20261124142247,
   Migration20261124143603,
+  Migration20261124143932,
   Migration20261124144055,
   Migration20261124144126,
   Migration20261124144706,

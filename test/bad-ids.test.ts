@@ -73,6 +73,8 @@ function places(mine: Scene, { confirmation, erasing }: Confirmations): Record<s
     })),
     'Query.deletion.id': place('Deletion', 'Admin', sdk.DeletionDocument, (id) => ({ id })),
     'Query.erasure.id': place('Erasure', 'Admin', sdk.ErasureDocument, (id) => ({ id })),
+    'Query.compareSnapshot.input.snapshotId': place('Snapshot', 'Admin', sdk.CompareSnapshotDocument, (snapshotId) => ({ input: { snapshotId } })),
+    'Query.snapshot.id': place('Snapshot', 'Admin', sdk.SnapshotDocument, (id) => ({ id })),
     'Query.job.id': place('Job', 'Staff', sdk.JobDocument, (id) => ({ id })),
     'Query.node.id': place('Contact', 'Viewer', parse('query ($id: ID!) { node(id: $id) { id } }'), (id) => ({ id })),
     'Query.openInvoices.organizationId': place('Organization', 'Operator', sdk.OpenInvoicesDocument, (organizationId) => ({
@@ -89,6 +91,9 @@ function places(mine: Scene, { confirmation, erasing }: Confirmations): Record<s
     })),
     'Query.recoveryPlan.input.selection.deletionId': place('Deletion', 'Admin', sdk.RecoveryPlanDocument, (deletionId) => ({
       input: { selection: { deletionId } },
+    })),
+    'Query.recoveryPlan.input.selection.snapshotId': place('Snapshot', 'Admin', sdk.RecoveryPlanDocument, (snapshotId) => ({
+      input: { selection: { snapshotId } },
     })),
     'Query.recoveryRequest.id': place('RecoveryRequest', 'Admin', sdk.RecoveryRequestDocument, (id) => ({ id })),
     'Query.recoveryRequests.deletionId': place('Deletion', 'Admin', sdk.RecoveryRequestsDocument, (deletionId) => ({ deletionId })),
@@ -145,6 +150,9 @@ function places(mine: Scene, { confirmation, erasing }: Confirmations): Record<s
     })),
     'Mutation.requestRecovery.input.selection.deletionId': place('Deletion', 'Super admin', sdk.RequestRecoveryDocument, (deletionId) => ({
       input: { ...ordered, selection: { deletionId } },
+    })),
+    'Mutation.requestRecovery.input.selection.snapshotId': place('Snapshot', 'Super admin', sdk.RequestRecoveryDocument, (snapshotId) => ({
+      input: { ...ordered, selection: { snapshotId } },
     })),
     'Mutation.undoRecovery.input.id': place('RecoveryRequest', 'Super admin', sdk.UndoRecoveryDocument, (id) => ({ input: { id } })),
     'Mutation.tagContacts.input.contactIds': place('Contact', 'Staff', sdk.TagContactsDocument, (id) => ({

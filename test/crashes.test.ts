@@ -75,7 +75,10 @@ async function expectLogToMatch(world: World): Promise<void> {
 /** Waits until no job is queued or locked. */
 const idle = (world: World) =>
   until('the queue to be empty', promised, async () => {
-    const { jobs } = await row<{ jobs: number }>(world, `select count(*)::int as jobs from graphile_worker.jobs where task_identifier <> 'meet_deadlines'`);
+    const { jobs } = await row<{ jobs: number }>(
+      world,
+      `select count(*)::int as jobs from graphile_worker.jobs where task_identifier not in ('meet_deadlines', 'keep_snapshots')`,
+    );
     return jobs === 0;
   });
 
@@ -139,7 +142,7 @@ class Workers {
   /** Sends a signal to the one that is at work, or to one that is idle when none is. @returns whether one was, and how it ended */
   async end(signal: NodeJS.Signals): Promise<{ wasAtWork: boolean; code: number | null }> {
     const { rows } = await this.world.owner.query<{ id: string }>(
-      `select locked_by as id from graphile_worker.jobs where task_identifier <> 'meet_deadlines' and locked_by is not null`,
+      `select locked_by as id from graphile_worker.jobs where task_identifier not in ('meet_deadlines', 'keep_snapshots') and locked_by is not null`,
     );
     const busy = this.#all.find(({ ids }) => rows.some(({ id }) => ids.includes(id)));
     const one = busy ?? this.#all[0]!;

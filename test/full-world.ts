@@ -6,7 +6,7 @@ import * as sdk from '../sdk/generated.ts';
 import { encodeId, type Kinds } from '../src/schema/common.ts';
 import { type Answer, post } from './asking.ts';
 import { eraseThem } from './erasing.ts';
-import { contactId, deleteThem, everything, fill, liveIds, order as orderAs, runJobs, whole } from './graphs.ts';
+import { contactId, deleteThem, everything, fill, liveIds, order as orderAs, runJobs, takeSnapshot, whole } from './graphs.ts';
 import { createWorld, type World } from './harness.ts';
 import type { OrganizationName, RoleName } from './people.ts';
 
@@ -44,12 +44,14 @@ async function setScene(world: World, organization: OrganizationName): Promise<S
     [organizationId, ids[1]],
   );
   await eraseThem(world, [ids[8]!], organization);
+  await takeSnapshot(world, organization);
   const { rows } = await world.owner.query<Scene>(
     `select (select id from contact where organization_id = $1 and id = $2) as "Contact", (select id from membership where organization_id = $1 and contact_id = $2 limit 1) as "Membership",
       (select id from membership_plan where organization_id = $1 limit 1) as "MembershipPlan", (select id from staff_member where organization_id = $1 limit 1) as "StaffMember",
       (select id from deletion where organization_id = $1 order by id desc limit 1) as "Deletion", (select id from recovery_request where organization_id = $1 order by id desc limit 1) as "RecoveryRequest",
       (select id from invoice where organization_id = $1 order by id desc limit 1) as "Invoice", (select id from job where organization_id = $1 order by id desc limit 1) as "Job",
-      (select id from erasure where organization_id = $1) as "Erasure", $1::uuid as "Organization"`,
+      (select id from erasure where organization_id = $1) as "Erasure",
+      (select id from organization_snapshot where organization_id = $1) as "Snapshot", $1::uuid as "Organization"`,
     [organizationId, ids[6]],
   );
   return Object.fromEntries(Object.entries(rows[0]!).map(([kind, id]) => [kind, encodeId(kind as Kinds, id)])) as Scene;
@@ -71,6 +73,8 @@ export async function rowsOf(world: World): Promise<unknown> {
     'deletion_contact',
     'snapshot',
     'snapshot_chunk',
+    'snapshot_part',
+    'organization_snapshot',
     'recovery_request',
     'recovery_chunk',
     'erasure',

@@ -12,6 +12,7 @@ import {
   DeleteContactsDocument,
   RecoveryPlanDocument,
   RequestRecoveryDocument,
+  TakeSnapshotDocument,
 } from '../sdk/generated.ts';
 import { taskList } from '../src/jobs/worker.ts';
 import { quietWorkerLogger } from '../src/migrate.ts';
@@ -124,4 +125,12 @@ export async function pay(world: World, invoiceId: string, organizationId = worl
   const input = { organizationId: encodeId('Organization', organizationId), invoiceId, reference: 'transfer 4711' };
   const { confirmPayment } = await operator.request(ConfirmPaymentDocument, { input });
   if (confirmPayment.userErrors.length > 0) throw new Error(confirmPayment.userErrors[0]!.message);
+}
+
+/** Takes a snapshot of an organization as Super admin, to its end. @returns its id */
+export async function takeSnapshot(world: World, organization: OrganizationName = 'Riverside Club'): Promise<string> {
+  const admin = await world.as('Super admin', organization);
+  const { takeSnapshot } = await admin.request(TakeSnapshotDocument, { input: {} });
+  await runJobs(world);
+  return takeSnapshot.snapshot!.id;
 }

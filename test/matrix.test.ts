@@ -8,7 +8,7 @@ import * as sdk from '../sdk/generated.ts';
 import { decodeId, encodeId } from '../src/schema/common.ts';
 import { hire } from './custom-roles.ts';
 import { eraseThem } from './erasing.ts';
-import { contactId, deleteThem, everything, fill, liveIds, orderRecovery, pay, runJobs, whole } from './graphs.ts';
+import { contactId, deleteThem, everything, fill, liveIds, orderRecovery, pay, runJobs, takeSnapshot, whole } from './graphs.ts';
 import { createWorld, type World } from './harness.ts';
 import { password } from './people.ts';
 import { post } from './asking.ts';
@@ -37,6 +37,9 @@ const matrix = `
   Query.recoveryRequest                yes        yes     no      no        no           no
   Query.recoveryRequests               yes        yes     no      no        no           no
   Query.restoreDrills                  yes        yes     no      no        no           no
+  Query.snapshot                       yes        yes     no      no        no           no
+  Query.snapshots                      yes        yes     no      no        no           no
+  Query.compareSnapshot                yes        yes     no      no        no           no
   Query.job                            yes        yes     yes     no        no           no
   Query.jobs                           yes        yes     yes     no        no           no
   Query.actionLog                      yes        yes     no      no        no           no
@@ -55,6 +58,7 @@ const matrix = `
   Mutation.addCharge                   yes        yes     yes     no        no           no
   Mutation.deleteContacts              yes        yes     no      no        no           no
   Mutation.eraseContacts               yes        yes     no      no        no           no
+  Mutation.takeSnapshot                yes        yes     no      no        no           no
   Mutation.requestRecovery             yes        no      no      no        no           no
   Mutation.cancelRecovery              yes        no      no      no        no           no
   Mutation.undoRecovery                yes        no      no      no        no           no
@@ -83,6 +87,7 @@ interface Scene {
   invoice: string;
   job: string;
   erasure: string;
+  snapshot: string;
 }
 
 async function setScene(world: World): Promise<Scene> {
@@ -93,6 +98,7 @@ async function setScene(world: World): Promise<Scene> {
   await runJobs(world);
   const { recoveryRequest } = await orderRecovery(world, deletion!.id);
   const { erasure } = await eraseThem(world, [decodeId('Contact', fifth!)]);
+  const snapshot = await takeSnapshot(world);
   const { rows } = await world.owner.query<{ job: string; plan: string }>(
     'select (select id from job limit 1) as job, (select id from membership_plan limit 1) as plan',
   );
@@ -106,6 +112,7 @@ async function setScene(world: World): Promise<Scene> {
     invoice: recoveryRequest!.invoice.id,
     job: encodeId('Job', rows[0]!.job),
     erasure: erasure!.id,
+    snapshot,
   };
 }
 
@@ -122,7 +129,7 @@ const watched =
     client.subscribe(document as Document<Result, object>, variables as object).next();
 
 /** What is asked of each root field: with the documents that users get, about records that are there. */
-const asks = ({ organization, contact, plan, deletion, otherDeletion, recovery, invoice, job, erasure }: Scene): Record<string, Ask> => ({
+const asks = ({ organization, contact, plan, deletion, otherDeletion, recovery, invoice, job, erasure, snapshot }: Scene): Record<string, Ask> => ({
   'Query.viewer': asked(sdk.ViewerDocument, {}),
   'Query.permissionCatalogue': asked(sdk.PermissionCatalogueDocument, {}),
   'Query.node': asked(parse('query ($id: ID!) { node(id: $id) { id } }'), { id: organization }),
@@ -141,6 +148,9 @@ const asks = ({ organization, contact, plan, deletion, otherDeletion, recovery, 
   'Query.recoveryRequest': asked(sdk.RecoveryRequestDocument, { id: recovery }),
   'Query.recoveryRequests': asked(sdk.RecoveryRequestsDocument, { deletionId: deletion }),
   'Query.restoreDrills': asked(sdk.RestoreDrillsDocument, {}),
+  'Query.snapshot': asked(sdk.SnapshotDocument, { id: snapshot }),
+  'Query.snapshots': asked(sdk.SnapshotsDocument, {}),
+  'Query.compareSnapshot': asked(sdk.CompareSnapshotDocument, { input: { snapshotId: snapshot } }),
   'Query.job': asked(sdk.JobDocument, { id: job }),
   'Query.jobs': asked(sdk.JobsDocument, {}),
   'Query.actionLog': asked(sdk.ActionLogDocument, {}),
@@ -168,6 +178,7 @@ const asks = ({ organization, contact, plan, deletion, otherDeletion, recovery, 
     const confirmation = preview?.contactErasurePreview.confirmation ?? 'none';
     return client.request(sdk.EraseContactsDocument, { input: { contactIds: [contact], confirmation, legalGround: 'OBJECTION', reason: 'Matrix' } });
   },
+  'Mutation.takeSnapshot': asked(sdk.TakeSnapshotDocument, { input: { label: 'Matrix' } }),
   'Mutation.requestRecovery': async (client) => {
     const plan = await client.request(sdk.RecoveryPlanDocument, { input: whole(otherDeletion) }).catch(() => null);
     const planHash = plan?.recoveryPlan.hash ?? 'none';
@@ -186,7 +197,19 @@ const asks = ({ organization, contact, plan, deletion, otherDeletion, recovery, 
 
 /** What has been done, beyond the contacts. */
 async function records(world: World): Promise<unknown> {
-  const tables = ['deletion', 'snapshot_chunk', 'erasure', 'erasure_ledger', 'recovery_request', 'invoice', 'job', 'tag', 'graphile_worker._private_jobs'];
+  const tables = [
+    'deletion',
+    'organization_snapshot',
+    'snapshot_part',
+    'snapshot_chunk',
+    'erasure',
+    'erasure_ledger',
+    'recovery_request',
+    'invoice',
+    'job',
+    'tag',
+    'graphile_worker._private_jobs',
+  ];
   const kept: Record<string, unknown> = { contacts: await everything(world) };
   for (const table of tables) kept[table] = (await world.owner.query(`select to_jsonb(t) as row from ${table} t order by 1`)).rows;
   return kept;
@@ -394,6 +417,22 @@ describe('what hangs on a root field gives no more than the root field of its ki
       `select c.city, t.name from contact c join contact_tag l on l.contact_id = c.id join tag t on t.id = l.tag_id where t.name = 'seen'`,
     );
     expect(rows).toEqual([{ city: 'Porto', name: 'seen' }]);
+  });
+
+  it('the money in what has changed since a snapshot, and what contacts are', async () => {
+    await using world = await createWorld();
+    await fill(world, 3);
+    const snapshot = await takeSnapshot(world);
+    await world.owner.query(`update payment set amount_minor = amount_minor + 1`);
+    await world.owner.query(`update note set body = 'Changed' where id = (select min(id::text)::uuid from note)`);
+    const query = `{ compareSnapshot(input: { snapshotId: "${snapshot}" }) { nodes { kind changes { entity field } } totals { changed } } }`;
+    const blind = await hire(world, 'snapshots:read', 'contacts:read');
+    const { data, errors } = await post(world, blind.token, query);
+    expect(errors.map(({ path, code }) => `${path}: ${code}`)).toEqual(['compareSnapshot.totals: FORBIDDEN']);
+    expect(data).toEqual({ compareSnapshot: { nodes: [{ kind: 'CHANGED', changes: [{ entity: 'Note', field: 'body' }] }], totals: null } });
+    expect((await post(world, await world.token('Admin'), query)).data).toMatchObject({ compareSnapshot: { nodes: [{}, {}, {}], totals: { changed: 3 } } });
+    const { token } = await hire(world, 'snapshots:read');
+    expect(await leftOut(world, token, query)).toEqual(['compareSnapshot: FORBIDDEN']);
   });
 
   it('and whoever deletes or orders sees what they have done, its job included', async () => {

@@ -2,8 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { ActionLogDocument, RecoveryPlanDocument, type RecoveryPlanInput, RecoveryRequestDocument, RequestRecoveryDocument } from '../sdk/generated.ts';
 import { encodeId } from '../src/schema/common.ts';
+import { SnapshotStore } from '../src/snapshots/store.ts';
 import { post } from './asking.ts';
-import { contactId, deleteThem, everything, fill, liveIds, order, orderRecovery, pay, runJobs, whole } from './graphs.ts';
+import { contactId, deleteThem, everything, fill, liveIds, order, orderRecovery, pay, runJobs, takeSnapshot, whole } from './graphs.ts';
 import { createWorld, type World } from './harness.ts';
 
 const planOf = async (world: World, input: RecoveryPlanInput) => (await (await world.as('Super admin')).request(RecoveryPlanDocument, { input })).recoveryPlan;
@@ -183,5 +184,32 @@ describe('a selection', () => {
     expect(await codeOf({ deletionId: deletion!.id, contactIds: [] })).toBe('BAD_SELECTION');
     expect(await codeOf({ deletionId: deletion!.id, contactIds: [contactId(two)] })).toBe('NOT_FOUND');
     expect(await codeOf({ deletedBefore: '2001-01-01T00:00:00Z' })).toBe('NOTHING_SELECTED');
+  });
+
+  it('of contacts out of an organization snapshot opens only the chunks that hold them', async () => {
+    await using world = await createWorld();
+    await fill(world, 300);
+    const [before, all] = [await everything(world), await liveIds(world)];
+    const snapshotId = await takeSnapshot(world);
+    const chosen = [all[7]!, all[150]!, all[290]!];
+    await deleteThem(world, { contactIds: chosen.map(contactId) });
+    const { store } = world.app;
+    const opened = new Set<string>();
+    const watched = Object.assign(new SnapshotStore('POSTGRES', [], 1), {
+      get: (...[tx, id, number]: Parameters<typeof store.get>) => (opened.add(`${id}/${number}`), store.get(tx, id, number)),
+    });
+    Object.assign(world.app, { store: watched });
+    const selection = { snapshotId, contactIds: chosen.map(contactId) };
+    expect(await planOf(world, { selection })).toMatchObject({ contactCount: 3, conflictCount: 0 });
+    expect(opened.size).toBeLessThanOrEqual(3);
+    expect(await carryOut(world, { selection }, 'from-a-snapshot')).toMatchObject({ state: 'COMPLETED', restoredCount: 3, provenCount: 3, deletion: null });
+    expect(await everything(world)).toEqual(before);
+    const { rows } = await world.owner.query(`select target_id as id from action_log where action = 'contact.recovered' order by target_id`);
+    expect(rows).toEqual(chosen.toSorted().map((id) => ({ id })));
+    // What was changed since can be put back to how it was.
+    await world.owner.query(`update contact set city = 'Changed' where id = $1`, [all[9]]);
+    const wanted = { selection: { snapshotId, contactIds: [contactId(all[9]!)] }, conflictPolicy: 'REPLACE' as const };
+    expect(await carryOut(world, wanted, 'back-as-it-was')).toMatchObject({ state: 'COMPLETED', replacedCount: 1 });
+    expect(await everything(world)).toEqual(before);
   });
 });

@@ -92,7 +92,13 @@ export class ServerProcess {
 export function settingsOf(world: World): Record<string, string> {
   const owner = new URL(inject('template').url);
   owner.pathname = world.name;
-  return { DATABASE_URL: owner.href, DATABASE_APP_URL: world.app.database.url, MASTER_KEY: masterKey.toString('base64'), PORT: '0' };
+  return {
+    DATABASE_URL: owner.href,
+    DATABASE_APP_URL: world.app.database.url,
+    MASTER_KEY: masterKey.toString('base64'),
+    PORT: '0',
+    NIGHTLY_SNAPSHOTS: 'false',
+  };
 }
 
 /** Starts a process on the world's database; it is ready when this resolves. */

@@ -6,6 +6,7 @@ import { Refusal } from '../errors.ts';
 import { DamagedChunk } from '../snapshots/chunk.ts';
 import { unwrapSnapshotKey } from '../snapshots/cipher.ts';
 import { drillChunk, DrillFailure, type DrillFigures } from '../snapshots/drill.ts';
+import { chunksIn } from '../snapshots/parts.ts';
 import { readChunk } from '../snapshots/restore.ts';
 import { raw, sql } from '../sql.ts';
 import { logAction } from './action-log.ts';
@@ -25,7 +26,7 @@ interface Subject {
   wrappedKey: Buffer;
   startedAt: Date;
   /** Random ones, as many as it takes for the sample; `take` of the contacts of each. */
-  chunks: { number: number; take: number }[];
+  chunks: { snapshotId: string; number: number; take: number }[];
 }
 
 type Result = DrillFigures & { openingSeconds: number; failure: string | null };
@@ -34,7 +35,8 @@ type Result = DrillFigures & { openingSeconds: number; failure: string | null };
 export const drillable = sql`
   s.wrapped_key is not null and (s.expires_at is null or s.expires_at > clock_timestamp())
   and not exists (select 1 from deletion d where d.organization_id = s.organization_id and d.snapshot_id = s.id and d.recoverable_until <= clock_timestamp())
-  and exists (select 1 from snapshot_chunk k where k.organization_id = s.organization_id and k.snapshot_id = s.id)`;
+  and (s.kind in ('DELETION', 'SAFETY') and exists (select 1 from snapshot_chunk k where k.organization_id = s.organization_id and k.snapshot_id = s.id)
+    or exists (select 1 from snapshot_part p where p.organization_id = s.organization_id and p.snapshot_id = s.id))`;
 
 /** Does an ordered drill on the organization's newest snapshot and saves how it went. Without a snapshot it ends without a result. */
 export async function drillRestore(app: App, actor: Actor, drill: OrderedDrill, report: Report, signal: AbortSignal): Promise<void> {
@@ -60,11 +62,10 @@ async function pickSubject(tx: Transaction, sample: number): Promise<Subject | u
     select s.id as "snapshotId", s.master_key_id as "masterKeyId", s.wrapped_key as "wrappedKey", clock_timestamp() as "startedAt"
     from snapshot s where s.organization_id = ${tx.organizationId} and ${drillable} order by s.created_at desc, s.id desc limit 1`);
   if (!snapshot) return undefined;
-  const chunks = await tx.rows<{ number: number; take: number }>(sql`
-    select number, least(contact_count, ${sample} - before)::int as take from (
-      select number, contact_count, sum(contact_count) over (order by place) - contact_count as before
-      from (select number, contact_count, row_number() over (order by random()) as place from snapshot_chunk
-        where organization_id = ${tx.organizationId} and snapshot_id = ${snapshot.snapshotId}) shuffled
+  const chunks = await tx.rows<Subject['chunks'][number]>(sql`
+    select "snapshotId", number, least(contacts, ${sample} - before)::int as take from (
+      select "snapshotId", number, contacts, sum(contacts) over (order by place) - contacts as before
+      from (select c."snapshotId", c.number, c.contacts, row_number() over (order by random()) as place from (${chunksIn(tx, snapshot.snapshotId)}) c) shuffled
     ) summed where before < ${sample}`);
   return { ...snapshot, chunks };
 }
@@ -77,11 +78,11 @@ async function drillSubject(app: App, organizationId: string, subject: Subject, 
   const total = subject.chunks.reduce((contacts, { take }) => contacts + take, 0);
   try {
     checkKey(app, organizationId, subject);
-    for (const { number, take } of subject.chunks) {
+    for (const { snapshotId, number, take } of subject.chunks) {
       signal.throwIfAborted();
       await report({ phase: 'PROVING', done: sum.contactCount, total });
       await app.database.transact(organizationId, async (tx) => {
-        const name = { organizationId, snapshotId: subject.snapshotId, number };
+        const name = { organizationId, snapshotId, number };
         const began = performance.now();
         const chunk = await readChunk(tx, app, name);
         sum.openingSeconds += (performance.now() - began) / 1000;

@@ -1,5 +1,4 @@
 // Restore drills: ordering them, night by night, and reading how they went.
-import { createHash } from 'node:crypto';
 import { v7 as newId } from 'uuid';
 import type { Transaction } from '../database.ts';
 import type { DrillOutcome } from '../entities/drill.ts';
@@ -7,12 +6,10 @@ import { raw, sql } from '../sql.ts';
 import type { Actor, App } from './app.ts';
 import { drillable } from './drilling.ts';
 import { queueJob } from './jobs.ts';
-
-/** Over how many seconds of the night the organizations are spread. */
-const spread = 4 * 3_600;
+import { minuteOf } from './nights.ts';
 
 /** Seconds from the beginning of the night to an organization's drill: always the same, so that they don't all begin at once. */
-export const secondOf = (organizationId: string): number => createHash('sha256').update(organizationId).digest().readUInt32BE(0) % spread;
+export const secondOf = (organizationId: string): number => minuteOf(organizationId) * 60;
 
 /**
  * Orders the organization's drill for `delaySeconds` from now, unless it has no snapshot or one is ordered already.

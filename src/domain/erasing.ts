@@ -4,6 +4,7 @@ import type { Transaction } from '../database.ts';
 import type { RowCounts } from '../snapshots/capture.ts';
 import { destroyKey, removeStoredChunks, rewriteChunk } from '../snapshots/erase.ts';
 import { erasedAmong, lockErasureLedger } from '../snapshots/erasure-ledger.ts';
+import { holdChunks } from '../snapshots/parts.ts';
 import { sql } from '../sql.ts';
 import { publish } from '../pubsub.ts';
 import { logAction } from './action-log.ts';
@@ -78,6 +79,8 @@ async function lastCopies(tx: Transaction, app: App, deletionId: string, contact
 /** Every other chunk that holds a subject is sealed anew without it. */
 async function rewriteCopies({ app, organizationId, erasureId, signal }: Run, report: Report): Promise<void> {
   const { total, chunks } = await app.database.transact(organizationId, async (tx) => {
+    // A snapshot of the organization that is being taken may have seen them: its chunks are there when it is done.
+    await holdChunks(tx);
     const [erasure] = await readErasures(tx, [erasureId]);
     const chunks = await tx.rows<{ snapshotId: string; number: number }>(sql`
       select k.snapshot_id as "snapshotId", k.number from snapshot_chunk k
@@ -92,6 +95,7 @@ async function rewriteCopies({ app, organizationId, erasureId, signal }: Run, re
     signal.throwIfAborted();
     await report({ phase: 'ERASING', done: Math.floor((total * index) / chunks.length), total });
     await app.database.transact(organizationId, async (tx) => {
+      await holdChunks(tx);
       const erasure = await lockErasure(tx, erasureId);
       const store = await app.store.placeOf(tx, snapshotId, number);
       const rewritten = await rewriteChunk(tx, app, { organizationId, snapshotId, number });

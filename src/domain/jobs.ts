@@ -6,7 +6,7 @@ import { publish } from '../pubsub.ts';
 import { raw, type Sql, sql } from '../sql.ts';
 import type { Actor } from './app.ts';
 
-export type JobKind = 'DELETE_CONTACTS' | 'RECOVER_CONTACTS' | 'UNDO_RECOVERY' | 'ERASE_CONTACTS' | 'RESTORE_DRILL';
+export type JobKind = 'DELETE_CONTACTS' | 'RECOVER_CONTACTS' | 'UNDO_RECOVERY' | 'ERASE_CONTACTS' | 'RESTORE_DRILL' | 'TAKE_SNAPSHOT';
 export type JobState = 'QUEUED' | 'RUNNING' | 'COMPLETED' | 'FAILED' | 'CANCELLED';
 
 /** How far a job is: what the functions that do the work tell. */
@@ -86,6 +86,12 @@ async function announce(tx: Transaction, jobId: string): Promise<void> {
   await publish(tx, 'jobs', tx.organizationId);
 }
 
+/**
+ * Kinds of which one job runs at a time, over all workers: a snapshot reads everything, and many are ordered in one night,
+ * while deletions and recoveries must find free workers.
+ */
+export const oneAtATime: { readonly [kind in JobKind]?: string } = { TAKE_SNAPSHOT: 'snapshots' };
+
 /** Adds a job that a worker picks up as soon as `tx` commits, or later. Its payload names the job and who ordered it. */
 export async function queueJob(
   tx: Transaction,
@@ -103,7 +109,7 @@ export async function queueJob(
     actor: { id: actorId, name, kind: actorKind, requestId, address, agent },
   };
   // A killed worker counts as an attempt, so the runner's own limit must never be reached: failures are counted by the kit.
-  await tx.run(sql`select graphile_worker.add_job(${kind}, ${JSON.stringify(payload)}::json,
+  await tx.run(sql`select graphile_worker.add_job(${kind}, ${JSON.stringify(payload)}::json, queue_name := ${oneAtATime[kind] ?? null},
     run_at := now() + make_interval(secs => ${delaySeconds}), max_attempts := 10000)`);
   await announce(tx, id);
   return id;

@@ -99,11 +99,13 @@ export function checkPolicies({ permissions }: Viewer, { conflictPolicy, overrid
 
 /** The same for the same order, in whatever order its parts were given. */
 function digestOf({ selection, conflictPolicy, overrides }: RecoveryOrder): Buffer {
-  const { deletionId, deletedById, deletedFrom, deletedBefore, contactIds } = selection;
+  const { deletionId, snapshotId, deletedById, deletedFrom, deletedBefore, contactIds } = selection;
   const chosen = contactIds ? [...new Set(contactIds)].sort() : null;
   const own = [...(overrides ?? [])].sort(([a], [b]) => (a < b ? -1 : 1));
   const all = [deletionId ?? null, deletedById ?? null, deletedFrom ?? null, deletedBefore ?? null, chosen, conflictPolicy ?? null, own];
-  return createHash('sha256').update(JSON.stringify(all)).digest();
+  return createHash('sha256')
+    .update(JSON.stringify(snapshotId == null ? all : [...all, snapshotId]))
+    .digest();
 }
 
 async function issueInvoice(tx: Transaction, app: App, recoveryRequestId: string): Promise<void> {

@@ -4,10 +4,13 @@ import type { Transaction } from '../database.ts';
 import type { Selected } from '../entities/recovery.ts';
 import { NotFound, Refusal } from '../errors.ts';
 import { join, raw, sql } from '../sql.ts';
+import { type ChunkOf, chunksOf, locateContacts } from '../snapshots/parts.ts';
 import { type DeletionRow, readDeletions } from './deletion-rows.ts';
+import { readSnapshots } from './snapshot-rows.ts';
 
-/** One of `deletionId` and what was deleted by whom and when; `contactIds` narrows either. */
+/** One of `deletionId`, `snapshotId` (of the organization), and what was deleted by whom and when; `contactIds` narrows each. */
 export interface Selection {
+  snapshotId?: string | null | undefined;
   deletionId?: string | null | undefined;
   deletedById?: string | null | undefined;
   deletedFrom?: Date | null | undefined;
@@ -40,17 +43,25 @@ const mostChosen = 10_000;
  * Refusal BAD_SELECTION, DELETION_RUNNING, CONTACTS_ERASED, RECOVERY_WINDOW_CLOSED, NOTHING_SELECTED
  */
 export async function resolveSelection(tx: Transaction, selection: Selection): Promise<Resolved> {
-  const { deletionId, contactIds } = selection;
+  const { deletionId, snapshotId, contactIds } = selection;
   const bySpan = selection.deletedById != null || selection.deletedFrom != null || selection.deletedBefore != null;
-  if ((deletionId != null) === bySpan)
-    throw new Refusal('BAD_SELECTION', 'Name either a deletion, or who deleted or between which instants. Nothing was ordered.', ['input', 'selection']);
+  if ([deletionId != null, snapshotId != null, bySpan].filter(Boolean).length !== 1)
+    throw new Refusal('BAD_SELECTION', 'Name either a deletion, or a snapshot, or who deleted or between which instants. Nothing was ordered.', [
+      'input',
+      'selection',
+    ]);
   if (contactIds && (contactIds.length === 0 || contactIds.length > mostChosen))
     throw new Refusal('BAD_SELECTION', `Choose 1 to ${mostChosen.toLocaleString('en')} contacts, or leave them out to select all. Nothing was ordered.`, [
       'input',
       'selection',
       'contactIds',
     ]);
-  const resolved = deletionId != null ? await ofDeletion(tx, deletionId, contactIds) : await ofSpan(tx, selection);
+  const resolved =
+    deletionId != null
+      ? await ofDeletion(tx, deletionId, contactIds)
+      : snapshotId != null
+        ? await ofSnapshot(tx, snapshotId, contactIds)
+        : await ofSpan(tx, selection);
   if (resolved.sources.length === 0)
     throw new Refusal('NOTHING_SELECTED', 'There is nothing to recover in this selection. Nothing was ordered. Look at the list of deletions.', [
       'input',
@@ -63,19 +74,48 @@ async function ofDeletion(tx: Transaction, deletionId: string, contactIds: Selec
   const deletion = await recoverableDeletion(tx, deletionId);
   const of = { selected: { deletionId }, recoverableUntil: deletion.recoverableUntil! };
   const chunks = await chunksOf(tx, deletion.snapshotId);
-  if (!contactIds) return { ...of, sources: chunks.map((chunk) => ({ ...chunk, contactIds: null })), contactCount: deletion.contactCount };
+  if (!contactIds) return { ...of, sources: chunks.map((chunk) => sourceOf(chunk, null)), contactCount: deletion.contactCount };
   const chosen = new Set(contactIds);
   const held = await tx.rows<{ contactId: string; number: number }>(sql`
     select contact_id as "contactId", chunk_number as number from deletion_contact
     where organization_id = ${tx.organizationId} and deletion_id = ${deletionId} and contact_id = any(${[...chosen]}::uuid[]) order by contact_id`);
   if (held.length !== chosen.size) throw new NotFound('contact of this deletion');
-  return {
-    ...of,
-    ...grouped(
-      chunks,
-      held.map((row) => ({ ...row, snapshotId: deletion.snapshotId })),
-    ),
-  };
+  const byChunk = Map.groupBy(held, ({ number }) => number);
+  const sources = chunks.flatMap((chunk) => {
+    const ids = byChunk.get(chunk.number)?.map((row) => row.contactId);
+    return ids ? [sourceOf(chunk, ids)] : [];
+  });
+  return { ...of, sources, contactCount: held.length };
+}
+
+/** An organization's snapshot; of chosen contacts only the chunks that hold them are ever opened. */
+async function ofSnapshot(tx: Transaction, snapshotId: string, contactIds: Selection['contactIds']): Promise<Resolved> {
+  const [snapshot] = await readSnapshots(tx, [snapshotId]);
+  if (!snapshot) throw new NotFound('snapshot');
+  if (snapshot.state !== 'COMPLETE')
+    throw new Refusal('SNAPSHOT_NOT_COMPLETE', 'The snapshot is not complete. No recovery was ordered. Wait until it is, or choose another.', [
+      'input',
+      'selection',
+      'snapshotId',
+    ]);
+  const { now } = (await tx.row<{ now: Date }>(sql`select clock_timestamp() as now`))!;
+  if (snapshot.expiresAt <= now)
+    throw new Refusal(
+      'RECOVERY_WINDOW_CLOSED',
+      'The time in which this snapshot could be recovered from is over. No recovery was ordered, nothing was billed.',
+      ['input', 'selection', 'snapshotId'],
+    );
+  const of = { selected: { snapshotId }, recoverableUntil: snapshot.expiresAt };
+  if (!contactIds) {
+    const sources = (await chunksOf(tx, snapshotId)).map((chunk) => sourceOf(chunk, null));
+    return { ...of, sources, contactCount: sources.reduce((sum, one) => sum + one.contactCount, 0) };
+  }
+  const chosen = new Set(contactIds);
+  const found = await locateContacts(tx, snapshotId, [...chosen]);
+  const sources = found.map((one) => sourceOf({ ...one, contacts: -1 }, one.contactIds));
+  const contactCount = sources.reduce((sum, one) => sum + one.contactCount, 0);
+  if (contactCount !== chosen.size) throw new NotFound('contact of this snapshot');
+  return { ...of, sources, contactCount };
 }
 
 /** What is still gone of all that was deleted by the person, or in the span: a contact from the last deletion that took it. */
@@ -115,24 +155,13 @@ async function ofSpan(tx: Transaction, { deletedById, deletedFrom, deletedBefore
   };
 }
 
-function grouped(
-  chunks: readonly { snapshotId: string; chunkNumber: number; contactCount: number }[],
-  held: readonly { contactId: string; snapshotId: string; number: number }[],
-): Pick<Resolved, 'sources' | 'contactCount'> {
-  const byChunk = Map.groupBy(held, (row) => `${row.snapshotId}/${row.number}`);
-  const sources = chunks.flatMap(({ snapshotId, chunkNumber, contactCount }): Source[] => {
-    const ids = byChunk.get(`${snapshotId}/${chunkNumber}`)?.map((row) => row.contactId);
-    if (!ids) return [];
-    return [{ snapshotId, chunkNumber, contactIds: ids.length === contactCount ? null : ids, contactCount: ids.length }];
-  });
-  return { sources, contactCount: held.length };
-}
-
-async function chunksOf(tx: Transaction, snapshotId: string): Promise<{ snapshotId: string; chunkNumber: number; contactCount: number }[]> {
-  return tx.rows(sql`
-    select snapshot_id as "snapshotId", number as "chunkNumber", contact_count as "contactCount" from snapshot_chunk
-    where organization_id = ${tx.organizationId} and snapshot_id = ${snapshotId} order by number`);
-}
+/** A chunk as a source: of all its contacts, or of these. */
+const sourceOf = ({ snapshotId, number, contacts }: ChunkOf, contactIds: string[] | null): Source => ({
+  snapshotId,
+  chunkNumber: number,
+  contactIds: contactIds?.length === contacts ? null : contactIds,
+  contactCount: contactIds?.length ?? contacts,
+});
 
 /** @throws NotFound; Refusal DELETION_RUNNING, CONTACTS_ERASED, RECOVERY_WINDOW_CLOSED */
 async function recoverableDeletion(tx: Transaction, deletionId: string): Promise<DeletionRow> {
@@ -152,7 +181,10 @@ async function recoverableDeletion(tx: Transaction, deletionId: string): Promise
   return deletion;
 }
 
-/** Of the sources, the chunks that another request is about to restore from, or has restored from, some of the same contacts. */
+/**
+ * Whether another request is about to restore some of the same contacts from the same chunks, or has restored them. Out of
+ * an organization's snapshot they may come back any number of times.
+ */
 export async function alreadyOrdered(tx: Transaction, sources: readonly Source[]): Promise<boolean> {
   const list = JSON.stringify(sources.map(({ snapshotId, chunkNumber, contactIds }) => ({ snapshot: snapshotId, number: chunkNumber, ids: contactIds })));
   const found = await tx.row(sql`
@@ -160,7 +192,7 @@ export async function alreadyOrdered(tx: Transaction, sources: readonly Source[]
     join recovery_chunk k on k.organization_id = ${tx.organizationId} and k.snapshot_id = s.snapshot and k.chunk_number = s.number
     join recovery_request r on r.organization_id = k.organization_id and r.id = k.recovery_request_id
     join snapshot_chunk c on c.organization_id = k.organization_id and c.snapshot_id = k.snapshot_id and c.number = k.chunk_number
-    where r.state in ('AWAITING_PAYMENT', 'AWAITING_APPROVAL', 'QUEUED', 'RUNNING', 'COMPLETED') and exists (
+    where (r.state in ('AWAITING_PAYMENT', 'AWAITING_APPROVAL', 'QUEUED', 'RUNNING') or r.state = 'COMPLETED' and not r.selected ? 'snapshotId') and exists (
       select 1 from unnest(coalesce(s.ids, k.contact_ids, c.contact_ids)) id
       where (k.contact_ids is null or id = any(k.contact_ids)) and (s.ids is null or id = any(s.ids))
         and not exists (select 1 from recovery_conflict x

@@ -5,12 +5,13 @@ import * as deletion from './deletion.ts';
 import * as drill from './drill.ts';
 import * as erasure from './erasure.ts';
 import * as job from './job.ts';
+import * as organizationSnapshot from './organization-snapshot.ts';
 import * as organization from './organization.ts';
 import * as recovery from './recovery.ts';
 import * as snapshot from './snapshot.ts';
 import * as staff from './staff.ts';
 import { EntitySchema } from '@mikro-orm/postgresql';
 
-export const entities = [organization, staff, contact, actionLog, deletion, snapshot, drill, recovery, erasure, job].flatMap((file) =>
+export const entities = [organization, staff, contact, actionLog, deletion, snapshot, organizationSnapshot, drill, recovery, erasure, job].flatMap((file) =>
   Object.values(file).filter((value) => value instanceof EntitySchema),
 );

@@ -2,10 +2,10 @@
 import { defineEntity, p } from '@mikro-orm/postgresql';
 import { createdNow, instant, ofOneOrganization, tenantKey } from './columns.ts';
 
-export const jobKinds = ['DELETE_CONTACTS', 'RECOVER_CONTACTS', 'UNDO_RECOVERY', 'ERASE_CONTACTS', 'RESTORE_DRILL'] as const;
+export const jobKinds = ['DELETE_CONTACTS', 'RECOVER_CONTACTS', 'UNDO_RECOVERY', 'ERASE_CONTACTS', 'RESTORE_DRILL', 'TAKE_SNAPSHOT'] as const;
 export const jobStates = ['QUEUED', 'RUNNING', 'COMPLETED', 'FAILED', 'CANCELLED'] as const;
 /** In the order in which a job goes through them: its row never goes back to an earlier one. */
-export const jobPhases = ['REMOVING', 'CHECKING', 'SAFEGUARDING', 'MIGRATING', 'RECONCILING', 'PROVING', 'REVERTING', 'ERASING'] as const;
+export const jobPhases = ['REMOVING', 'CHECKING', 'SAFEGUARDING', 'MIGRATING', 'RECONCILING', 'PROVING', 'REVERTING', 'ERASING', 'CAPTURING'] as const;
 export type JobPhase = (typeof jobPhases)[number];
 
 export const Job = defineEntity({

@@ -42,8 +42,11 @@ export const SnapshotChunk = defineEntity({
     rawBytes: p.integer(),
     storedBytes: p.integer(),
     digest: p.blob(),
+    /** A keyed hash of what it held when it was written, by which later snapshots find it; null where none looks for it. */
+    content: p.blob().nullable(),
     createdAt: createdNow(),
   },
+  indexes: [{ name: 'snapshot_chunk_content', properties: ['organizationId', 'content'], where: 'content is not null' }],
 });
 
 /** Where bodies of chunks can lie: in the database itself, or outside of it. */

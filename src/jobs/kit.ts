@@ -3,14 +3,14 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Task } from 'graphile-worker';
 import { z } from 'zod';
 import type { Actor, App } from '../domain/app.ts';
-import { type JobKind, type Progress, type Report, saveProgress, startJob } from '../domain/jobs.ts';
+import { type JobKind, oneAtATime, type Progress, type Report, saveProgress, startJob } from '../domain/jobs.ts';
 import { Refusal } from '../errors.ts';
 import { publish } from '../pubsub.ts';
 
 const payload = z.object({
   organizationId: z.uuid(),
   jobId: z.uuid(),
-  /** What the job is for: the deletion, the recovery request, the restore drill or the erasure. */
+  /** What the job is for: the deletion, the recovery request, the restore drill, the erasure or the snapshot. */
   subjectId: z.uuid(),
   actor: z.object({
     id: z.uuid().nullable(),
@@ -48,7 +48,8 @@ export function taskOf(app: App, job: JobDefinition, signal: AbortSignal): Task 
       } catch (error) {
         if (signal.aborted) {
           // Queued anew, because the runner's own retry would make it wait the longer the more often this happens.
-          await helpers.addJob(job.kind, input, { maxAttempts: 10_000 });
+          const queueName = oneAtATime[job.kind];
+          await helpers.addJob(job.kind, input, { maxAttempts: 10_000, ...(queueName ? { queueName } : {}) });
           return;
         }
         console.error(

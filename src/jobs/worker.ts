@@ -7,14 +7,16 @@ import { removeBodiesTask } from '../snapshots/store.ts';
 import { deleteContactsJob } from './delete-contacts.ts';
 import { eraseContactsJob } from './erase-contacts.ts';
 import { patient, taskOf } from './kit.ts';
+import { keepSnapshots } from './keep-snapshots.ts';
 import { meetDeadlinesTask } from './meet-deadlines.ts';
 import { recoverContactsJob } from './recover-contacts.ts';
 import { removeBodiesOf } from './remove-bodies.ts';
 import { orderDrills, restoreDrillJob } from './restore-drill.ts';
 import { sweepBodiesOfAll } from './sweep-bodies.ts';
+import { takeSnapshotJob } from './take-snapshot.ts';
 import { undoRecoveryJob } from './undo-recovery.ts';
 
-const jobs = [deleteContactsJob, recoverContactsJob, undoRecoveryJob, eraseContactsJob, restoreDrillJob];
+const jobs = [deleteContactsJob, recoverContactsJob, undoRecoveryJob, eraseContactsJob, restoreDrillJob, takeSnapshotJob];
 
 /** Heartbeats that must be missed before a worker is taken for dead. */
 const missedBeats = 4;
@@ -23,6 +25,7 @@ const missedBeats = 4;
 export const taskList = (app: App, signal: AbortSignal): TaskList => ({
   ...Object.fromEntries(jobs.map((job) => [job.kind, patient(app, signal, taskOf(app, job, signal))])),
   meet_deadlines: patient(app, signal, meetDeadlinesTask(app)),
+  keep_snapshots: patient(app, signal, keepSnapshots(app)),
   order_drills: patient(app, signal, orderDrills(app)),
   [removeBodiesTask]: patient(app, signal, removeBodiesOf(app)),
   sweep_bodies: patient(app, signal, sweepBodiesOfAll(app)),
@@ -31,6 +34,7 @@ export const taskList = (app: App, signal: AbortSignal): TaskList => ({
 /** What runs by the clock, in UTC. A night whose beginning no worker saw is made up for within half a day. */
 const crontab = ({ config }: App) => `
   * * * * * meet_deadlines
+  * * * * * keep_snapshots
   17 * * * * sweep_bodies
   0 ${config.DRILL_HOUR} * * * order_drills ?fill=12h`;
 

@@ -15,6 +15,7 @@ export const catalogue = {
   'recovery:read': ['See recoveries', 'See recovery plans, requests, invoices and reports.'],
   'recovery:request': ['Order recoveries', 'Order, cancel and undo recoveries, which the organization is billed for. Planning one takes seeing recoveries.'],
   'snapshots:read': ['See snapshots', 'See organization snapshots, what changed since, and restore drills.'],
+  'snapshots:take': ['Take snapshots', 'Take a snapshot of the whole organization.'],
   'jobs:read': ['Watch jobs', 'See work in the background and its progress.'],
   'log:read': ['Read the action log', 'See who did what and exactly when, refused attempts included.'],
   'platform:organizations': ['Find organizations', 'Operators: list the organizations and their open invoices.'],

@@ -25,6 +25,10 @@ export const policy: Policy = {
     recoveryRequest: may('recovery:read'),
     recoveryRequests: may('recovery:read'),
     restoreDrills: may('snapshots:read'),
+    snapshot: may('snapshots:read'),
+    snapshots: may('snapshots:read'),
+    // It tells what contacts are and were.
+    compareSnapshot: chain(may('snapshots:read'), may('contacts:read')),
     job: may('jobs:read'),
     jobs: may('jobs:read'),
     actionLog: may('log:read'),
@@ -45,6 +49,7 @@ export const policy: Policy = {
     addCharge: may('payments:create'),
     deleteContacts: may('contacts:delete'),
     eraseContacts: may('contacts:erase'),
+    takeSnapshot: may('snapshots:take'),
     requestRecovery: chain(may('recovery:request'), onPlan('PREMIUM'), withinWindow),
     cancelRecovery: may('recovery:request'),
     // It deletes again what the recovery brought back.
@@ -70,5 +75,8 @@ export const policy: Policy = {
   Conflict: { recovered: maySee('contacts:read'), live: maySee('contacts:read') },
   Undo: { job: maySeeOwn('jobs:read'), deletion: maySee('deletions:read') },
   Erasure: { job: maySeeOwn('jobs:read') },
+  Snapshot: { job: maySeeOwn('jobs:read') },
+  // A count would tell of changed payments.
+  ComparedContactConnection: { totals: maySee('payments:read') },
   RecoveryRequest: { deletion: maySee('deletions:read'), job: maySeeOwn('jobs:read') },
 };

@@ -7,17 +7,17 @@ import { watch } from '../pubsub.ts';
 import { checkFirst, decodeCursor, decodeId, encodeId, type Kinds, PageArgs, pageOf, type Page } from '../schema/common.ts';
 import { Job, JobConnection, JobStateEnum } from '../schema/jobs.ts';
 
+/** What a job of each kind carries out. */
 const subjects = {
   DELETE_CONTACTS: 'Deletion',
   RECOVER_CONTACTS: 'RecoveryRequest',
   UNDO_RECOVERY: 'RecoveryRequest',
   ERASE_CONTACTS: 'Erasure',
   RESTORE_DRILL: 'RestoreDrill',
+  TAKE_SNAPSHOT: 'Snapshot',
 } as const satisfies Record<JobKind, Kinds>;
 
 const ended = new Set(['COMPLETED', 'FAILED', 'CANCELLED']);
-
-/** What a job of each kind carries out. */
 
 export const shownJob = (row: JobRow): Job & { __typename: string } => ({
   ...row,

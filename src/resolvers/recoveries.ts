@@ -328,9 +328,10 @@ async function order(context: Context, wanted: RecoveryOrder): Promise<RecoveryP
   return { ...answer, plan };
 }
 
-const selectionOf = ({ selection: { deletionId, deletedById, contactIds, ...span } }: RecoveryPlanInput): Selection => ({
+const selectionOf = ({ selection: { deletionId, snapshotId, deletedById, contactIds, ...span } }: RecoveryPlanInput): Selection => ({
   ...span,
   deletionId: decodeOptionalId('Deletion', deletionId),
+  snapshotId: decodeOptionalId('Snapshot', snapshotId),
   deletedById: decodeOptionalId('StaffMember', deletedById),
   contactIds: contactIds?.map((id) => decodeId('Contact', id)),
 });

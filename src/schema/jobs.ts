@@ -6,7 +6,7 @@ import { connectionOf, DateTime, Node } from './common.ts';
 
 const enumOf = <T extends string>(values: readonly T[]) => Object.fromEntries(values.map((value) => [value, value])) as Record<T, T>;
 
-export const JobKindEnum = enumOf<JobKind>(['DELETE_CONTACTS', 'RECOVER_CONTACTS', 'UNDO_RECOVERY', 'ERASE_CONTACTS', 'RESTORE_DRILL']);
+export const JobKindEnum = enumOf<JobKind>(['DELETE_CONTACTS', 'RECOVER_CONTACTS', 'UNDO_RECOVERY', 'ERASE_CONTACTS', 'RESTORE_DRILL', 'TAKE_SNAPSHOT']);
 registerEnumType(JobKindEnum, {
   name: 'JobKind',
   description: 'What a job does.',
@@ -16,6 +16,7 @@ registerEnumType(JobKindEnum, {
     UNDO_RECOVERY: { description: 'Takes a recovery back.' },
     RESTORE_DRILL: { description: 'Brings a sample of the newest snapshot back beside the live contacts, to prove that it can be.' },
     ERASE_CONTACTS: { description: 'Carries out an erasure: a purge, or one under Article 17.' },
+    TAKE_SNAPSHOT: { description: 'Takes a snapshot of the whole organization.' },
   },
 });
 
@@ -32,7 +33,17 @@ registerEnumType(JobStateEnum, {
   },
 });
 
-export const JobPhaseEnum = enumOf<JobPhase>(['REMOVING', 'CHECKING', 'SAFEGUARDING', 'MIGRATING', 'RECONCILING', 'PROVING', 'REVERTING', 'ERASING']);
+export const JobPhaseEnum = enumOf<JobPhase>([
+  'REMOVING',
+  'CHECKING',
+  'SAFEGUARDING',
+  'MIGRATING',
+  'RECONCILING',
+  'PROVING',
+  'REVERTING',
+  'ERASING',
+  'CAPTURING',
+]);
 registerEnumType(JobPhaseEnum, {
   name: 'JobPhase',
   description:
@@ -46,6 +57,7 @@ registerEnumType(JobPhaseEnum, {
     ERASING: { description: 'Erasure: stored copies are destroyed, chunk by chunk.' },
     PROVING: { description: 'Recovery: every contact of the snapshot is accounted for.' },
     REVERTING: { description: 'Undo: what the recovery brought back is deleted again, and what it changed is put back, where nobody has touched it since.' },
+    CAPTURING: { description: 'Snapshot: every contact is read as it is at one instant, and kept.' },
   },
 });
 
@@ -66,7 +78,7 @@ export class Job extends Node {
   @Field(() => JobStateEnum, { description: 'Where it stands.' })
   state!: JobState;
 
-  @Field(() => ID, { description: 'The id of the deletion, the recovery request or the erasure that it carries out.' })
+  @Field(() => ID, { description: 'The id of the deletion, the recovery request, the erasure, the drill or the snapshot that it carries out.' })
   subjectId!: string;
 
   @Field(() => JobPhaseEnum, { nullable: true, description: 'What it is at; null before it starts.' })

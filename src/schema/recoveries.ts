@@ -330,10 +330,13 @@ export class RecoveryRequest extends Node {
 
 export const RecoveryRequestConnection = connectionOf(RecoveryRequest, 'recovery request', 'recovery requests');
 
-@InputType({ description: 'What to recover: a deletion, or all that one person deleted, or all that was deleted in a span of time.' })
+@InputType({ description: 'What to recover: a deletion, contacts out of an organization snapshot, or all that one person or a span of time deleted.' })
 export class RecoverySelectionInput {
   @Field(() => ID, { nullable: true, description: 'This deletion. Not together with who or when.' })
   deletionId?: string | null;
+
+  @Field(() => ID, { nullable: true, description: 'This snapshot of the organization. Contacts that are live are conflicts, and skipped by default.' })
+  snapshotId?: string | null;
 
   @Field(() => ID, { nullable: true, description: 'What this member of staff deleted and is still gone.' })
   deletedById?: string | null;

@@ -6,8 +6,9 @@ import type { SnapshotKind } from '../entities/snapshot.ts';
 import { name, quoted, sql } from '../sql.ts';
 import { type Chunk, type ChunkName, digestGraphs, type Part, sealChunk } from './chunk.ts';
 import { newSnapshotKey, unwrapSnapshotKey } from './cipher.ts';
-import { copyOut, eachRow, uuidAt } from './copy.ts';
-import { type ContactGraph, contactGraph, type GraphTable, schemaVersion } from './graph.ts';
+import { copyOut } from './copy.ts';
+import { columnList, type ContactGraph, contactGraph, type GraphTable, rowOrder, schemaVersion } from './graph.ts';
+import { References, wantedBy } from './referred.ts';
 
 const graphs = new WeakMap<object, ContactGraph>();
 
@@ -18,12 +19,6 @@ export function graphOf(app: App): ContactGraph {
   graphs.set(orm, graph);
   return graph;
 }
-
-export const columnList = (columns: readonly { name: string }[], alias = ''): string => columns.map((column) => `${alias}${quoted(column.name)}`).join(', ');
-
-/** The order that the rows of a table are captured and digested in. */
-export const rowOrder = (table: GraphTable, alias = ''): string =>
-  [...new Set([table.contactColumn, ...table.key])].map((name) => `${alias}${quoted(name)}`).join(', ');
 
 /**
  * For this transaction: the sets are small and each table has an index that leads to them, whatever the planner's
@@ -132,9 +127,8 @@ async function readPart(tx: Transaction, table: GraphTable, query: string): Prom
 
 /** Makes a chunk of the rows that were read, table by table in the order of the graph. */
 async function chunkOf(tx: Transaction, graph: ContactGraph, parts: Part[]): Promise<Chunk> {
-  const references = await captureReferences(tx, graph, parts);
-  const digests = digestGraphs(parts);
-  return { schemaVersion, digests, parts, references };
+  const [references] = await new References(graph).read(tx, [wantedBy(graph, parts)]);
+  return { schemaVersion, digests: digestGraphs(parts), parts, references: references! };
 }
 
 /**
@@ -171,36 +165,4 @@ async function removeBalances(tx: Transaction, batch: string): Promise<Record<st
       ) select currency, sum(amount_minor)::bigint as amount from gone group by currency`),
   );
   return Object.fromEntries(rows.rows.map((row) => [row.currency, row.amount]));
-}
-
-/** The rows that the parts refer to by mandatory keys. Counts the rows of the parts on the way. */
-async function captureReferences(tx: Transaction, graph: ContactGraph, parts: Part[]): Promise<Part[]> {
-  const wanted = new Map<string, Set<string>>();
-  for (const [index, part] of parts.entries()) {
-    const keys = graph.tables[index]!.references.filter((reference) => reference.mandatory).map(({ column, target }) => ({
-      at: part.columns.findIndex((one) => one.name === column),
-      ids: ids(wanted, target),
-    }));
-    part.count = eachRow(part.rows, (_start, _end, starts) => {
-      for (const { at, ids } of keys) ids.add(part.rows.toString('latin1', starts[at], starts[at]! + 16));
-    });
-  }
-  const references: Part[] = [];
-  for (const [name, found] of wanted) {
-    const table = graph.referenced.get(name)!;
-    if (found.size === 0) continue;
-    const list = [...found].map((id) => `'${uuidAt(Buffer.from(id, 'latin1'), 0)}'`).join(',');
-    const rows = await copyOut(
-      tx,
-      `select ${columnList(table.columns)} from ${quoted(name)} where organization_id = '${tx.organizationId}' and id in (${list}) order by id`,
-    );
-    references.push({ table: name, columns: table.columns, count: found.size, rows });
-  }
-  return references;
-}
-
-function ids(wanted: Map<string, Set<string>>, target: string): Set<string> {
-  const set = wanted.get(target) ?? new Set();
-  wanted.set(target, set);
-  return set;
 }

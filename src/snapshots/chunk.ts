@@ -3,13 +3,20 @@
 // The rows are PostgreSQL's binary COPY rows, so that they go back in without being decoded.
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
-import { zstdCompress, zstdDecompress } from 'node:zlib';
+import { zstdCompress, zstdCompressSync, zstdDecompress } from 'node:zlib';
 import { open, seal } from './cipher.ts';
 import { eachRow, uuidAt } from './copy.ts';
 import type { Column } from './graph.ts';
 
-const compress = promisify(zstdCompress);
+const compressLarge = promisify(zstdCompress);
 const decompress = promisify(zstdDecompress);
+
+/** Smaller ones are compressed at once: that takes a millisecond, and a third of the time that it takes on the side. */
+const large = 1024 * 1024;
+const compress = (plain: Buffer): Promise<Buffer> | Buffer => {
+  const options = { chunkSize: Math.max(64 * 1024, plain.length >> 1), pledgedSrcSize: plain.length };
+  return plain.length < large ? zstdCompressSync(plain, options) : compressLarge(plain, options);
+};
 
 /** No chunk is larger when opened; a store that lies can't make the process run out of memory. */
 const largestChunk = 512 * 1024 * 1024;

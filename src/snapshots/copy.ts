@@ -7,6 +7,8 @@ import type { Transaction } from '../database.ts';
 /** Signature, flags and an empty header extension. */
 const header = Buffer.concat([Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1'), Buffer.alloc(8)]);
 const trailer = Buffer.from([0xff, 0xff]);
+/** No table of PostgreSQL has more. */
+const mostFields = 1664;
 
 /** Runs `query` and gives its rows in binary format, without header and trailer. */
 export function copyOut(tx: Transaction, query: string): Promise<Buffer> {
@@ -38,15 +40,16 @@ export function copyIn(tx: Transaction, table: string, columns: string, rows: Bu
  * @throws RangeError when the bytes are not whole rows
  */
 export function eachRow(rows: Buffer, visit: (start: number, end: number, starts: Int32Array) => void): number {
-  const starts = new Int32Array(1664);
+  const starts = new Int32Array(mostFields);
+  const view = new DataView(rows.buffer, rows.byteOffset, rows.length);
   let at = 0;
   let count = 0;
   while (at < rows.length) {
     const start = at;
-    const fields = rows.readInt16BE(at);
+    const fields = view.getInt16(at);
     at += 2;
     for (let field = 0; field < fields; field++) {
-      const length = rows.readInt32BE(at);
+      const length = view.getInt32(at);
       at += 4;
       starts[field] = length < 0 ? -1 : at;
       if (length > 0) at += length;

@@ -3,7 +3,8 @@
 import type { Transaction } from '../database.ts';
 import type { App } from '../domain/app.ts';
 import { quoted } from '../sql.ts';
-import { columnList, graphOf, uuidArray } from './capture.ts';
+import { graphOf, uuidArray } from './capture.ts';
+import { columnList } from './graph.ts';
 import { type Chunk, type ChunkName, pickContacts } from './chunk.ts';
 import { copyIn } from './copy.ts';
 import { plain, type Staged, stagedDigests } from './stage.ts';

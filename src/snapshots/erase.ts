@@ -33,7 +33,7 @@ export async function rewriteChunk(tx: Transaction, app: App, name: ChunkName): 
 async function emptyChunk(tx: Transaction, app: App, { snapshotId, number }: ChunkName): Promise<RowCounts> {
   await app.store.remove(tx, snapshotId, [number]);
   await tx.run(sql`
-    update snapshot_chunk set contact_count = 0, contact_ids = '{}', row_counts = '{}', balances = '{}', raw_bytes = 0, stored_bytes = 0, digest = ''
+    update snapshot_chunk set contact_count = 0, contact_ids = '{}', row_counts = '{}', balances = '{}', raw_bytes = 0, stored_bytes = 0, digest = '', content = null
     where organization_id = ${tx.organizationId} and snapshot_id = ${snapshotId} and number = ${number}`);
   return {};
 }
@@ -47,7 +47,8 @@ async function sealAnew(tx: Transaction, app: App, name: ChunkName, keep: (conta
   const rows = countRows(app, chunk);
   await tx.run(sql`
     update snapshot_chunk set contact_count = ${chunk.digests.size}, contact_ids = ${[...chunk.digests.keys()]}::uuid[], row_counts = ${JSON.stringify(rows)},
-      balances = ${JSON.stringify(sumBalances(chunk))}, raw_bytes = ${rawBytes}, stored_bytes = ${body.length}, digest = ${createHash('sha256').update(body).digest()}
+      balances = ${JSON.stringify(sumBalances(chunk))}, raw_bytes = ${rawBytes}, stored_bytes = ${body.length}, digest = ${createHash('sha256').update(body).digest()},
+      content = null
     where organization_id = ${tx.organizationId} and snapshot_id = ${snapshotId} and number = ${number}`);
   return rows;
 }

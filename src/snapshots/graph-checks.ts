@@ -9,7 +9,15 @@ export type Key = EntityProperty;
 export const root = 'contact';
 
 /** Tables that name contacts and are not theirs: they tell what was done with contacts, and stay when those go. */
-const records = new Set(['deletion_contact', 'erasure_subject', 'recovery_chunk', 'recovery_conflict', 'recovery_undo_exception', 'snapshot_chunk']);
+const records = new Set([
+  'deletion_contact',
+  'erasure_subject',
+  'recovery_chunk',
+  'recovery_conflict',
+  'recovery_undo_exception',
+  'snapshot_chunk',
+  'snapshot_part',
+]);
 
 /** The properties whose columns are a foreign key. */
 export const keysOf = (meta: Meta): Key[] =>

@@ -1,6 +1,7 @@
 // The contact graph, derived from the entities: which tables a contact owns, in which order they can be written, and what
 // they refer to but do not own. A new contact-owned entity needs no edit here.
 import type { MikroORM } from '@mikro-orm/postgresql';
+import { quoted } from '../sql.ts';
 import { checkGraph, keysOf, type Meta, primaryOf, root, targetOf } from './graph-checks.ts';
 
 /** The version of the tables that snapshots are taken from; raised by each migration that changes a table of the graph. */
@@ -63,6 +64,13 @@ export function contactGraph(orm: MikroORM): ContactGraph {
   const referenced = new Map(referred.map((meta) => [meta.tableName, describe(meta, ownedNames)]));
   return { tables, rebuilt: [...rebuilt].filter((name) => ownedNames.has(name)), referenced };
 }
+
+/** The quoted names of columns, as a statement lists them. */
+export const columnList = (columns: readonly { name: string }[], alias = ''): string => columns.map((column) => `${alias}${quoted(column.name)}`).join(', ');
+
+/** The order that the rows of a table are captured and digested in. */
+export const rowOrder = (table: GraphTable, alias = ''): string =>
+  [...new Set([table.contactColumn, ...table.key])].map((name) => `${alias}${quoted(name)}`).join(', ');
 
 /** Parents before children. */
 function inOrder(metas: Meta[]): Meta[] {

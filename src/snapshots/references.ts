@@ -3,10 +3,10 @@
 import type { Transaction } from '../database.ts';
 import type { App } from '../domain/app.ts';
 import { quoted } from '../sql.ts';
-import { columnList, graphOf, uuidArray } from './capture.ts';
+import { graphOf, uuidArray } from './capture.ts';
 import type { Chunk, Part } from './chunk.ts';
 import { eachRow, textAt, uuidAt } from './copy.ts';
-import type { GraphTable } from './graph.ts';
+import { columnList, type GraphTable } from './graph.ts';
 import { pairsOf, plain, type Staged, stagePart } from './stage.ts';
 
 export interface LostReference {

@@ -5,10 +5,10 @@ import type pg from 'pg';
 import type { Transaction } from '../database.ts';
 import type { App } from '../domain/app.ts';
 import { quoted } from '../sql.ts';
-import { columnList, graphOf, rowOrder, uuidArray } from './capture.ts';
+import { graphOf, uuidArray } from './capture.ts';
 import { type Chunk, digestGraphs, type Part } from './chunk.ts';
 import { copyIn, copyOut, eachRow } from './copy.ts';
-import type { GraphTable } from './graph.ts';
+import { columnList, rowOrder, type GraphTable } from './graph.ts';
 
 export interface Staged {
   table: GraphTable;
