@@ -27,6 +27,12 @@ function lists(mine: Scene): Record<string, [role: RoleName, selection: string]>
     'Query.membershipPlans': ['Viewer', `membershipPlans${page()}`],
     'Query.openInvoices': ['Operator', `openInvoices${page(`organizationId: "${mine.Organization}"`)}`],
     'Query.organizations': ['Operator', `organizations${page()}`],
+    'Query.compareSnapshot': [
+      'Admin',
+      `compareSnapshot(input: { snapshotId: "${mine.Snapshot}" }, first: $first, after: $after) { edges { cursor } nodes { __typename } }`,
+    ],
+    'Query.restoreDrills': ['Admin', `restoreDrills${page()}`],
+    'Query.snapshots': ['Admin', `snapshots${page()}`],
     'Query.recoveryRequests': ['Admin', `recoveryRequests${page()}`],
     'Query.tags': ['Viewer', `tags${page()}`],
     'ActionLogEntry.contacts': ['Admin', `actionLog(filter: { action: "contacts.deleted" }) { nodes { contacts${page()} } }`],

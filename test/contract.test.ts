@@ -25,7 +25,7 @@ import { decodeAnyId, encodeId } from '../src/schema/common.ts';
 import { post } from './asking.ts';
 import { hire } from './custom-roles.ts';
 import { eraseThem } from './erasing.ts';
-import { contactId, deleteThem, fill, liveIds, order, runJobs, whole } from './graphs.ts';
+import { contactId, deleteThem, fill, liveIds, order, runJobs, takeSnapshot, whole } from './graphs.ts';
 import { createWorld, type World } from './harness.ts';
 import type { OrganizationName } from './people.ts';
 
@@ -103,6 +103,7 @@ describe('lists', () => {
     );
     // Short by their nature, or bounded as their description says.
     expect(plain.map(([name]) => name).toSorted()).toEqual([
+      'ComparedContact.changes',
       'Contact.balances',
       'Contact.contactPoints',
       'Contact.customFields',
@@ -120,6 +121,7 @@ describe('lists', () => {
       'RecoveryPlan.balances',
       'RecoveryPlan.recreated',
       'RecoveryPlan.rows',
+      'Snapshot.rows',
       'Subscription.organizationJobs',
       'TagContactsPayload.contacts',
     ]);
@@ -166,6 +168,7 @@ const permissionOf: Record<string, Permission | null> = {
   Organization: null,
   RecoveryRequest: 'recovery:read',
   RestoreDrill: 'snapshots:read',
+  Snapshot: 'snapshots:read',
 };
 
 /** Makes a record of each kind in an organization. @returns their global ids */
@@ -176,9 +179,10 @@ async function recordsOf(world: World, organization: OrganizationName): Promise<
   await runJobs(world);
   await eraseThem(world, (await liveIds(world, organization)).slice(0, 1), organization);
   await order(await world.as('Super admin', organization), whole(deletion!.id), 'contract');
+  await takeSnapshot(world, organization);
   await world.owner.query(
     `insert into restore_drill (organization_id, id, snapshot_id, outcome, contact_count, row_count, byte_count, opening_seconds, writing_seconds, proving_seconds, started_at)
-     select organization_id, gen_random_uuid(), id, 'PASSED', 1, 1, 1, 0, 0, 0, now() from snapshot where organization_id = $1`,
+     select organization_id, gen_random_uuid(), id, 'PASSED', 1, 1, 1, 0, 0, 0, now() from snapshot where organization_id = $1 and kind = 'MANUAL'`,
     [world.organizationId(organization)],
   );
   const { rows } = await world.owner.query<Record<string, string>>(
@@ -186,7 +190,7 @@ async function recordsOf(world: World, organization: OrganizationName): Promise<
       (select id from deletion where organization_id = $1) as "Deletion", (select id from invoice where organization_id = $1) as "Invoice",
       (select id from job where organization_id = $1 limit 1) as "Job", (select id from erasure where organization_id = $1) as "Erasure", $1::uuid as "Organization",
       (select id from recovery_request where organization_id = $1) as "RecoveryRequest",
-      (select id from restore_drill where organization_id = $1) as "RestoreDrill"`,
+      (select id from restore_drill where organization_id = $1) as "RestoreDrill", (select id from organization_snapshot where organization_id = $1) as "Snapshot"`,
     [world.organizationId(organization)],
   );
   return Object.fromEntries(Object.entries(rows[0]!).map(([kind, id]) => [kind, encodeId(kind as 'Contact', id)]));

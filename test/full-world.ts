@@ -45,6 +45,12 @@ async function setScene(world: World, organization: OrganizationName): Promise<S
   );
   await eraseThem(world, [ids[8]!], organization);
   await takeSnapshot(world, organization);
+  await world.owner.query(`update contact set city = 'Elsewhere' where id = $1`, [ids[6]]);
+  await world.owner.query(
+    `insert into restore_drill (organization_id, id, snapshot_id, outcome, contact_count, row_count, byte_count, opening_seconds, writing_seconds, proving_seconds, started_at)
+     select organization_id, gen_random_uuid(), id, 'PASSED', 1, 1, 1, 0, 0, 0, now() from organization_snapshot where organization_id = $1`,
+    [organizationId],
+  );
   const { rows } = await world.owner.query<Scene>(
     `select (select id from contact where organization_id = $1 and id = $2) as "Contact", (select id from membership where organization_id = $1 and contact_id = $2 limit 1) as "Membership",
       (select id from membership_plan where organization_id = $1 limit 1) as "MembershipPlan", (select id from staff_member where organization_id = $1 limit 1) as "StaffMember",
