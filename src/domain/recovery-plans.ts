@@ -4,9 +4,8 @@ import type { Transaction } from '../database.ts';
 import type { ConflictPolicy } from '../entities/recovery.ts';
 import { Refusal } from '../errors.ts';
 import { graphOf } from '../snapshots/capture.ts';
-import { type Chunk, DamagedChunk, pickContacts } from '../snapshots/chunk.ts';
+import { type Chunk, DamagedChunk, ledgerSums, pickContacts } from '../snapshots/chunk.ts';
 import { type Conflict, defaultPolicies, feasible, findConflicts, type RecoveredContact, recoveredContacts } from '../snapshots/conflicts.ts';
-import { eachRow, textAt } from '../snapshots/copy.ts';
 import { type LostReference, lostReferences, namesKept } from '../snapshots/references.ts';
 import { readChunk } from '../snapshots/restore.ts';
 import { sql } from '../sql.ts';
@@ -62,7 +61,7 @@ export const policyFor = ({ conflictPolicy, overrides }: Policies, { contactId, 
 export async function planRecovery(tx: Transaction, app: App, selection: Selection, policies: Policies): Promise<RecoveryPlan> {
   const resolved = await resolveSelection(tx, selection);
   const rows = new Map<string, number>();
-  const balances = new Map<string, bigint>();
+  const balances = new Map<string, number>();
   const conflicts: PlannedConflict[] = [];
   const recreated = new Map<string, LostReference>();
   const names = new Set<string>();
@@ -71,7 +70,7 @@ export async function planRecovery(tx: Transaction, app: App, selection: Selecti
       throw error instanceof DamagedChunk ? damaged(error) : error;
     });
     countRows(app, chunk, rows);
-    addLedger(chunk, balances);
+    for (const [currency, amount] of Object.entries(ledgerSums(chunk.parts))) balances.set(currency, (balances.get(currency) ?? 0) + amount);
     for (const lost of await lostReferences(tx, app, chunk)) recreated.set(lost.id, lost);
     for (const name of await namesKept(tx, app, chunk)) names.add(name);
     conflicts.push(...(await planConflicts(tx, chunk, one, policies)));
@@ -81,7 +80,7 @@ export async function planRecovery(tx: Transaction, app: App, selection: Selecti
     ...resolved,
     contactCount: rows.get('Contact') ?? 0,
     rows: [...rows].map(([kind, count]) => ({ kind, count })),
-    balances: [...balances].map(([currency, amount]) => ({ currency, amountMinor: Number(amount) })),
+    balances: [...balances].map(([currency, amountMinor]) => ({ currency, amountMinor })),
     conflicts,
     recreated: [...recreated.values()].sort((a, b) => (a.id < b.id ? -1 : 1)),
     namesKept: [...names].sort(),
@@ -104,17 +103,6 @@ async function planConflicts(tx: Transaction, chunk: Chunk, { snapshotId, chunkN
 
 function countRows(app: App, { parts }: Chunk, rows: Map<string, number>): void {
   for (const { name, kind } of graphOf(app).tables) rows.set(kind, (rows.get(kind) ?? 0) + (parts.find((part) => part.table === name)?.count ?? 0));
-}
-
-/** Balances are the sums of the ledger. */
-function addLedger({ parts }: Chunk, balances: Map<string, bigint>): void {
-  const ledger = parts.find((part) => part.table === 'ledger_entry');
-  if (!ledger) return;
-  const [amountAt, currencyAt] = ['amount_minor', 'currency'].map((name) => ledger.columns.findIndex((column) => column.name === name)) as [number, number];
-  eachRow(ledger.rows, (_start, _end, starts) => {
-    const currency = textAt(ledger.rows, starts[currencyAt]!)!;
-    balances.set(currency, (balances.get(currency) ?? 0n) + ledger.rows.readBigInt64BE(starts[amountAt]!));
-  });
 }
 
 /** Contacts a second, as the organization's last recoveries went. */

@@ -1,31 +1,23 @@
-// Recoveries: the plan, ordering and cancelling, what operators do, and the progress live.
+// Recoveries: ordering, cancelling and undoing, what operators do, and the progress live.
 import { Arg, Args, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root, Subscription } from 'type-graphql';
 import type { Context } from '../context.ts';
 import { type InvoiceRow, listOpenInvoices, readInvoice, readInvoices } from '../domain/invoices.ts';
 import { approveRecovery, cancelRecovery, confirmPayment, type RecoveryOrder, requestRecovery } from '../domain/recoveries.ts';
-import { planRecovery, type Policies, readRecovered, type RecoveryPlan as PlanRow } from '../domain/recovery-plans.ts';
-import { type ConflictRow, listConflicts, listRecoveries, listUndoExceptions, readRecoveries, type RecoveryRow } from '../domain/recovery-rows.ts';
-import type { Selection } from '../domain/recovery-selection.ts';
+import { listConflicts, listRecoveries, listUndoExceptions, readRecoveries, type RecoveryRow } from '../domain/recovery-rows.ts';
 import { undoRecovery } from '../domain/undoing.ts';
 import { InvalidInput, NotFound } from '../errors.ts';
 import { watch } from '../pubsub.ts';
 import { checkFirst, decodeCursor, decodeId, decodeOptionalId, encodeId, PageArgs, pageOf, type Page, payload } from '../schema/common.ts';
-import { Contact } from '../schema/contacts.ts';
 import { Deletion } from '../schema/deletions.ts';
 import { Job } from '../schema/jobs.ts';
 import {
   ApproveRecoveryInput,
   CancelRecoveryInput,
-  Conflict,
-  ConflictConnection,
   ConfirmPaymentInput,
   Invoice,
   InvoiceConnection,
   OperatorPayload,
-  RecoveredContact,
   RecoveryPayload,
-  RecoveryPlan,
-  RecoveryPlanInput,
   RecoveryRequest,
   RecoveryRequestConnection,
   RequestRecoveryInput,
@@ -34,10 +26,10 @@ import {
   UndoExceptionConnection,
   UndoRecoveryInput,
 } from '../schema/recoveries.ts';
-import { graphOf } from '../snapshots/capture.ts';
-import { loadContact } from './contacts.ts';
+import { type Conflict, ConflictConnection, type RecoveryPlan } from '../schema/recovery-plans.ts';
 import { loadDeletion } from './deletions.ts';
 import { loadJob } from './jobs.ts';
+import { policiesOf, selectionOf, shownConflict, shownPlan } from './recovery-plans.ts';
 
 const ended = new Set(['COMPLETED', 'FAILED', 'CANCELLED', 'EXPIRED', 'UNDONE']);
 
@@ -58,20 +50,6 @@ const shownUndo = (row: RecoveryRow): Undo => ({
   jobUuid: row.undoJobId,
   deletionUuid: row.undoDeletionId,
   requestUuid: row.id,
-});
-
-const shownConflict = (row: ConflictRow): Conflict => ({
-  ...row,
-  contactId: encodeId('Contact', row.contactId),
-  liveContactId: encodeId('Contact', row.liveContactId),
-  row,
-});
-
-const shownPlan = ({ app }: Context, plan: PlanRow): RecoveryPlan => ({
-  ...plan,
-  conflictCount: plan.conflicts.length,
-  plannedConflicts: plan.conflicts,
-  recreated: plan.recreated.map(({ table, name }) => ({ kind: graphOf(app).referenced.get(table)!.kind, name })),
 });
 
 const shownInvoice = ({ app }: Context, row: InvoiceRow): Invoice & { __typename: string } => ({
@@ -99,50 +77,6 @@ export async function loadRecovery(context: Context, id: string): Promise<(Recov
 export async function loadInvoice(context: Context, id: string): Promise<(Invoice & { __typename: string }) | null> {
   const row = await readInvoice(await context.reading(), id);
   return row ? shownInvoice(context, row) : null;
-}
-
-@Resolver(() => RecoveryPlan)
-export class RecoveryPlanResolver {
-  @Query(() => RecoveryPlan, {
-    complexity: 5000,
-    description: 'What a recovery would do now. Opens every part of the snapshots that holds what is selected, and changes nothing.',
-  })
-  async recoveryPlan(
-    @Ctx() context: Context,
-    @Arg('input', () => RecoveryPlanInput, { description: 'What to recover, and what to do about conflicts.' }) input: RecoveryPlanInput,
-  ): Promise<RecoveryPlan> {
-    return shownPlan(context, await planRecovery(await context.reading(), context.app, selectionOf(input), policiesOf(input)));
-  }
-
-  @FieldResolver(() => ConflictConnection, { description: 'The conflicts, in order of contact id, each with both sides.' })
-  conflicts(@Root() { plannedConflicts }: RecoveryPlan, @Args(() => PageArgs) { first, after }: PageArgs): Page<Conflict> {
-    const place = after ? decodeCursor(after, 'planned conflicts', 1)[0]! : '';
-    const start = plannedConflicts.findIndex(({ contactId }) => contactId > place);
-    const rows = start < 0 ? [] : plannedConflicts.slice(start, start + checkFirst(first) + 1);
-    return pageOf(rows, first, (row) => ['planned conflicts', row.contactId], shownConflict);
-  }
-}
-
-@Resolver(() => Conflict)
-export class ConflictResolver {
-  @FieldResolver(() => RecoveredContact, {
-    nullable: true,
-    description: 'The contact as the snapshot has it, for those who may see contacts; null once the snapshot is gone.',
-  })
-  async recovered(@Ctx() context: Context, @Root() { row }: Conflict): Promise<RecoveredContact | null> {
-    const found = await context
-      .loader<ConflictRow, RecoveredContact | null>('recovered', async (tx, rows) => {
-        const contacts = await readRecovered(tx, context.app, rows);
-        return rows.map(({ contactId }) => contacts.get(contactId) ?? null);
-      })
-      .load(row);
-    return found && { ...found, id: encodeId('Contact', found.id) };
-  }
-
-  @FieldResolver(() => Contact, { nullable: true, description: 'The live contact, for those who may see contacts; null when it is gone.' })
-  live(@Ctx() context: Context, @Root() { row }: Conflict): Promise<Contact | null> {
-    return loadContact(context, row.liveContactId);
-  }
 }
 
 @Resolver(() => Undo)
@@ -327,19 +261,6 @@ async function order(context: Context, wanted: RecoveryOrder): Promise<RecoveryP
   });
   return { ...answer, plan };
 }
-
-const selectionOf = ({ selection: { deletionId, snapshotId, deletedById, contactIds, ...span } }: RecoveryPlanInput): Selection => ({
-  ...span,
-  deletionId: decodeOptionalId('Deletion', deletionId),
-  snapshotId: decodeOptionalId('Snapshot', snapshotId),
-  deletedById: decodeOptionalId('StaffMember', deletedById),
-  contactIds: contactIds?.map((id) => decodeId('Contact', id)),
-});
-
-const policiesOf = ({ conflictPolicy, overrides }: RecoveryPlanInput): Policies => ({
-  conflictPolicy,
-  overrides: new Map(overrides?.map(({ contactId, policy }) => [decodeId('Contact', contactId), policy])),
-});
 
 const operated = (work: () => Promise<string>): Promise<OperatorPayload> =>
   payload<OperatorPayload>(async () => ({ recoveryRequestId: encodeId('RecoveryRequest', await work()) }), { recoveryRequestId: null });

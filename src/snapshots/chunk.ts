@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { zstdCompress, zstdCompressSync, zstdDecompress } from 'node:zlib';
 import { open, seal } from './cipher.ts';
-import { eachRow, uuidAt } from './copy.ts';
+import { eachRow, textAt, uuidAt } from './copy.ts';
 import type { Column } from './graph.ts';
 
 const compressLarge = promisify(zstdCompress);
@@ -100,6 +100,20 @@ export function digestGraphs(parts: readonly Omit<Part, 'count'>[]): Map<string,
 /** The position of the column that says whose row it is. */
 export const contactIndexOf = ({ table, columns }: Pick<Part, 'table' | 'columns'>): number =>
   columns.findIndex(({ name }) => name === (table === 'contact' ? 'id' : 'contact_id'));
+
+/** What the ledgers in the parts add up to in each currency, which is what the balances are. */
+export function ledgerSums(parts: readonly Part[]): Record<string, number> {
+  const ledger = parts.find((part) => part.table === 'ledger_entry');
+  const sums: Record<string, number> = {};
+  if (!ledger) return sums;
+  const at = (name: string) => ledger.columns.findIndex((column) => column.name === name);
+  const [amountAt, currencyAt] = [at('amount_minor'), at('currency')];
+  eachRow(ledger.rows, (_start, _end, starts) => {
+    const currency = textAt(ledger.rows, starts[currencyAt]!)!;
+    sums[currency] = (sums[currency] ?? 0) + Number(ledger.rows.readBigInt64BE(starts[amountAt]!));
+  });
+  return sums;
+}
 
 /** The chunk with the graphs of the contacts that `keep` wants only. What they refer to stays as it is. */
 export function pickContacts(chunk: Chunk, keep: (contactId: string) => boolean): Chunk {

@@ -5,8 +5,7 @@ import type { Transaction } from '../database.ts';
 import type { App } from '../domain/app.ts';
 import { sql } from '../sql.ts';
 import { graphOf, type RowCounts, snapshotKey } from './capture.ts';
-import { type Chunk, type ChunkName, pickContacts, sealChunk } from './chunk.ts';
-import { eachRow, textAt } from './copy.ts';
+import { type Chunk, type ChunkName, ledgerSums, pickContacts, sealChunk } from './chunk.ts';
 import { erasedAmong, shareErasureLedger } from './erasure-ledger.ts';
 import { readStoredChunk } from './restore.ts';
 
@@ -47,7 +46,7 @@ async function sealAnew(tx: Transaction, app: App, name: ChunkName, keep: (conta
   const rows = countRows(app, chunk);
   await tx.run(sql`
     update snapshot_chunk set contact_count = ${chunk.digests.size}, contact_ids = ${[...chunk.digests.keys()]}::uuid[], row_counts = ${JSON.stringify(rows)},
-      balances = ${JSON.stringify(sumBalances(chunk))}, raw_bytes = ${rawBytes}, stored_bytes = ${body.length}, digest = ${createHash('sha256').update(body).digest()},
+      balances = ${JSON.stringify(ledgerSums(chunk.parts))}, raw_bytes = ${rawBytes}, stored_bytes = ${body.length}, digest = ${createHash('sha256').update(body).digest()},
       content = null
     where organization_id = ${tx.organizationId} and snapshot_id = ${snapshotId} and number = ${number}`);
   return rows;
@@ -56,20 +55,6 @@ async function sealAnew(tx: Transaction, app: App, name: ChunkName, keep: (conta
 function countRows(app: App, chunk: Chunk): RowCounts {
   const kinds = new Map(graphOf(app).tables.map((table) => [table.name, table.kind]));
   return Object.fromEntries(chunk.parts.map((part) => [kinds.get(part.table) ?? part.table, part.count]));
-}
-
-/** The sum of the ledger in each currency, which is what the balances of the contacts add up to. */
-function sumBalances(chunk: Chunk): Record<string, number> {
-  const ledger = chunk.parts.find((part) => part.table === 'ledger_entry');
-  if (!ledger) return {};
-  const at = (column: string) => ledger.columns.findIndex(({ name }) => name === column);
-  const [amountAt, currencyAt] = [at('amount_minor'), at('currency')];
-  const sums: Record<string, number> = {};
-  eachRow(ledger.rows, (_start, _end, starts) => {
-    const currency = textAt(ledger.rows, starts[currencyAt]!)!;
-    sums[currency] = (sums[currency] ?? 0) + Number(ledger.rows.readBigInt64BE(starts[amountAt]!));
-  });
-  return sums;
 }
 
 /** Destroys the key of a snapshot, so that no copy of its chunks, wherever it may lie, can ever be opened. @returns whether it had one */

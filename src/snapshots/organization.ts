@@ -5,8 +5,7 @@ import type { Transaction } from '../database.ts';
 import type { App } from '../domain/app.ts';
 import { sql } from '../sql.ts';
 import { followIndexes, graphOf, snapshotKey } from './capture.ts';
-import { sealChunk } from './chunk.ts';
-import { eachRow, textAt } from './copy.ts';
+import { ledgerSums, sealChunk } from './chunk.ts';
 import { schemaVersion } from './graph.ts';
 import { eachInLanes } from './lanes.ts';
 import { References } from './referred.ts';
@@ -138,19 +137,6 @@ interface Written {
   rawBytes: number;
 }
 
-/** The sum of a run's ledgers for each currency, which is that of its balances. */
-function balancesOf(run: Run): Record<string, number> {
-  const ledger = run.parts.find((part) => part.table === 'ledger_entry')!;
-  const at = (name: string) => ledger.columns.findIndex((column) => column.name === name);
-  const [amountAt, currencyAt] = [at('amount_minor'), at('currency')];
-  const sums: Record<string, number> = {};
-  eachRow(ledger.rows, (_start, _end, starts) => {
-    const currency = textAt(ledger.rows, starts[currencyAt]!)!;
-    sums[currency] = (sums[currency] ?? 0) + Number(ledger.rows.readBigInt64BE(starts[amountAt]!));
-  });
-  return sums;
-}
-
 /** Writes the manifests of chunks. */
 async function insertChunks(tx: Transaction, app: App, snapshotId: string, written: readonly Written[]): Promise<void> {
   const { tables } = graphOf(app);
@@ -159,7 +145,7 @@ async function insertChunks(tx: Transaction, app: App, snapshotId: string, writt
   await tx.run(sql`
     insert into snapshot_chunk (organization_id, snapshot_id, number, contact_count, contact_ids, row_counts, balances, raw_bytes, stored_bytes, digest, content)
     select ${tx.organizationId}, ${snapshotId}, k.number, cardinality(k.ids::uuid[]), k.ids::uuid[], k.counts::jsonb, k.balances::jsonb, k.raw, k.stored, k.digest, k.content
-    from unnest(${all(({ number }) => number)}::int[], ${all(({ run }) => `{${[...run.digests.keys()].join(',')}}`)}::text[], ${all(({ run }) => countsOf(run))}::text[], ${all(({ run }) => JSON.stringify(balancesOf(run)))}::text[],
+    from unnest(${all(({ number }) => number)}::int[], ${all(({ run }) => `{${[...run.digests.keys()].join(',')}}`)}::text[], ${all(({ run }) => countsOf(run))}::text[], ${all(({ run }) => JSON.stringify(ledgerSums(run.parts)))}::text[],
       ${all(({ rawBytes }) => rawBytes)}::int[], ${all(({ body }) => body.length)}::int[],
       ${all(({ body }) => createHash('sha256').update(body).digest())}::bytea[], ${all(({ content }) => content)}::bytea[])
       k (number, ids, counts, balances, raw, stored, digest, content)`);
