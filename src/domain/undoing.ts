@@ -14,7 +14,7 @@ import type { Actor, App, Viewer } from './app.ts';
 import { completeDeletion, removeAndLog } from './deleting.ts';
 import { endJob, queueJob, type Report } from './jobs.ts';
 import { announce, move } from './recoveries.ts';
-import { type ChunkState, chunkStates, eachChunk, safetyChunks } from './recovering.ts';
+import { type ChunkState, chunkStates, eachChunk, safetyChunks } from './recovery-runs.ts';
 import { readRecoveries, type RecoveryRow } from './recovery-rows.ts';
 
 /**
