@@ -175,6 +175,20 @@ describe('an undo', () => {
     expect((await world.owner.query('select key from custom_field_definition')).rows).toEqual([]);
   });
 
+  it('passes over a chunk of which everything was skipped', async () => {
+    await using world = await createWorld({ settings: { CHUNK_CONTACTS: '1', DELETE_AT_ONCE: '1' } });
+    await fill(world, 3);
+    const [one] = (await liveIds(world)) as [string];
+    const { deletion } = await deleteThem(world, { filter: {} });
+    await runJobs(world);
+    await world.owner.query(`insert into contact (organization_id, id, sort_name, search_text) values ($1, $2, 'x', 'x')`, [world.organizationId(), one]);
+    const id = await recover(world, deletion!.id);
+    expect(await requestOf(world, id)).toMatchObject({ restoredCount: 2, skippedCount: 1 });
+    expect(await undo(world, id)).toEqual([]);
+    expect(await requestOf(world, id)).toMatchObject({ state: 'UNDONE', undo: { revertedCount: 2, keptCount: 0, couldNotCount: 0 } });
+    expect(await liveIds(world)).toEqual([one]);
+  });
+
   it('is done once, is over after its time, and is for completed recoveries only', async () => {
     await using world = await createWorld();
     await fill(world, 2);

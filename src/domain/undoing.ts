@@ -5,7 +5,7 @@ import type { Transaction } from '../database.ts';
 import type { UndoOutcome } from '../entities/recovery.ts';
 import { NotFound, Refusal } from '../errors.ts';
 import { deferFlush, followIndexes, startSnapshot } from '../snapshots/capture.ts';
-import type { Chunk } from '../snapshots/chunk.ts';
+import type { Chunk, Deeds } from '../snapshots/chunk.ts';
 import { dropUnused } from '../snapshots/references.ts';
 import { readChunk, readStoredChunk } from '../snapshots/restore.ts';
 import { putBack, revertMerges, sortRestored } from '../snapshots/undo.ts';
@@ -99,21 +99,24 @@ export async function revertRecovery(app: App, actor: Actor, organizationId: str
   await app.database.transact(organizationId, async (tx) => {
     const moved = await move(tx, requestId, ['COMPLETED'], 'UNDONE');
     if (!moved) return;
-    for (const chunk of chunks) await dropUnused(tx, app, (await readDeeds(tx, undo, chunk)).deeds!.recreated);
+    for (const chunk of chunks) await dropUnused(tx, app, (await readDeeds(tx, undo, chunk)).deeds.recreated);
     await closeUndoDeletion(tx, app, deletion);
     await endJob(tx, request.undoJobId!, 'COMPLETED');
     await announce(tx, actor, requestId, 'recovery.undone', moved.revertedCount);
   });
 }
 
-const readDeeds = (tx: Transaction, { app, organizationId, request }: Undo, { number }: ChunkState): Promise<Chunk> =>
-  readStoredChunk(tx, app, safetyChunks(organizationId, request.safetySnapshotId!, number).deeds);
+/** What the recovery did with a chunk; nothing, where all of it was skipped or has been erased since. */
+async function readDeeds(tx: Transaction, { app, organizationId, request }: Undo, { number }: ChunkState): Promise<Chunk & { deeds: Deeds }> {
+  const chunk = await readStoredChunk(tx, app, safetyChunks(organizationId, request.safetySnapshotId!, number).deeds);
+  return { ...chunk, deeds: chunk.deeds ?? { merged: [], replaced: [], recreated: {} } };
+}
 
 async function revertChunk(tx: Transaction, undo: Undo, chunk: ChunkState): Promise<void> {
   const { app, actor, organizationId, request, deletion } = undo;
   await followIndexes(tx);
   const deeds = await readDeeds(tx, undo, chunk);
-  const { merged, replaced } = deeds.deeds!;
+  const { merged, replaced } = deeds.deeds;
   const merges = await revertMerges(tx, app, deeds);
   const { untouched, edited, gone } = await sortRestored(tx, app, deeds);
   if (untouched.length > 0) {
