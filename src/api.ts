@@ -21,6 +21,7 @@ import { ConflictResolver, RecoveryPlanResolver } from './resolvers/recovery-pla
 import { ReferenceResolver } from './resolvers/references.ts';
 import { SessionResolver } from './resolvers/sessions.ts';
 import { SnapshotResolver } from './resolvers/snapshots.ts';
+import { WebhookResolver } from './resolvers/webhooks.ts';
 
 const resolvers: NonEmptyArray<Function> = [
   SessionResolver,
@@ -43,6 +44,7 @@ const resolvers: NonEmptyArray<Function> = [
   ComparisonResolver,
   JobResolver,
   ActionLogResolver,
+  WebhookResolver,
 ];
 
 const noTopics = (): never => {

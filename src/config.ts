@@ -59,6 +59,10 @@ const schema = z.object({
     .default('USD'),
   /** Whether an operator must approve a paid recovery before it is queued. */
   RECOVERY_APPROVAL: flag.default(false),
+  /** How long a webhook endpoint may take to answer. */
+  WEBHOOK_TIMEOUT_SECONDS: count(1, 60).default(10),
+  /** Whether webhooks may go to private addresses and over plain HTTP: for tests and a machine of one's own. */
+  WEBHOOK_ALLOW_PRIVATE: flag.default(false),
   /** Whether the schema may be queried and GraphiQL is served. */
   INTROSPECTION: flag.optional(),
   NODE_ENV: z.string().default('development'),

@@ -14,6 +14,8 @@ export interface Keys {
   readonly confirmations: Buffer;
   /** Hashes the ids in the erasure ledger, which tells nothing without it. */
   readonly erasures: Buffer;
+  /** Encrypts the secrets of webhook endpoints. */
+  readonly webhooks: Buffer;
   /** Signs erasure certificates (Ed25519); its public half verifies them anywhere. */
   readonly certificates: KeyObject;
   /** Derives the password of the database role. */
@@ -30,6 +32,7 @@ export function deriveKeys(masterKey: Buffer): Keys {
     tokens: derive('tokens'),
     confirmations: derive('confirmations'),
     erasures: derive('erasures'),
+    webhooks: derive('webhooks'),
     certificates: ed25519(derive('certificates')),
     database: derive('database'),
   };

@@ -14,6 +14,7 @@ import { Migration20261124144126 } from '../migrations/Migration20261124144126.t
 import { Migration20261124144706 } from '../migrations/Migration20261124144706.ts';
 import { Migration20261124145549 } from '../migrations/Migration20261124145549.ts';
 import { Migration20261124145700 } from '../migrations/Migration20261124145700.ts';
+import { Migration20261124180000 } from '../migrations/Migration20261124180000.ts';
 import { entities } from './entities/index.ts';
 import { StartupError } from './errors.ts';
 import { quoted } from './sql.ts';
@@ -28,6 +29,7 @@ const migrations = [
   Migration20261124144706,
   Migration20261124145549,
   Migration20261124145700,
+  Migration20261124180000,
 ];
 const oldestServer = 15;
 /** Any number, as long as every starter asks for the same. */

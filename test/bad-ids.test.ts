@@ -97,6 +97,7 @@ function places(mine: Scene, { confirmation, erasing }: Confirmations): Record<s
     })),
     'Query.recoveryRequest.id': place('RecoveryRequest', 'Admin', sdk.RecoveryRequestDocument, (id) => ({ id })),
     'Query.recoveryRequests.deletionId': place('Deletion', 'Admin', sdk.RecoveryRequestsDocument, (deletionId) => ({ deletionId })),
+    'Query.webhookEndpoint.id': place('WebhookEndpoint', 'Admin', sdk.WebhookEndpointDocument, (id) => ({ id })),
     'Mutation.addActivity.input.contactId': contact(sdk.AddActivityDocument, { kind: 'CALL', subject: 'x' }),
     'Mutation.addCharge.input.contactId': contact(sdk.AddChargeDocument, { amountMinor: 1, description: 'x' }),
     'Mutation.addMembership.input.contactId': contact(sdk.AddMembershipDocument, { planId: mine.MembershipPlan, startsOn: '2024-01-01' }),
@@ -155,6 +156,8 @@ function places(mine: Scene, { confirmation, erasing }: Confirmations): Record<s
       input: { ...ordered, selection: { snapshotId } },
     })),
     'Mutation.undoRecovery.input.id': place('RecoveryRequest', 'Super admin', sdk.UndoRecoveryDocument, (id) => ({ input: { id } })),
+    'Mutation.deleteWebhookEndpoint.input.id': place('WebhookEndpoint', 'Admin', sdk.DeleteWebhookEndpointDocument, (id) => ({ input: { id } })),
+    'Mutation.sendTestEvent.input.endpointId': place('WebhookEndpoint', 'Admin', sdk.SendTestEventDocument, (endpointId) => ({ input: { endpointId } })),
     'Mutation.tagContacts.input.contactIds': place('Contact', 'Staff', sdk.TagContactsDocument, (id) => ({
       input: { contactIds: [mine.Contact, id], tags: ['bad'] },
     })),

@@ -35,6 +35,7 @@ function lists(mine: Scene): Record<string, [role: RoleName, selection: string]>
     'Query.snapshots': ['Admin', `snapshots${page()}`],
     'Query.recoveryRequests': ['Admin', `recoveryRequests${page()}`],
     'Query.tags': ['Viewer', `tags${page()}`],
+    'Query.webhookEndpoints': ['Admin', `webhookEndpoints${page()}`],
     'ActionLogEntry.contacts': ['Admin', `actionLog(filter: { action: "contacts.deleted" }) { nodes { contacts${page()} } }`],
     'Contact.activities': ofContact('activities'),
     'Contact.ledgerEntries': ofContact('ledgerEntries'),
@@ -45,6 +46,7 @@ function lists(mine: Scene): Record<string, [role: RoleName, selection: string]>
     'Erasure.subjects': ['Admin', `erasures { nodes { subjects${page()} } }`],
     'RecoveryPlan.conflicts': ['Admin', `recoveryPlan(input: { selection: { deletionId: "${mine.Deletion}" } }) { conflicts${page()} }`],
     'RecoveryRequest.conflicts': ['Admin', `recoveryRequests { nodes { conflicts${page()} } }`],
+    'WebhookEndpoint.deliveries': ['Admin', `webhookEndpoints { nodes { deliveries${page()} } }`],
     'Undo.exceptions': ['Admin', `recoveryRequests { nodes { undo { exceptions${page()} } } }`],
   };
 }

@@ -25,7 +25,7 @@ import { decodeAnyId, encodeId } from '../src/schema/common.ts';
 import { post } from './asking.ts';
 import { hire } from './custom-roles.ts';
 import { eraseThem } from './erasing.ts';
-import { contactId, deleteThem, fill, liveIds, order, runJobs, takeSnapshot, whole } from './graphs.ts';
+import { contactId, deleteThem, fill, liveIds, order, registerEndpoint, runJobs, takeSnapshot, whole } from './graphs.ts';
 import { createWorld, type World } from './harness.ts';
 import type { OrganizationName } from './people.ts';
 
@@ -169,6 +169,7 @@ const permissionOf: Record<string, Permission | null> = {
   RecoveryRequest: 'recovery:read',
   RestoreDrill: 'snapshots:read',
   Snapshot: 'snapshots:read',
+  WebhookEndpoint: 'integrations:manage',
 };
 
 /** Makes a record of each kind in an organization. @returns their global ids */
@@ -180,6 +181,7 @@ async function recordsOf(world: World, organization: OrganizationName): Promise<
   await eraseThem(world, (await liveIds(world, organization)).slice(0, 1), organization);
   await order(await world.as('Super admin', organization), whole(deletion!.id), 'contract');
   await takeSnapshot(world, organization);
+  await registerEndpoint(world, organization);
   await world.owner.query(
     `insert into restore_drill (organization_id, id, snapshot_id, outcome, contact_count, row_count, byte_count, opening_seconds, writing_seconds, proving_seconds, started_at)
      select organization_id, gen_random_uuid(), id, 'PASSED', 1, 1, 1, 0, 0, 0, now() from snapshot where organization_id = $1 and kind = 'MANUAL'`,
@@ -190,7 +192,8 @@ async function recordsOf(world: World, organization: OrganizationName): Promise<
       (select id from deletion where organization_id = $1) as "Deletion", (select id from invoice where organization_id = $1) as "Invoice",
       (select id from job where organization_id = $1 limit 1) as "Job", (select id from erasure where organization_id = $1) as "Erasure", $1::uuid as "Organization",
       (select id from recovery_request where organization_id = $1) as "RecoveryRequest",
-      (select id from restore_drill where organization_id = $1) as "RestoreDrill", (select id from organization_snapshot where organization_id = $1) as "Snapshot"`,
+      (select id from restore_drill where organization_id = $1) as "RestoreDrill", (select id from organization_snapshot where organization_id = $1) as "Snapshot",
+      (select id from webhook_endpoint where organization_id = $1) as "WebhookEndpoint"`,
     [world.organizationId(organization)],
   );
   return Object.fromEntries(Object.entries(rows[0]!).map(([kind, id]) => [kind, encodeId(kind as 'Contact', id)]));

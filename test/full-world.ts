@@ -6,7 +6,7 @@ import * as sdk from '../sdk/generated.ts';
 import { encodeId, type Kinds } from '../src/schema/common.ts';
 import { type Answer, post } from './asking.ts';
 import { eraseThem } from './erasing.ts';
-import { contactId, deleteThem, everything, fill, liveIds, order as orderAs, runJobs, takeSnapshot, whole } from './graphs.ts';
+import { contactId, deleteThem, everything, fill, liveIds, order as orderAs, registerEndpoint, runJobs, takeSnapshot, whole } from './graphs.ts';
 import { createWorld, type World } from './harness.ts';
 import type { OrganizationName, RoleName } from './people.ts';
 
@@ -51,13 +51,19 @@ async function setScene(world: World, organization: OrganizationName): Promise<S
      select organization_id, gen_random_uuid(), id, 'PASSED', 1, 1, 1, 0, 0, 0, now() from organization_snapshot where organization_id = $1`,
     [organizationId],
   );
+  await registerEndpoint(world, organization);
+  await world.owner.query(
+    `insert into webhook_delivery (organization_id, id, endpoint_id, event_id, event, body, state, attempts, finished_at)
+     select organization_id, gen_random_uuid(), id, gen_random_uuid(), 'webhook.test', '{}', 'DELIVERED', 1, now() from webhook_endpoint where organization_id = $1`,
+    [organizationId],
+  );
   const { rows } = await world.owner.query<Scene>(
     `select (select id from contact where organization_id = $1 and id = $2) as "Contact", (select id from membership where organization_id = $1 and contact_id = $2 limit 1) as "Membership",
       (select id from membership_plan where organization_id = $1 limit 1) as "MembershipPlan", (select id from staff_member where organization_id = $1 limit 1) as "StaffMember",
       (select id from deletion where organization_id = $1 order by id desc limit 1) as "Deletion", (select id from recovery_request where organization_id = $1 order by id desc limit 1) as "RecoveryRequest",
       (select id from invoice where organization_id = $1 order by id desc limit 1) as "Invoice", (select id from job where organization_id = $1 order by id desc limit 1) as "Job",
       (select id from erasure where organization_id = $1) as "Erasure",
-      (select id from organization_snapshot where organization_id = $1) as "Snapshot", $1::uuid as "Organization"`,
+      (select id from organization_snapshot where organization_id = $1) as "Snapshot", (select id from webhook_endpoint where organization_id = $1) as "WebhookEndpoint", $1::uuid as "Organization"`,
     [organizationId, ids[6]],
   );
   return Object.fromEntries(Object.entries(rows[0]!).map(([kind, id]) => [kind, encodeId(kind as Kinds, id)])) as Scene;
@@ -91,6 +97,8 @@ export async function rowsOf(world: World): Promise<unknown> {
     'membership_plan',
     'role',
     'account',
+    'webhook_endpoint',
+    'webhook_delivery',
     'graphile_worker._private_jobs',
   ];
   for (const table of tables) kept[table] = (await world.owner.query(`select to_jsonb(t) as row from ${table} t order by 1`)).rows;

@@ -9,6 +9,7 @@ import type { DeleteContactsMutation, RecoveryPlanInput, RequestRecoveryMutation
 import {
   ConfirmPaymentDocument,
   ContactDeletionPreviewDocument,
+  CreateWebhookEndpointDocument,
   DeleteContactsDocument,
   RecoveryPlanDocument,
   RequestRecoveryDocument,
@@ -133,4 +134,11 @@ export async function takeSnapshot(world: World, organization: OrganizationName 
   const { takeSnapshot } = await admin.request(TakeSnapshotDocument, { input: {} });
   await runJobs(world);
   return takeSnapshot.snapshot!.id;
+}
+
+/** Registers a webhook endpoint of an organization as Super admin. @returns its id */
+export async function registerEndpoint(world: World, organization: OrganizationName = 'Riverside Club'): Promise<string> {
+  const admin = await world.as('Super admin', organization);
+  const { createWebhookEndpoint } = await admin.request(CreateWebhookEndpointDocument, { input: { url: 'https://hooks.example/events' } });
+  return createWebhookEndpoint.webhookEndpoint!.id;
 }

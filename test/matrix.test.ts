@@ -8,7 +8,7 @@ import * as sdk from '../sdk/generated.ts';
 import { decodeId, encodeId } from '../src/schema/common.ts';
 import { hire } from './custom-roles.ts';
 import { eraseThem } from './erasing.ts';
-import { contactId, deleteThem, everything, fill, liveIds, orderRecovery, pay, runJobs, takeSnapshot, whole } from './graphs.ts';
+import { contactId, deleteThem, everything, fill, liveIds, orderRecovery, pay, registerEndpoint, runJobs, takeSnapshot, whole } from './graphs.ts';
 import { createWorld, type World } from './harness.ts';
 import { password } from './people.ts';
 import { post } from './asking.ts';
@@ -43,6 +43,8 @@ const matrix = `
   Query.job                            yes        yes     yes     no        no           no
   Query.jobs                           yes        yes     yes     no        no           no
   Query.actionLog                      yes        yes     no      no        no           no
+  Query.webhookEndpoint                yes        yes     no      no        no           no
+  Query.webhookEndpoints               yes        yes     no      no        no           no
   Query.organizations                  no         no      no      no        yes          no
   Query.openInvoices                   no         no      no      no        yes          no
   Mutation.signIn                      yes        yes     yes     yes       yes          yes
@@ -62,6 +64,9 @@ const matrix = `
   Mutation.requestRecovery             yes        no      no      no        no           no
   Mutation.cancelRecovery              yes        no      no      no        no           no
   Mutation.undoRecovery                yes        no      no      no        no           no
+  Mutation.createWebhookEndpoint       yes        yes     no      no        no           no
+  Mutation.deleteWebhookEndpoint       yes        yes     no      no        no           no
+  Mutation.sendTestEvent               yes        yes     no      no        no           no
   Mutation.confirmPayment              no         no      no      no        yes          no
   Mutation.approveRecovery             no         no      no      no        yes          no
   Subscription.jobProgress             yes        yes     yes     no        no           no
@@ -88,6 +93,7 @@ interface Scene {
   job: string;
   erasure: string;
   snapshot: string;
+  endpoint: string;
 }
 
 async function setScene(world: World): Promise<Scene> {
@@ -99,6 +105,7 @@ async function setScene(world: World): Promise<Scene> {
   const { recoveryRequest } = await orderRecovery(world, deletion!.id);
   const { erasure } = await eraseThem(world, [decodeId('Contact', fifth!)]);
   const snapshot = await takeSnapshot(world);
+  const endpoint = await registerEndpoint(world);
   const { rows } = await world.owner.query<{ job: string; plan: string }>(
     'select (select id from job limit 1) as job, (select id from membership_plan limit 1) as plan',
   );
@@ -113,6 +120,7 @@ async function setScene(world: World): Promise<Scene> {
     job: encodeId('Job', rows[0]!.job),
     erasure: erasure!.id,
     snapshot,
+    endpoint,
   };
 }
 
@@ -129,7 +137,7 @@ const watched =
     client.subscribe(document as Document<Result, object>, variables as object).next();
 
 /** What is asked of each root field: with the documents that users get, about records that are there. */
-const asks = ({ organization, contact, plan, deletion, otherDeletion, recovery, invoice, job, erasure, snapshot }: Scene): Record<string, Ask> => ({
+const asks = ({ organization, contact, plan, deletion, otherDeletion, recovery, invoice, job, erasure, snapshot, endpoint }: Scene): Record<string, Ask> => ({
   'Query.viewer': asked(sdk.ViewerDocument, {}),
   'Query.permissionCatalogue': asked(sdk.PermissionCatalogueDocument, {}),
   'Query.node': asked(parse('query ($id: ID!) { node(id: $id) { id } }'), { id: organization }),
@@ -154,6 +162,8 @@ const asks = ({ organization, contact, plan, deletion, otherDeletion, recovery, 
   'Query.job': asked(sdk.JobDocument, { id: job }),
   'Query.jobs': asked(sdk.JobsDocument, {}),
   'Query.actionLog': asked(sdk.ActionLogDocument, {}),
+  'Query.webhookEndpoint': asked(sdk.WebhookEndpointDocument, { id: endpoint }),
+  'Query.webhookEndpoints': asked(sdk.WebhookEndpointsDocument, {}),
   'Query.organizations': asked(sdk.OrganizationsDocument, { first: 10 }),
   'Query.openInvoices': asked(sdk.OpenInvoicesDocument, { organizationId: organization }),
   'Mutation.signIn': asked(sdk.SignInDocument, { input: { email: 'nobody@riverside.example', password } }),
@@ -186,6 +196,9 @@ const asks = ({ organization, contact, plan, deletion, otherDeletion, recovery, 
   },
   'Mutation.cancelRecovery': asked(sdk.CancelRecoveryDocument, { input: { id: recovery } }),
   'Mutation.undoRecovery': asked(sdk.UndoRecoveryDocument, { input: { id: recovery } }),
+  'Mutation.createWebhookEndpoint': asked(sdk.CreateWebhookEndpointDocument, { input: { url: 'https://hooks.example/matrix' } }),
+  'Mutation.deleteWebhookEndpoint': asked(sdk.DeleteWebhookEndpointDocument, { input: { id: endpoint } }),
+  'Mutation.sendTestEvent': asked(sdk.SendTestEventDocument, { input: { endpointId: endpoint } }),
   'Mutation.confirmPayment': asked(sdk.ConfirmPaymentDocument, {
     input: { organizationId: organization, invoiceId: invoice, reference: 'Matrix' },
   }),
@@ -208,6 +221,8 @@ async function records(world: World): Promise<unknown> {
     'invoice',
     'job',
     'tag',
+    'webhook_endpoint',
+    'webhook_delivery',
     'graphile_worker._private_jobs',
   ];
   const kept: Record<string, unknown> = { contacts: await everything(world) };

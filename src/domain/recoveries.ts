@@ -15,6 +15,7 @@ import { checkPlan, planRecovery, type Policies, type RecoveryPlan } from './rec
 import { deadline, readRecoveries, recoveryColumns, type RecoveryRow } from './recovery-rows.ts';
 import { alreadyOrdered, type Selection } from './recovery-selection.ts';
 import { checkLength } from './text.ts';
+import { queueRecovered } from './webhook-deliveries.ts';
 
 export interface RecoveryOrder extends Policies {
   selection: Selection;
@@ -321,5 +322,6 @@ export async function endRecovery(
     if (failed) await giveBackFee(tx, app, id);
     if (request.jobId) await endJob(tx, request.jobId, failed ? 'FAILED' : 'COMPLETED', failed ? end : undefined);
     await announce(tx, actor, id, failed ? 'recovery.failed' : 'recovery.completed', request.restoredCount);
+    if (!failed) await queueRecovered(tx, request);
   });
 }

@@ -10,8 +10,9 @@ import * as organization from './organization.ts';
 import * as recovery from './recovery.ts';
 import * as snapshot from './snapshot.ts';
 import * as staff from './staff.ts';
+import * as webhook from './webhook.ts';
 import { EntitySchema } from '@mikro-orm/postgresql';
 
-export const entities = [organization, staff, contact, actionLog, deletion, snapshot, organizationSnapshot, drill, recovery, erasure, job].flatMap((file) =>
-  Object.values(file).filter((value) => value instanceof EntitySchema),
+export const entities = [organization, staff, contact, actionLog, deletion, snapshot, organizationSnapshot, drill, recovery, erasure, job, webhook].flatMap(
+  (file) => Object.values(file).filter((value) => value instanceof EntitySchema),
 );

@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events';
 import { makeWorkerUtils, parseCrontab, run, type TaskList, type WorkerEvents } from 'graphile-worker';
 import type { App } from '../domain/app.ts';
+import { sendWebhookTask } from '../domain/webhook-deliveries.ts';
 import { quietWorkerLogger } from '../migrate.ts';
 import { removeBodiesTask } from '../snapshots/store.ts';
 import { deleteContactsJob } from './delete-contacts.ts';
@@ -12,6 +13,7 @@ import { meetDeadlinesTask } from './meet-deadlines.ts';
 import { recoverContactsJob } from './recover-contacts.ts';
 import { removeBodiesOf } from './remove-bodies.ts';
 import { orderDrills, restoreDrillJob } from './restore-drill.ts';
+import { sendWebhook } from './send-webhook.ts';
 import { sweepBodiesOfAll } from './sweep-bodies.ts';
 import { takeSnapshotJob } from './take-snapshot.ts';
 import { undoRecoveryJob } from './undo-recovery.ts';
@@ -28,6 +30,7 @@ export const taskList = (app: App, signal: AbortSignal): TaskList => ({
   keep_snapshots: patient(app, signal, keepSnapshots(app)),
   order_drills: patient(app, signal, orderDrills(app)),
   [removeBodiesTask]: patient(app, signal, removeBodiesOf(app)),
+  [sendWebhookTask]: patient(app, signal, sendWebhook(app)),
   sweep_bodies: patient(app, signal, sweepBodiesOfAll(app)),
 });
 

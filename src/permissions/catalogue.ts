@@ -18,6 +18,7 @@ export const catalogue = {
   'snapshots:take': ['Take snapshots', 'Take a snapshot of the whole organization.'],
   'jobs:read': ['Watch jobs', 'See work in the background and its progress.'],
   'log:read': ['Read the action log', 'See who did what and exactly when, refused attempts included.'],
+  'integrations:manage': ['Manage integrations', 'Register webhook endpoints, remove them, and see what was delivered to them.'],
   'platform:organizations': ['Find organizations', 'Operators: list the organizations and their open invoices.'],
   'platform:payments': ['Confirm payments', 'Operators: record that an invoice was paid.'],
   'platform:approvals': ['Approve recoveries', 'Operators: let a paid recovery start, where the policy asks for it.'],

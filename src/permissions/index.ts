@@ -32,6 +32,8 @@ export const policy: Policy = {
     job: may('jobs:read'),
     jobs: may('jobs:read'),
     actionLog: may('log:read'),
+    webhookEndpoint: may('integrations:manage'),
+    webhookEndpoints: may('integrations:manage'),
     organizations: operator('platform:organizations'),
     openInvoices: operator('platform:organizations'),
   },
@@ -54,6 +56,9 @@ export const policy: Policy = {
     cancelRecovery: may('recovery:request'),
     // It deletes again what the recovery brought back.
     undoRecovery: chain(may('recovery:request'), may('contacts:delete')),
+    createWebhookEndpoint: may('integrations:manage'),
+    deleteWebhookEndpoint: may('integrations:manage'),
+    sendTestEvent: may('integrations:manage'),
     confirmPayment: operator('platform:payments'),
     approveRecovery: operator('platform:approvals'),
   },

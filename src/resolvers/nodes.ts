@@ -13,6 +13,7 @@ import { loadJob } from './jobs.ts';
 import { shownOrganization } from './organizations.ts';
 import { loadInvoice, loadRecovery } from './recoveries.ts';
 import { loadSnapshot } from './snapshots.ts';
+import { loadEndpoint } from './webhooks.ts';
 
 /** How records of a kind are found. What `load` gives carries its `__typename`; null when there is no such record. */
 export interface NodeSource {
@@ -37,6 +38,7 @@ const sources: Partial<Record<Kinds, NodeSource>> = {
   RecoveryRequest: { permission: 'recovery:read', load: loadRecovery },
   RestoreDrill: { permission: 'snapshots:read', load: loadDrill },
   Snapshot: { permission: 'snapshots:read', load: loadSnapshot },
+  WebhookEndpoint: { permission: 'integrations:manage', load: loadEndpoint },
 };
 
 @Resolver()
