@@ -1,6 +1,8 @@
 // Measures the promise that deleting and recovering keep up with an expert: archive tables of the same shape, written and
-// emptied by hand-made INSERT … SELECT and DELETE on one connection, in the same run on the same rows. Arguments: how many
-// contacts (100,000), and `alone` to leave the expert out and look at the memory only.
+// emptied by hand-made INSERT … SELECT and DELETE on one connection, and restored on two as well, in the same run on the same
+// rows; and what it costs when 5 % of the contacts clash. Arguments: how many contacts (100,000), and `alone` to leave the
+// expert and the clashes out and look at the memory only.
+import pg from 'pg';
 import { makeContacts } from '../demo/contacts.ts';
 import { giveHistory } from '../demo/history.ts';
 import type { Viewer } from '../src/domain/app.ts';
@@ -35,8 +37,13 @@ await owner.query('commit');
 for (const { name } of tables) await owner.query(`create table ${quoted(`archive_${name}`)} (like ${quoted(name)})`);
 await owner.query('vacuum analyze');
 
-const expert = { remove: 0, restore: 0 };
+const expert = { remove: 0, restore: 0, restoreOnTwo: 0 };
 if (!alone) {
+  await expertRemoves();
+  await owner.query('vacuum analyze');
+  expert.restoreOnTwo = await seconds(expertRestoresOnTwo);
+  for (const { name } of tables) await owner.query(`truncate ${quoted(`archive_${name}`)}`);
+  await owner.query('vacuum analyze');
   expert.remove = await seconds(expertRemoves);
   await owner.query('vacuum analyze');
   expert.restore = await seconds(expertRestores);
@@ -44,12 +51,18 @@ if (!alone) {
 }
 const ours = await reinstate();
 console.log(`${count} contacts, ${ours.rows} rows`);
-console.log(`delete with snapshot: ${ours.remove.toFixed(2)} s${compared(ours.remove, expert.remove, 'archive and delete')}`);
-console.log(`recover and prove:    ${ours.restore.toFixed(2)} s${compared(ours.restore, expert.restore, 'INSERT … SELECT')}`);
+console.log(`delete with snapshot: ${ours.remove.toFixed(2)} s${compared(ours.remove, expert.remove, "the expert's archive and delete")}`);
+console.log(`recover and prove:    ${ours.restore.toFixed(2)} s${compared(ours.restore, expert.restore, "the expert's INSERT … SELECT")}`);
+console.log(`                      ${ours.restore.toFixed(2)} s${compared(ours.restore, expert.restoreOnTwo, 'the same on two connections')}`);
 console.log(`memory of the process: at most ${ours.megabytes} MB; stored: ${ours.bytes} bytes a contact`);
+if (!alone) {
+  await owner.query('vacuum analyze');
+  const clashing = await reinstate(true);
+  console.log(`with 5 % clashing:    ${clashing.restore.toFixed(2)} s${compared(clashing.restore, ours.restore, 'without')}`);
+}
 
 function compared(mine: number, theirs: number, what: string): string {
-  return alone ? '' : `; the expert's ${what} ${theirs.toFixed(2)} s; ratio ${(mine / theirs).toFixed(2)}`;
+  return alone ? '' : `; ${what} ${theirs.toFixed(2)} s; ratio ${(mine / theirs).toFixed(2)}`;
 }
 
 /** Signs in, as anyone would. */
@@ -78,8 +91,31 @@ async function expertRestores(): Promise<void> {
   await owner.query('commit');
 }
 
-/** The whole jobs as a worker runs them: freezing, batches, log, progress; checking, migrating, reconciling, proving. */
-async function reinstate() {
+/** Half of the contacts on each connection, which is what an expert with two of them would do. */
+async function expertRestoresOnTwo(): Promise<void> {
+  const middle = (await owner.query<{ id: string }>('select id from archive_contact order by id offset $1 limit 1', [count >> 1])).rows[0]!.id;
+  await Promise.all(
+    ['<', '>='].map(async (side) => {
+      const client = new pg.Client({ connectionString: bench.ownerUrl });
+      await client.connect();
+      await client.query(`begin; set local app.organization_id = '${organizationId}'`);
+      for (const { name, contact } of tables)
+        await client.query(`insert into ${quoted(name)} select * from ${quoted(`archive_${name}`)} where ${contact} ${side} '${middle}'`);
+      await client.query('commit');
+      await client.end();
+    }),
+  );
+}
+
+/**
+ * The whole jobs as a worker runs them: freezing, batches, log, progress; checking, migrating, reconciling, proving.
+ * @param clashing whether every twentieth contact finds its email taken when it comes back
+ */
+async function reinstate(clashing = false) {
+  if (clashing)
+    await owner.query(
+      'create table clashing as select (c).* from (select c, row_number() over (order by id) as place from contact c) numbered where place % 20 = 0',
+    );
   let megabytes = 0;
   const watch = setInterval(() => (megabytes = Math.max(megabytes, Math.round(process.memoryUsage.rss() / 1e6))), 20);
   let deletionId = '';
@@ -88,6 +124,10 @@ async function reinstate() {
     deletionId = await deleteContacts(app, viewer, { filter: {}, confirmation: confirmation!, reason: 'Measured' });
     await removeContacts(app, viewer, organizationId, deletionId, report, new AbortController().signal);
   });
+  if (clashing) {
+    await owner.query('update clashing set id = gen_random_uuid(), member_number = null');
+    await owner.query('insert into contact select * from clashing');
+  }
   await owner.query('vacuum analyze');
   const selection = { deletionId };
   const { hash } = await app.database.transact(organizationId, (tx) => planRecovery(tx, app, selection, {}));
