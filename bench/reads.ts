@@ -57,7 +57,10 @@ function median(values: number[]): number {
 }
 
 async function serve(file: string, settings: NodeJS.ProcessEnv): Promise<{ process: ChildProcess; port: number }> {
-  const child = fork(file, { execArgv: ['--import', 'tsx'], env: { PATH: process.env['PATH'], NODE_ENV: 'production', ...settings } });
+  const child = fork(file, {
+    execArgv: ['--max-semi-space-size=8', '--import', 'tsx'],
+    env: { PATH: process.env['PATH'], NODE_ENV: 'production', ...settings },
+  });
   const [{ port }] = (await once(child, 'message')) as [{ port: number }];
   return { process: child, port };
 }

@@ -53,7 +53,7 @@ const ours = await reinstate();
 console.log(`${count} contacts, ${ours.rows} rows`);
 console.log(`delete with snapshot: ${ours.remove.toFixed(2)} s${compared(ours.remove, expert.remove, "the expert's archive and delete")}`);
 console.log(`recover and prove:    ${ours.restore.toFixed(2)} s${compared(ours.restore, expert.restore, "the expert's INSERT … SELECT")}`);
-console.log(`                      ${ours.restore.toFixed(2)} s${compared(ours.restore, expert.restoreOnTwo, 'the same on two connections')}`);
+if (!alone) console.log(`                      ${ours.restore.toFixed(2)} s${compared(ours.restore, expert.restoreOnTwo, 'the same on two connections')}`);
 console.log(`memory of the process: at most ${ours.megabytes} MB; stored: ${ours.bytes} bytes a contact`);
 if (!alone) {
   await owner.query('vacuum analyze');

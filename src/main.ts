@@ -15,7 +15,6 @@ import { startWorker } from './jobs/worker.ts';
 import { deriveKeys } from './keys.ts';
 import { migrate } from './migrate.ts';
 import { PubSub } from './pubsub.ts';
-import { startServer } from './server.ts';
 import { graphOf } from './snapshots/capture.ts';
 import { openStore } from './snapshots/stores/open.ts';
 
@@ -63,6 +62,8 @@ export async function start(config: Config, role: ProcessRole, say: (line: strin
       const pubsub = new PubSub(appUrl);
       stops.push(() => pubsub.close());
       await pubsub.open();
+      // Half of what there is to load, and a worker has no use for it.
+      const { startServer } = await import('./server.ts');
       const server = await startServer({ app, pubsub, host: config.HOST, port: config.PORT });
       url = server.url;
       stops.push(() => server.close());

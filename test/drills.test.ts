@@ -133,7 +133,7 @@ describe('a restore drill fails, names the chunk and changes nothing', () => {
   const faults: [how: string, failure: (snapshotId: string) => RegExp, damage: string][] = [
     [
       'when a byte of it was flipped',
-      (id) => new RegExp(`^Chunk 1 of snapshot ${id} is damaged: its bytes are not the ones that were sealed in this place\\.$`),
+      (id) => new RegExp(`^Chunk 1 of snapshot ${id} is damaged: its bytes do not match its manifest\\.$`),
       `update snapshot_chunk_body set body = set_byte(body, 100, get_byte(body, 100) # 1)`,
     ],
     ['when it is gone', (id) => new RegExp(`^Chunk 1 of snapshot ${id} is damaged: it is missing\\.$`), 'delete from snapshot_chunk_body'],

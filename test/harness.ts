@@ -15,6 +15,7 @@ import { PubSub } from '../src/pubsub.ts';
 import { startServer, type RunningServer } from '../src/server.ts';
 import { quoted } from '../src/sql.ts';
 import { openStore } from '../src/snapshots/stores/open.ts';
+import type { Template } from './setup.ts';
 import { emailOf, masterKey, operatorEmail, password, testKeys, type OrganizationName, type RoleName } from './people.ts';
 
 export interface WorldOptions {
@@ -22,14 +23,15 @@ export interface WorldOptions {
   settings?: Record<string, string>;
   /** In place of the real API: for tests of what is around it. */
   schema?: GraphQLSchema;
+  /** What it is cloned from, on a server of the test's own. */
+  template?: Template;
 }
 
 /** One per process: building it is most of what starting a server takes. */
 let api: GraphQLSchema | undefined;
 
 /** Use with `await using`: its end closes and drops everything, and fails the test that leaked a connection. */
-export async function createWorld({ settings = {}, schema = (api ??= buildApi()) }: WorldOptions = {}): Promise<World> {
-  const template = inject('template');
+export async function createWorld({ settings = {}, schema = (api ??= buildApi()), template = inject('template') }: WorldOptions = {}): Promise<World> {
   const name = `${template.name}_${randomBytes(5).toString('hex')}`;
   const admin = new pg.Client({ connectionString: template.url });
   await admin.connect();
@@ -41,7 +43,7 @@ export async function createWorld({ settings = {}, schema = (api ??= buildApi())
   const [database] = await Promise.all([Database.open(appUrl, config.POOL_SIZE), pubsub.open(), owner.connect()]);
   const app: App = { config, database, keys: testKeys, store: await openStore(config), payments: manualPayments };
   const server = await startServer({ app, pubsub, schema, host: '127.0.0.1', port: 0 });
-  return new World(app, pubsub, server, owner, admin, name);
+  return new World(app, pubsub, server, owner, admin, name, template);
 }
 
 export class World {
@@ -53,10 +55,18 @@ export class World {
     readonly pubsub: PubSub,
     readonly server: RunningServer,
     /** The owner of the tables, who sees every organization: for looking behind the curtain. */
-    readonly owner: pg.Client,
-    readonly admin: pg.Client,
+    public owner: pg.Client,
+    public admin: pg.Client,
     readonly name: string,
+    readonly template: Template,
   ) {}
+
+  /** Connects anew behind the curtain, after the database server has been away. */
+  async reconnect(): Promise<void> {
+    const { url } = this.template;
+    [this.owner, this.admin] = [at(url, this.name), url].map((connectionString) => new pg.Client({ connectionString })) as [pg.Client, pg.Client];
+    await Promise.all([this.owner.connect(), this.admin.connect()]);
+  }
 
   get url(): string {
     return this.server.url;
@@ -64,7 +74,7 @@ export class World {
 
   /** The organization's id, as the database has it. */
   organizationId(name: OrganizationName = 'Riverside Club'): string {
-    return inject('template').organizations[name]!;
+    return this.template.organizations[name]!;
   }
 
   /** A client for whoever holds the token; without one: signed out. */

@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, inject } from 'vitest';
+import { afterAll, beforeAll } from 'vitest';
 import type { ProcessRole } from '../src/main.ts';
 import type { World } from './harness.ts';
 import { masterKey } from './people.ts';
@@ -90,7 +90,7 @@ export class ServerProcess {
 
 /** The settings of a process that works on the world's database. */
 export function settingsOf(world: World): Record<string, string> {
-  const owner = new URL(inject('template').url);
+  const owner = new URL(world.template.url);
   owner.pathname = world.name;
   return {
     DATABASE_URL: owner.href,

@@ -38,14 +38,21 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   // Stays open: as long as this session lives, nobody takes the databases of this run for leftovers.
   const owner = await connect(url, name);
   await dropDatabases(owner, await leftovers(owner));
-  await owner.query(`create database ${quoted(name)}`);
-  const appUrl = await migrate({ url: at(url, name), secret: testKeys.database });
-  project.provide('template', { url, appUrl, name, organizations: await settle(at(url, name)) });
+  project.provide('template', await createTemplate(url, name));
   return async () => {
     await dropDatabases(owner, await databasesOf(owner, name));
     await owner.end();
     await stop();
   };
+}
+
+/** Makes the database of that name, migrated and settled, on the server. */
+export async function createTemplate(url: string, name = prefix + randomBytes(5).toString('hex')): Promise<Template> {
+  const owner = await connect(url, name);
+  await owner.query(`create database ${quoted(name)}`);
+  await owner.end();
+  const appUrl = await migrate({ url: at(url, name), secret: testKeys.database });
+  return { url, appUrl, name, organizations: await settle(at(url, name)) };
 }
 
 async function findServer(): Promise<{ url: string; stop: () => Promise<void> }> {

@@ -2,7 +2,7 @@
 // it is, nothing is deleted without its snapshot.
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -17,39 +17,15 @@ import { contactId, deleteThem, everything, fill, liveIds, orderRecovery, pay, r
 import { createWorld, type World } from './harness.ts';
 import { startProcess, until } from './processes.ts';
 import { type Fault, flipped, startS3 } from './s3-server.ts';
+import { filesOf, inDirectory, type Place } from './stores.ts';
 
 /** Several chunks of few contacts; more than five contacts are a job. */
 const small = { CHUNK_CONTACTS: '5', DELETE_AT_ONCE: '5', STORE_TIMEOUT_SECONDS: '2' };
-
-/** A store for a test: its settings, and the files in which it keeps bodies. */
-interface Place extends AsyncDisposable {
-  settings: Record<string, string>;
-  root: string;
-  files(): Promise<string[]>;
-}
-
-async function inDirectory(): Promise<Place> {
-  const directory = await mkdtemp(join(tmpdir(), 'reinstate-store-'));
-  return {
-    settings: { SNAPSHOT_STORE: 'directory', SNAPSHOT_DIRECTORY: directory },
-    root: directory,
-    files: () => filesOf(directory),
-    [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }),
-  };
-}
 
 async function inS3(): Promise<Place> {
   const server = await startS3();
   const files = async () => (await filesOf(server.directory)).filter((path) => path.endsWith('_object'));
   return { settings: server.settings, root: server.directory, files, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
-}
-
-async function filesOf(directory: string): Promise<string[]> {
-  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name))
-    .sort();
 }
 
 const places: Record<string, () => Promise<Place>> = { 'a directory': inDirectory, S3: inS3 };

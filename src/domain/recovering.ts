@@ -5,7 +5,7 @@ import type { Transaction } from '../database.ts';
 import type { ConflictPolicy } from '../entities/recovery.ts';
 import { Refusal } from '../errors.ts';
 import { captureGraphs, deferFlush, followIndexes, startSnapshot, storeChunk } from '../snapshots/capture.ts';
-import { DamagedChunk } from '../snapshots/chunk.ts';
+import { DamagedChunk, proveChunk } from '../snapshots/chunk.ts';
 import { findConflicts } from '../snapshots/conflicts.ts';
 import { sql } from '../sql.ts';
 import type { Actor, App } from './app.ts';
@@ -78,7 +78,8 @@ async function readPolicies(tx: Transaction, requestId: string): Promise<Policie
 type Endangered = Map<ChunkState, string[]>;
 
 /**
- * Opens every chunk that is still to be restored, so that one damaged chunk is found before anything is written.
+ * Opens every chunk that is still to be restored and holds its digests against its rows, so that one damaged chunk is found
+ * before anything is written.
  * @returns the live contacts that conflicts, as they stand, would change
  */
 async function check(run: Run): Promise<Endangered> {
@@ -92,7 +93,9 @@ async function check(run: Run): Promise<Endangered> {
       await run.app.database.transact(
         run.organizationId,
         async (tx) => {
-          const conflicts = await findConflicts(tx, await openSource(tx, run.app, chunk));
+          const opened = await openSource(tx, run.app, chunk);
+          proveChunk(opened, { organizationId: run.organizationId, snapshotId: chunk.snapshotId, number: chunk.chunkNumber });
+          const conflicts = await findConflicts(tx, opened);
           const ids = conflicts.filter((one) => ['MERGE', 'REPLACE'].includes(policyFor(run.policies, one))).map((one) => one.liveContactId);
           if (ids.length > 0) endangered.set(chunk, [...new Set(ids)]);
         },

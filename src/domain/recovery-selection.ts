@@ -73,7 +73,10 @@ export async function resolveSelection(tx: Transaction, selection: Selection): P
 async function ofDeletion(tx: Transaction, deletionId: string, contactIds: Selection['contactIds']): Promise<Resolved> {
   const deletion = await recoverableDeletion(tx, deletionId);
   const of = { selected: { deletionId }, recoverableUntil: deletion.recoverableUntil! };
-  const chunks = await chunksOf(tx, deletion.snapshotId);
+  // By what was deleted and not by the chunks that are there, so that one that is not is missed.
+  const chunks = await tx.rows<ChunkOf>(sql`
+    select ${deletion.snapshotId}::uuid as "snapshotId", chunk_number as number, count(*)::int as contacts from deletion_contact
+    where organization_id = ${tx.organizationId} and deletion_id = ${deletionId} group by chunk_number order by chunk_number`);
   if (!contactIds) return { ...of, sources: chunks.map((chunk) => sourceOf(chunk, null)), contactCount: deletion.contactCount };
   const chosen = new Set(contactIds);
   const held = await tx.rows<{ contactId: string; number: number }>(sql`
@@ -126,17 +129,17 @@ async function ofSpan(tx: Transaction, { deletedById, deletedFrom, deletedBefore
     ...(deletedFrom != null ? [sql`d.deleted_at >= ${deletedFrom}`] : []),
     ...(deletedBefore != null ? [sql`d.deleted_at < ${deletedBefore}`] : []),
   ];
-  const rows = await tx.rows<{ snapshotId: string; number: number; contactIds: string[]; held: number; until: Date }>(sql`
+  const rows = await tx.rows<{ snapshotId: string; number: number; contactIds: string[]; held: number | null; until: Date }>(sql`
     with last as (
       select distinct on (c.contact_id) c.contact_id, c.chunk_number, d.snapshot_id, d.recoverable_until
       from deletion d join deletion_contact c on c.organization_id = d.organization_id and c.deletion_id = d.id
       where ${join(conditions, ' and ')} ${contactIds ? sql`and c.contact_id = any(${contactIds}::uuid[])` : raw('')}
         and not exists (select 1 from contact live where live.organization_id = c.organization_id and live.id = c.contact_id)
       order by c.contact_id, d.deleted_at desc)
-    select k.snapshot_id as "snapshotId", k.number, array_agg(l.contact_id order by l.contact_id) as "contactIds", k.contact_count as held,
+    select l.snapshot_id as "snapshotId", l.chunk_number as number, array_agg(l.contact_id order by l.contact_id) as "contactIds", k.contact_count as held,
       min(l.recoverable_until) as until
-    from last l join snapshot_chunk k on k.organization_id = ${tx.organizationId} and k.snapshot_id = l.snapshot_id and k.number = l.chunk_number
-    group by k.snapshot_id, k.number, k.contact_count order by k.snapshot_id, k.number`);
+    from last l left join snapshot_chunk k on k.organization_id = ${tx.organizationId} and k.snapshot_id = l.snapshot_id and k.number = l.chunk_number
+    group by l.snapshot_id, l.chunk_number, k.contact_count order by l.snapshot_id, l.chunk_number`);
   const selected: Selected = {
     ...(deletedById != null ? { deletedById } : {}),
     ...(deletedFrom != null ? { deletedFrom: deletedFrom.toISOString() } : {}),

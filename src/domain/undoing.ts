@@ -5,7 +5,7 @@ import type { Transaction } from '../database.ts';
 import type { UndoOutcome } from '../entities/recovery.ts';
 import { NotFound, Refusal } from '../errors.ts';
 import { deferFlush, followIndexes, startSnapshot } from '../snapshots/capture.ts';
-import type { Chunk, Deeds } from '../snapshots/chunk.ts';
+import { type Chunk, DamagedChunk, type Deeds, proveChunk } from '../snapshots/chunk.ts';
 import { dropUnused } from '../snapshots/references.ts';
 import { readChunk, readStoredChunk } from '../snapshots/restore.ts';
 import { putBack, revertMerges, sortRestored } from '../snapshots/undo.ts';
@@ -82,6 +82,13 @@ export async function revertRecovery(app: App, actor: Actor, organizationId: str
   const { request, deletion, chunks } = found;
   if (request.state !== 'COMPLETED' || !deletion) return;
   const undo: Undo = { app, actor, organizationId, request, deletion };
+  try {
+    for (const chunk of chunks) await app.database.transact(organizationId, (tx) => checkSafety(tx, undo, chunk), { readOnly: true });
+  } catch (error) {
+    if (!(error instanceof DamagedChunk)) throw error;
+    const message = `${error.message} Nothing more was taken back. Ask the operator to look at the snapshot store.`;
+    return stopUndo(app, organizationId, requestId, { code: 'SNAPSHOT_DAMAGED', message });
+  }
   await eachChunk(
     { report, signal },
     chunks,
@@ -110,6 +117,14 @@ export async function revertRecovery(app: App, actor: Actor, organizationId: str
 async function readDeeds(tx: Transaction, { app, organizationId, request }: Undo, { number }: ChunkState): Promise<Chunk & { deeds: Deeds }> {
   const chunk = await readStoredChunk(tx, app, safetyChunks(organizationId, request.safetySnapshotId!, number).deeds);
   return { ...chunk, deeds: chunk.deeds ?? { merged: [], replaced: [], recreated: {} } };
+}
+
+/** Opens what the undo of a chunk goes by, so that one damaged chunk is found before anything is taken back. @throws DamagedChunk */
+async function checkSafety(tx: Transaction, undo: Undo, chunk: ChunkState): Promise<void> {
+  const { deeds } = await readDeeds(tx, undo, chunk);
+  if (deeds.replaced.length === 0) return;
+  const { before } = safetyChunks(undo.organizationId, undo.request.safetySnapshotId!, chunk.number);
+  proveChunk(await readChunk(tx, undo.app, before), before);
 }
 
 async function revertChunk(tx: Transaction, undo: Undo, chunk: ChunkState): Promise<void> {

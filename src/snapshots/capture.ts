@@ -5,7 +5,7 @@ import type { App } from '../domain/app.ts';
 import type { SnapshotKind } from '../entities/snapshot.ts';
 import { name, quoted, sql } from '../sql.ts';
 import { type Chunk, type ChunkName, digestGraphs, type Part, sealChunk } from './chunk.ts';
-import { newSnapshotKey, unwrapSnapshotKey } from './cipher.ts';
+import { LostKey, newSnapshotKey, unwrapSnapshotKey } from './cipher.ts';
 import { copyOut } from './copy.ts';
 import { columnList, type ContactGraph, contactGraph, type GraphTable, rowOrder, schemaVersion } from './graph.ts';
 import { References, wantedBy } from './referred.ts';
@@ -45,12 +45,12 @@ export async function startSnapshot(tx: Transaction, app: App, snapshotId: strin
     values (${tx.organizationId}, ${snapshotId}, ${kind}, ${schemaVersion}, ${app.keys.id}, ${wrapped})`);
 }
 
-/** The key that a snapshot's chunks are sealed with. @throws Error when it was wrapped by another master key, or destroyed */
+/** The key that a snapshot's chunks are sealed with. @throws LostKey when it was wrapped by another master key, or destroyed */
 export async function snapshotKey(tx: Transaction, app: App, snapshotId: string): Promise<Buffer> {
   const row = await tx.row<{ wrapped: Buffer | null; master: string }>(sql`
     select wrapped_key as wrapped, master_key_id as master from snapshot where organization_id = ${tx.organizationId} and id = ${snapshotId}`);
-  if (!row?.wrapped) throw new Error(`Snapshot ${snapshotId} has no key.`);
-  if (row.master !== app.keys.id) throw new Error(`Snapshot ${snapshotId} was sealed under master key ${row.master}; this process has ${app.keys.id}.`);
+  if (!row?.wrapped) throw new LostKey('its snapshot has no key');
+  if (row.master !== app.keys.id) throw new LostKey(`its snapshot was sealed under master key ${row.master} and this process has ${app.keys.id}`);
   return unwrapSnapshotKey(app.keys.snapshots, tx.organizationId, snapshotId, row.wrapped);
 }
 

@@ -1,7 +1,7 @@
 // A chunk: the complete graphs of a run of contacts. Plain form, before compression and encryption:
-//   u32 length of head | head (JSON) | for each contact 16 bytes id, 32 bytes SHA-256 of its graph | rows of each part
+//   u32 length of head | head (JSON, with a proof of the rest) | for each contact 16 bytes id, 32 bytes SHA-256 of its graph | rows of each part
 // The rows are PostgreSQL's binary COPY rows, so that they go back in without being decoded.
-import { hash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { zstdCompress, zstdCompressSync, zstdDecompress, zstdDecompressSync } from 'node:zlib';
 import { open, seal } from './cipher.ts';
@@ -129,6 +129,18 @@ function runsOf(part: Omit<Part, 'count'>, contacts: Buffer, ids: readonly numbe
   return runs;
 }
 
+/** Holds the digests and the counts of a chunk against its rows. @throws DamagedChunk */
+export function proveChunk(chunk: Chunk, name: ChunkName): void {
+  try {
+    const taken = digestGraphs(chunk.parts);
+    const asCounted = [...chunk.parts, ...chunk.references].every(({ rows, count }) => eachRow(rows, () => undefined) === count);
+    if (asCounted && taken.size === chunk.digests.size && [...taken].every(([contact, digest]) => chunk.digests.get(contact)?.equals(digest))) return;
+  } catch {
+    // They are not even rows of its contacts.
+  }
+  throw new DamagedChunk(name, 'its rows are not the ones that its digests were taken of');
+}
+
 /** The position of the column that says whose row it is. */
 export const contactIndexOf = ({ table, columns }: Pick<Part, 'table' | 'columns'>): number =>
   columns.findIndex(({ name }) => name === (table === 'contact' ? 'id' : 'contact_id'));
@@ -169,19 +181,19 @@ export function pickContacts(chunk: Chunk, keep: (contactId: string) => boolean)
 /** Packs, compresses (zstd, RFC 8878) and encrypts. */
 export async function sealChunk(key: Buffer, name: ChunkName, chunk: Chunk): Promise<{ body: Buffer; rawBytes: number }> {
   const shape = ({ table, columns, count, rows }: Part) => ({ table, columns, count, bytes: rows.length });
-  const head = Buffer.from(
-    JSON.stringify({
-      schemaVersion: chunk.schemaVersion,
-      contacts: chunk.digests.size,
-      parts: chunk.parts.map(shape),
-      references: chunk.references.map(shape),
-      deeds: chunk.deeds,
-    }),
-  );
+  const told: Head = {
+    schemaVersion: chunk.schemaVersion,
+    contacts: chunk.digests.size,
+    parts: chunk.parts.map(shape),
+    references: chunk.references.map(shape),
+    ...(chunk.deeds ? { deeds: chunk.deeds } : {}),
+  };
+  const digests = [...chunk.digests].flatMap(([id, digest]) => [Buffer.from(id.replaceAll('-', ''), 'hex'), digest]);
+  const rest = [...digests, ...chunk.parts.map((part) => part.rows), ...chunk.references.map((part) => part.rows)];
+  const head = Buffer.from(JSON.stringify({ ...told, proof: proofOf(told, rest) }));
   const length = Buffer.alloc(4);
   length.writeUInt32BE(head.length);
-  const digests = [...chunk.digests].flatMap(([id, digest]) => [Buffer.from(id.replaceAll('-', ''), 'hex'), digest]);
-  const plain = Buffer.concat([length, head, ...digests, ...chunk.parts.map((part) => part.rows), ...chunk.references.map((part) => part.rows)]);
+  const plain = Buffer.concat([length, head, ...rest]);
   return { body: seal(key, nameOf(name), await compress(plain)), rawBytes: plain.length };
 }
 
@@ -193,6 +205,13 @@ interface Head {
   deeds?: Deeds;
 }
 
+/** A SHA-256 over all of a plain form: it covers what the digests of the graphs do not, and needs no rows to be told apart. */
+function proofOf(head: Head, rest: readonly Buffer[]): string {
+  const all = createHash('sha256').update(JSON.stringify(head));
+  for (const bytes of rest) all.update(bytes);
+  return all.digest('base64url');
+}
+
 /** Decrypts, decompresses and unpacks. @throws DamagedChunk unless every bit is the one that was sealed under this name */
 export async function openChunk(key: Buffer, name: ChunkName, body: Buffer): Promise<Chunk> {
   let packed: Buffer;
@@ -201,13 +220,25 @@ export async function openChunk(key: Buffer, name: ChunkName, body: Buffer): Pro
   } catch {
     throw new DamagedChunk(name, 'its bytes are not the ones that were sealed in this place');
   }
-  const plain = await decompress(packed);
+  try {
+    return unpack(await decompress(packed));
+  } catch {
+    throw new DamagedChunk(name, 'its contents are not in the form of a chunk');
+  }
+}
+
+/** @throws Error of any kind when the bytes are not what was packed */
+function unpack(plain: Buffer): Chunk {
   const headEnd = 4 + plain.readUInt32BE(0);
-  const head = JSON.parse(plain.toString('utf8', 4, headEnd)) as Head;
+  // Chunks of earlier releases have no proof.
+  const { proof, ...head } = JSON.parse(plain.toString('utf8', 4, headEnd)) as Head & { proof?: string };
+  if (proof !== undefined && proof !== proofOf(head, [plain.subarray(headEnd)])) throw new Error('It is not what was packed.');
+  const length = [...head.parts, ...head.references].reduce((sum, { bytes }) => sum + bytes, headEnd + 48 * head.contacts);
+  if (length !== plain.length) throw new RangeError('It is not as long as its head says.');
   let at = headEnd;
   const digests = new Map<string, Buffer>();
   for (let contact = 0; contact < head.contacts; contact++, at += 48) digests.set(uuidAt(plain, at), plain.subarray(at + 16, at + 48));
-  const unpack = ({ bytes, ...part }: Head['parts'][number]): Part => ({ ...part, rows: plain.subarray(at, (at += bytes)) });
-  const [parts, references] = [head.parts.map(unpack), head.references.map(unpack)];
+  const take = ({ bytes, ...part }: Head['parts'][number]): Part => ({ ...part, rows: plain.subarray(at, (at += bytes)) });
+  const [parts, references] = [head.parts.map(take), head.references.map(take)];
   return { schemaVersion: head.schemaVersion, digests, parts, references, ...(head.deeds ? { deeds: head.deeds } : {}) };
 }

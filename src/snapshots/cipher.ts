@@ -33,7 +33,14 @@ export function newSnapshotKey(wrapping: Buffer, organizationId: string, snapsho
   return { key, wrapped: seal(wrapping, wrappingName(organizationId, snapshotId), key) };
 }
 
-/** The key of a snapshot out of its stored form. @throws Error when the master key is another, or the stored form was changed */
+/** The key of a snapshot can't be had. The message is a clause. */
+export class LostKey extends Error {}
+
+/** The key of a snapshot out of its stored form. @throws LostKey when the master key is another, or the stored form was changed */
 export function unwrapSnapshotKey(wrapping: Buffer, organizationId: string, snapshotId: string, wrapped: Buffer): Buffer {
-  return open(wrapping, wrappingName(organizationId, snapshotId), wrapped);
+  try {
+    return open(wrapping, wrappingName(organizationId, snapshotId), wrapped);
+  } catch {
+    throw new LostKey('the key of its snapshot was changed, or wrapped by another master key');
+  }
 }

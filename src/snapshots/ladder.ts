@@ -2,7 +2,7 @@
 // is ever removed or changed once its version was released: snapshots of that version are still kept somewhere.
 import { comparableForm, type ContactPointKind } from '../domain/contact-points.ts';
 import { Refusal } from '../errors.ts';
-import { type Chunk, type ChunkName, DamagedChunk, digestGraphs, type Part } from './chunk.ts';
+import { type Chunk, type ChunkName, DamagedChunk, digestGraphs, type Part, proveChunk } from './chunk.ts';
 import { type Column, type ContactGraph, schemaVersion } from './graph.ts';
 import { addColumn, changePart } from './rows.ts';
 
@@ -28,23 +28,36 @@ export const ladder: readonly Step[] = [
 
 /**
  * Climbs from the version that a chunk was taken under to today's. Its digests are held against its rows first, then taken
- * anew of the lifted rows. A chunk of today's version is given back as it is.
+ * anew of the lifted rows. A chunk of today's version is given back as it is, if its columns are the graph's.
  * @throws DamagedChunk when an older chunk's rows are not the ones that its digests were taken of
  * @throws Refusal SNAPSHOT_TOO_NEW
- * @throws Error naming the table and the column in which the ladder does not lead to today's graph
+ * @throws DamagedChunk naming the table and the column in which it is not of today's graph, or the ladder does not lead there
  */
 export function liftChunk(chunk: Chunk, graph: ContactGraph, name: ChunkName): Chunk {
-  if (chunk.schemaVersion === schemaVersion) return chunk;
+  if (chunk.schemaVersion === schemaVersion) {
+    // An erasure leaves nothing of a chunk that held nobody else.
+    if (chunk.parts.length > 0) inForm(name, () => fit(chunk, graph));
+    return chunk;
+  }
   if (chunk.schemaVersion > schemaVersion) throw tooNew(chunk, name);
-  const taken = digestsOf(chunk.parts);
-  if (taken.size !== chunk.digests.size || ![...taken].every(([contact, digest]) => chunk.digests.get(contact)?.equals(digest)))
-    throw new DamagedChunk(name, 'its rows are not the ones that its digests were taken of');
-  const lifted = ladder.slice(chunk.schemaVersion - 1).reduce((lower, step) => step.lift(lower), chunk);
-  const fitted = fit(lifted, graph);
-  return { ...fitted, schemaVersion, digests: digestsOf(fitted.parts) };
+  proveChunk(chunk, name);
+  const fitted = inForm(name, () =>
+    fit(
+      ladder.slice(chunk.schemaVersion - 1).reduce((lower, step) => step.lift(lower), chunk),
+      graph,
+    ),
+  );
+  return { ...fitted, schemaVersion, digests: digestGraphs(fitted.parts) };
 }
 
-const digestsOf = (parts: readonly Part[]) => digestGraphs(parts);
+/** No further try could mend it. @throws DamagedChunk for whatever goes wrong */
+function inForm<T>(name: ChunkName, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw new DamagedChunk(name, `its rows do not lead to today’s tables (${(error as Error).message})`);
+  }
+}
 
 const tooNew = (chunk: Chunk, name: ChunkName) =>
   new Refusal(
@@ -75,4 +88,4 @@ function compare(part: Part, columns: Column[]): Part {
   return part;
 }
 
-const astray = (how: string) => new Error(`A snapshot of an older schema can't be lifted. ${how}. Correct the ladder (src/snapshots/ladder.ts).`);
+const astray = (how: string) => new Error(`${how}. If it was stored like that, correct the ladder (src/snapshots/ladder.ts).`);

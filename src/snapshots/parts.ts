@@ -9,10 +9,10 @@ export interface ChunkOf {
   contacts: number;
 }
 
-/** The chunks of a snapshot of any kind, in its order. */
+/** The chunks of a snapshot of any kind, in its order, those that are missing included. */
 export const chunksIn = (tx: Transaction, snapshotId: string): Sql => sql`
-  select k.snapshot_id as "snapshotId", k.number, k.contact_count as contacts from (${placesOf(tx, snapshotId)}) p
-  join snapshot_chunk k on k.organization_id = ${tx.organizationId} and k.snapshot_id = p.snapshot_id and k.number = p.number
+  select p.snapshot_id as "snapshotId", p.number, coalesce(k.contact_count, 0) as contacts from (${placesOf(tx, snapshotId)}) p
+  left join snapshot_chunk k on k.organization_id = ${tx.organizationId} and k.snapshot_id = p.snapshot_id and k.number = p.number
   order by p.part`;
 
 export const chunksOf = (tx: Transaction, snapshotId: string): Promise<ChunkOf[]> => tx.rows<ChunkOf>(chunksIn(tx, snapshotId));

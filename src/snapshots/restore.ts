@@ -9,9 +9,10 @@ import type { ConflictPolicy } from '../entities/recovery.ts';
 import { quoted, raw, sql } from '../sql.ts';
 import { followIndexes, graphOf, removeGraphs, snapshotKey, uuidArray } from './capture.ts';
 import { type Chunk, type ChunkName, contactIndexOf, DamagedChunk, type Deeds, digestGraphs, openChunk, type Part } from './chunk.ts';
+import { LostKey } from './cipher.ts';
 import { type Conflict, conflictsOf, feasible, type SettledConflict } from './conflicts.ts';
 import { eachRow, uuidAt } from './copy.ts';
-import { erasedAmong, withoutErased } from './erasure-ledger.ts';
+import { withoutErased } from './erasure-ledger.ts';
 import { schemaVersion } from './graph.ts';
 import { liftChunk } from './ladder.ts';
 import { fillFields, mergeRows, sumBalances, writeDerived } from './merge.ts';
@@ -29,32 +30,32 @@ export async function readChunk(tx: Transaction, app: App, name: ChunkName): Pro
 
 /** Reads and opens a chunk as it lies in the store: with the columns that it was written with. @throws DamagedChunk like `readChunk` */
 export async function readStoredChunk(tx: Transaction, app: App, name: ChunkName): Promise<Chunk> {
-  const manifest = await tx.row<{ digest: Buffer; contacts: number }>(sql`
-    select digest, contact_count as contacts from snapshot_chunk
-    where organization_id = ${tx.organizationId} and snapshot_id = ${name.snapshotId} and number = ${name.number}`);
-  // An erasure has taken all of it.
-  if (manifest?.contacts === 0) return { schemaVersion, digests: new Map(), parts: [], references: [] };
-  const body = await app.store.get(tx, name.snapshotId, name.number);
-  if (!manifest || !body) throw new DamagedChunk(name, 'it is missing');
-  const asListed = createHash('sha256').update(body).digest().equals(manifest.digest);
-  const chunk = await openChunk(await snapshotKey(tx, app, name.snapshotId), name, body);
-  if (!asListed && (await isRewritten(tx, app, name, chunk))) return chunk;
-  if (!asListed) throw new DamagedChunk(name, 'its bytes do not match its manifest');
-  if (chunk.digests.size !== manifest.contacts) throw new DamagedChunk(name, 'it does not hold the contacts that its manifest counts');
-  return chunk;
+  for (let seen: Buffer | undefined; ;) {
+    const manifest = await tx.row<{ digest: Buffer; contacts: number; ids: string }>(sql`
+      select digest, contact_count as contacts, array_to_string(contact_ids, ',') as ids from snapshot_chunk
+      where organization_id = ${tx.organizationId} and snapshot_id = ${name.snapshotId} and number = ${name.number}`);
+    const body = await app.store.get(tx, name.snapshotId, name.number);
+    // An erasure has taken all of it.
+    if (manifest?.contacts === 0 && manifest.ids === '' && !body) return { schemaVersion, digests: new Map(), parts: [], references: [] };
+    if (manifest && body && createHash('sha256').update(body).digest().equals(manifest.digest)) {
+      const chunk = await openChunk(await keyFor(tx, app, name), name, body);
+      if (chunk.digests.size !== manifest.contacts || [...chunk.digests.keys()].join(',') !== manifest.ids)
+        throw new DamagedChunk(name, 'it does not hold the contacts that its manifest lists');
+      return chunk;
+    }
+    // An erasure may have put another body in place between the two looks; then its manifest has followed by now.
+    if (!manifest || seen?.equals(manifest.digest)) throw new DamagedChunk(name, manifest && body ? 'its bytes do not match its manifest' : 'it is missing');
+    seen = manifest.digest;
+  }
 }
 
-/**
- * Whether an erasure has put this body in place while we were reading: its manifest has followed meanwhile, or is about
- * to, after a crash between the two. Then it holds exactly the contacts of the manifest that were not erased.
- */
-async function isRewritten(tx: Transaction, app: App, name: ChunkName, chunk: Chunk): Promise<boolean> {
-  const manifest = await tx.row<{ ids: string[] }>(sql`
-    select contact_ids as ids from snapshot_chunk
-    where organization_id = ${tx.organizationId} and snapshot_id = ${name.snapshotId} and number = ${name.number}`);
-  const gone = (manifest?.ids ?? []).filter((id) => !chunk.digests.has(id));
-  const erased = await erasedAmong(tx, app, gone);
-  return manifest !== undefined && erased.size === gone.length && chunk.digests.size === manifest.ids.length - gone.length;
+/** The key of the chunk's snapshot. @throws DamagedChunk when it can't be had */
+async function keyFor(tx: Transaction, app: App, name: ChunkName): Promise<Buffer> {
+  try {
+    return await snapshotKey(tx, app, name.snapshotId);
+  } catch (error) {
+    throw error instanceof LostKey ? new DamagedChunk(name, `it can't be opened, because ${error.message}`) : error;
+  }
 }
 
 /** How conflicts are settled while a chunk is restored. */

@@ -3,7 +3,7 @@
 import type { Transaction } from '../database.ts';
 import { type OutsideStoreKind, outsideStoreKinds, type StoreKind } from '../entities/snapshot.ts';
 import { sql } from '../sql.ts';
-import { newName, type OutsideStore, StoreUnavailable, withinTime } from './stores/outside.ts';
+import { madeAt, newName, type OutsideStore, StoreUnavailable, withinTime } from './stores/outside.ts';
 
 /** The background job that removes outside bodies that nothing names any more. */
 export const removeBodiesTask = 'remove_bodies';
@@ -49,6 +49,8 @@ export class SnapshotStore {
       select store, location, body from snapshot_chunk_body
       where organization_id = ${tx.organizationId} and snapshot_id = ${snapshotId} and number = ${number}`);
     if (!row || row.store === 'POSTGRES') return row?.body ?? undefined;
+    // What is none of our names was changed, and there is nothing under it.
+    if (madeAt(row.location!) === undefined) return undefined;
     const store = this.at(row.store);
     return this.#ask((signal) => store.get(row.location!, signal));
   }
