@@ -3,9 +3,9 @@ import { MikroORM, type SqlEntityManager } from '@mikro-orm/postgresql';
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 import { entities } from './entities/index.ts';
+import { uuid } from './global-id.ts';
 import type { Sql } from './sql.ts';
 
-const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const viewName = /^(new|[0-9A-F-]+)$/;
 
 /** What PostgreSQL's values become: dates stay text, counts and cents become numbers. */

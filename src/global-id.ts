@@ -9,3 +9,6 @@ export function globalId(kind: string, id: string): string {
   const end = padded.indexOf('=');
   return end === -1 ? padded : padded.slice(0, end);
 }
+
+/** The form of the UUIDs that records have. */
+export const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { v7 as newId } from 'uuid';
 import { CompareSnapshotDocument, type CompareSnapshotQuery, ComparisonTotalsDocument } from '../sdk/generated.ts';
-import { encodeCursor } from '../src/schema/common.ts';
+import { encodeCursor } from '../src/schema/pages.ts';
 import { SnapshotStore } from '../src/snapshots/store.ts';
 import { contactId, deleteThem, fill, liveIds, orderRecovery, pay, runJobs, takeSnapshot } from './graphs.ts';
 import { createWorld, type World } from './harness.ts';

@@ -3,7 +3,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { ActionLogDocument, DeletionDocument, ErasureDocument, RecoveryRequestDocument } from '../sdk/generated.ts';
 import type { Actor } from '../src/domain/app.ts';
 import { meetDeadlines as meetDeadlinesOf, purgeDeletion } from '../src/domain/deadlines.ts';
-import { startRecovery } from '../src/domain/recoveries.ts';
+import { startRecovery } from '../src/domain/recovery-states.ts';
 import { decodeId } from '../src/schema/common.ts';
 import { sql } from '../src/sql.ts';
 import { readChunk } from '../src/snapshots/restore.ts';

@@ -8,7 +8,8 @@ import { logAction } from './action-log.ts';
 import type { Actor, App } from './app.ts';
 import { queueErasure, startErasure } from './erasures.ts';
 import { deadline } from './recovery-rows.ts';
-import { endRecovery, expireLateRequests, graceIsOver, tooLate, tooLong } from './recoveries.ts';
+import { expireLateRequests } from './recoveries.ts';
+import { endRecovery, graceIsOver, tooLate, tooLong } from './recovery-states.ts';
 
 /** Days before the deadline on which it is told to be near. */
 const warningDays = [7, 1];

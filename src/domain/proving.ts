@@ -4,15 +4,12 @@ import { raw, sql } from '../sql.ts';
 import { type ChunkState, eachChunk, type Run } from './recovery-runs.ts';
 
 /** The contacts of a chunk that came back under their own ids with this request. */
-const restoredOf = ({ organizationId, request }: Run, chunk: ChunkState) => sql`
-  select id as contact_id from unnest(${chunk.contactIds}::uuid[]) id where ${chunk.contactIds !== null}
-    and not exists (select 1 from recovery_conflict x where x.organization_id = ${organizationId} and x.recovery_request_id = ${request.id}
-      and x.contact_id = id and x.policy in ('SKIP', 'MERGE'))
-  union all
-  select id from snapshot_chunk k cross join unnest(k.contact_ids) id
-  where ${chunk.contactIds === null} and k.organization_id = ${organizationId} and k.snapshot_id = ${chunk.snapshotId} and k.number = ${chunk.chunkNumber}
-    and not exists (select 1 from recovery_conflict x where x.organization_id = ${organizationId} and x.recovery_request_id = ${request.id}
-      and x.contact_id = id and x.policy in ('SKIP', 'MERGE'))`;
+const restoredOf = ({ organizationId, request }: Run, { contactIds, snapshotId, chunkNumber }: ChunkState) => sql`
+  select id as contact_id from unnest(coalesce(${contactIds}::uuid[], (
+    select k.contact_ids from snapshot_chunk k
+    where k.organization_id = ${organizationId} and k.snapshot_id = ${snapshotId} and k.number = ${chunkNumber}))) id
+  where not exists (select 1 from recovery_conflict x where x.organization_id = ${organizationId} and x.recovery_request_id = ${request.id}
+    and x.contact_id = id and x.policy in ('SKIP', 'MERGE'))`;
 
 /** Whether the contact was erased meanwhile, which is no fault. */
 const erased = ({ organizationId }: Run, contactId: string) => sql`

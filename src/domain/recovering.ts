@@ -11,7 +11,7 @@ import { sql } from '../sql.ts';
 import type { Actor, App } from './app.ts';
 import type { Report } from './jobs.ts';
 import { account, reconcile } from './proving.ts';
-import { endRecovery, graceIsOver, startRecovery } from './recoveries.ts';
+import { endRecovery, graceIsOver, startRecovery } from './recovery-states.ts';
 import { openSource, policyFor, type Policies } from './recovery-plans.ts';
 import { type ChunkState, chunkStates, eachChunk, type Run, safetyChunks } from './recovery-runs.ts';
 import { restore } from './restoring.ts';

@@ -13,7 +13,7 @@ import { sql } from '../sql.ts';
 import type { Actor, App, Viewer } from './app.ts';
 import { completeDeletion, removeAndLog } from './deleting.ts';
 import { endJob, queueJob, type Report } from './jobs.ts';
-import { announce, move } from './recoveries.ts';
+import { announce, move } from './recovery-states.ts';
 import { type ChunkState, chunkStates, eachChunk, safetyChunks } from './recovery-runs.ts';
 import { readRecoveries, type RecoveryRow } from './recovery-rows.ts';
 
@@ -83,7 +83,10 @@ export async function revertRecovery(app: App, actor: Actor, organizationId: str
   if (request.state !== 'COMPLETED' || !deletion) return;
   const undo: Undo = { app, actor, organizationId, request, deletion };
   try {
-    for (const chunk of chunks) await app.database.transact(organizationId, (tx) => checkSafety(tx, undo, chunk), { readOnly: true });
+    for (const chunk of chunks) {
+      signal.throwIfAborted();
+      await app.database.transact(organizationId, (tx) => checkSafety(tx, undo, chunk), { readOnly: true });
+    }
   } catch (error) {
     if (!(error instanceof DamagedChunk)) throw error;
     const message = `${error.message} Nothing more was taken back. Ask the operator to look at the snapshot store.`;

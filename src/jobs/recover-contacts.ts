@@ -1,5 +1,5 @@
 // Carries out a paid recovery; one that can't be done is refunded.
-import { endRecovery } from '../domain/recoveries.ts';
+import { endRecovery } from '../domain/recovery-states.ts';
 import { recoverContacts } from '../domain/recovering.ts';
 import type { JobDefinition } from './kit.ts';
 

@@ -4,7 +4,8 @@ import type { Context } from '../context.ts';
 import { type ActionLogRow, listActions, listBatchContacts, readActions } from '../domain/action-log.ts';
 import { InvalidInput } from '../errors.ts';
 import { ActionLogEntry, ActionLogEntryConnection, ActionLogFilter } from '../schema/action-log.ts';
-import { checkFirst, decodeAnyId, decodeCursor, decodeOptionalId, encodeId, type Kinds, PageArgs, pageOf, type Page } from '../schema/common.ts';
+import { decodeAnyId, decodeOptionalId, encodeId, type Kinds } from '../schema/common.ts';
+import { checkFirst, decodeCursor, PageArgs, pageOf, type Page } from '../schema/pages.ts';
 import { type DeletedContact, DeletedContactConnection } from '../schema/deletions.ts';
 
 export const shownAction = (row: ActionLogRow): ActionLogEntry & { __typename: string } => ({

@@ -4,7 +4,8 @@ import type { Context } from '../context.ts';
 import { type ComparedContact as ComparedRow, compareSnapshot, totalComparison } from '../domain/comparisons.ts';
 import { InvalidInput } from '../errors.ts';
 import { holds } from '../permissions/rules.ts';
-import { checkFirst, decodeCursor, decodeId, encodeCursor, encodeId, PageArgs, pageOf, type Page } from '../schema/common.ts';
+import { decodeId, encodeId } from '../schema/common.ts';
+import { checkFirst, decodeCursor, encodeCursor, PageArgs, pageOf, type Page } from '../schema/pages.ts';
 import { type ComparedContact, ComparedContactConnection, CompareSnapshotInput, ComparisonTotals } from '../schema/comparisons.ts';
 
 const shownDifference = (row: ComparedRow): ComparedContact => ({ ...row, contactId: encodeId('Contact', row.contactId) });

@@ -15,7 +15,8 @@ import {
   readContacts,
 } from '../domain/contacts.ts';
 import { NotFound } from '../errors.ts';
-import { checkFirst, decodeCursor, decodeId, decodeOptionalId, encodeId, pageOf, type Page, payload } from '../schema/common.ts';
+import { decodeId, decodeOptionalId, encodeId, payload } from '../schema/common.ts';
+import { checkFirst, decodeCursor, pageOf, type Page } from '../schema/pages.ts';
 import {
   ContactInput,
   CreateContactPayload,

@@ -5,7 +5,8 @@ import { listBatchContacts } from '../domain/action-log.ts';
 import { type DeletionRow, listDeletions, readDeletionContents, readDeletions, readWarnings } from '../domain/deletion-rows.ts';
 import { deleteContacts, type DeletionTarget, previewDeletion } from '../domain/deletions.ts';
 import { NotFound } from '../errors.ts';
-import { checkFirst, decodeCursor, decodeId, encodeId, Money, PageArgs, pageOf, type Page, payload } from '../schema/common.ts';
+import { decodeId, encodeId, Money, payload } from '../schema/common.ts';
+import { checkFirst, decodeCursor, PageArgs, pageOf, type Page } from '../schema/pages.ts';
 import {
   DeadlineWarning,
   ContactDeletionPreview,

@@ -2,7 +2,8 @@
 import { Args, Ctx, Query, Resolver } from 'type-graphql';
 import type { Context } from '../context.ts';
 import { listDrills, readDrills, type RestoreDrillRow } from '../domain/drills.ts';
-import { checkFirst, decodeCursor, encodeId, PageArgs, pageOf, type Page } from '../schema/common.ts';
+import { encodeId } from '../schema/common.ts';
+import { checkFirst, decodeCursor, PageArgs, pageOf, type Page } from '../schema/pages.ts';
 import { type RestoreDrill, RestoreDrillConnection } from '../schema/drills.ts';
 
 const shownDrill = (row: RestoreDrillRow): RestoreDrill & { __typename: string } => ({

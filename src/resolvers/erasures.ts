@@ -5,7 +5,8 @@ import { certificateKey, isCertified } from '../domain/certificates.ts';
 import { type ErasureRow, listErasures, listSubjects, readErasures, readPurges } from '../domain/erasure-rows.ts';
 import { eraseContacts, previewErasure } from '../domain/erasures.ts';
 import { NotFound } from '../errors.ts';
-import { checkFirst, decodeCursor, decodeId, encodeId, PageArgs, pageOf, type Page, payload } from '../schema/common.ts';
+import { decodeId, encodeId, payload } from '../schema/common.ts';
+import { checkFirst, decodeCursor, PageArgs, pageOf, type Page } from '../schema/pages.ts';
 import {
   ContactErasurePreview,
   ContactErasurePreviewInput,

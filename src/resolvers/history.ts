@@ -13,7 +13,8 @@ import {
   type NoteRow,
   notesOf,
 } from '../domain/history.ts';
-import { decodeId, decodeOptionalId, encodeId, PageArgs, type Page, payload } from '../schema/common.ts';
+import { decodeId, decodeOptionalId, encodeId, payload } from '../schema/common.ts';
+import { PageArgs, type Page } from '../schema/pages.ts';
 import { Contact } from '../schema/contacts.ts';
 import {
   type Activity,

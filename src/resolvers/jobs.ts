@@ -4,7 +4,8 @@ import type { Context } from '../context.ts';
 import { type JobKind, type JobRow, type JobState, listJobs, listRecentJobs, readJobs } from '../domain/jobs.ts';
 import { NotFound } from '../errors.ts';
 import { watch } from '../pubsub.ts';
-import { checkFirst, decodeCursor, decodeId, encodeId, type Kinds, PageArgs, pageOf, type Page } from '../schema/common.ts';
+import { decodeId, encodeId, type Kinds } from '../schema/common.ts';
+import { checkFirst, decodeCursor, PageArgs, pageOf, type Page } from '../schema/pages.ts';
 import { Job, JobConnection, JobStateEnum } from '../schema/jobs.ts';
 
 /** What a job of each kind carries out. */

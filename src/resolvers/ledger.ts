@@ -3,7 +3,8 @@ import type { GraphQLResolveInfo } from 'graphql';
 import { Arg, Args, Ctx, FieldResolver, Info, Mutation, Resolver, Root } from 'type-graphql';
 import type { Context } from '../context.ts';
 import { addCharge, addPayment, type BalanceRow, balancesOf, ledgerEntriesOf, type LedgerEntryRow, type PaymentRow, paymentsOf } from '../domain/ledger.ts';
-import { decodeId, decodeOptionalId, encodeId, Money, PageArgs, type Page, payload } from '../schema/common.ts';
+import { decodeId, decodeOptionalId, encodeId, Money, payload } from '../schema/common.ts';
+import { PageArgs, type Page } from '../schema/pages.ts';
 import { Contact } from '../schema/contacts.ts';
 import {
   AddChargeInput,

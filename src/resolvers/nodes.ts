@@ -11,7 +11,8 @@ import { loadDrill } from './drills.ts';
 import { loadErasure } from './erasures.ts';
 import { loadJob } from './jobs.ts';
 import { shownOrganization } from './organizations.ts';
-import { loadInvoice, loadRecovery } from './recoveries.ts';
+import { loadInvoice } from './invoices.ts';
+import { loadRecovery } from './recoveries.ts';
 import { loadSnapshot } from './snapshots.ts';
 import { loadEndpoint } from './webhooks.ts';
 

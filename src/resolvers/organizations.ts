@@ -2,7 +2,8 @@
 import { Args, Ctx, Query, Resolver } from 'type-graphql';
 import type { Context } from '../context.ts';
 import { listOrganizations, type OrganizationRow } from '../domain/organizations.ts';
-import { checkFirst, decodeCursor, encodeId, PageArgs, pageOf, type Page } from '../schema/common.ts';
+import { encodeId } from '../schema/common.ts';
+import { checkFirst, decodeCursor, PageArgs, pageOf, type Page } from '../schema/pages.ts';
 import { type Organization, OrganizationConnection } from '../schema/organizations.ts';
 
 export const shownOrganization = (row: OrganizationRow): Organization & { __typename: string } => ({

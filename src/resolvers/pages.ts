@@ -3,7 +3,7 @@ import type { GraphQLResolveInfo } from 'graphql';
 import type { Context } from '../context.ts';
 import type { Transaction } from '../database.ts';
 import type { ChildPage } from '../domain/children.ts';
-import { checkFirst, decodeCursor, type PageArgs, pageOf, type Page } from '../schema/common.ts';
+import { checkFirst, decodeCursor, type PageArgs, pageOf, type Page } from '../schema/pages.ts';
 import type { Contact } from '../schema/contacts.ts';
 import { selectedFields } from './selection.ts';
 

@@ -1,22 +1,19 @@
-// Recoveries: ordering, cancelling and undoing, what operators do, and the progress live.
+// Recoveries: ordering, cancelling and undoing, and the progress live.
 import { Arg, Args, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root, Subscription } from 'type-graphql';
 import type { Context } from '../context.ts';
-import { type InvoiceRow, listOpenInvoices, readInvoice, readInvoices } from '../domain/invoices.ts';
-import { approveRecovery, cancelRecovery, confirmPayment, type RecoveryOrder, requestRecovery } from '../domain/recoveries.ts';
+import { type InvoiceRow, readInvoices } from '../domain/invoices.ts';
+import { cancelRecovery, type RecoveryOrder, requestRecovery } from '../domain/recoveries.ts';
 import { listConflicts, listRecoveries, listUndoExceptions, readRecoveries, type RecoveryRow } from '../domain/recovery-rows.ts';
 import { undoRecovery } from '../domain/undoing.ts';
-import { InvalidInput, NotFound } from '../errors.ts';
+import { NotFound } from '../errors.ts';
 import { watch } from '../pubsub.ts';
-import { checkFirst, decodeCursor, decodeId, decodeOptionalId, encodeId, PageArgs, pageOf, type Page, payload } from '../schema/common.ts';
+import { decodeId, decodeOptionalId, encodeId, payload } from '../schema/common.ts';
+import { checkFirst, decodeCursor, PageArgs, pageOf, type Page } from '../schema/pages.ts';
 import { Deletion } from '../schema/deletions.ts';
+import { Invoice } from '../schema/invoices.ts';
 import { Job } from '../schema/jobs.ts';
 import {
-  ApproveRecoveryInput,
   CancelRecoveryInput,
-  ConfirmPaymentInput,
-  Invoice,
-  InvoiceConnection,
-  OperatorPayload,
   RecoveryPayload,
   RecoveryRequest,
   RecoveryRequestConnection,
@@ -28,6 +25,7 @@ import {
 } from '../schema/recoveries.ts';
 import { type Conflict, ConflictConnection, type RecoveryPlan } from '../schema/recovery-plans.ts';
 import { loadDeletion } from './deletions.ts';
+import { shownInvoice } from './invoices.ts';
 import { loadJob } from './jobs.ts';
 import { policiesOf, selectionOf, shownConflict, shownPlan } from './recovery-plans.ts';
 
@@ -52,16 +50,6 @@ const shownUndo = (row: RecoveryRow): Undo => ({
   requestUuid: row.id,
 });
 
-const shownInvoice = ({ app }: Context, row: InvoiceRow): Invoice & { __typename: string } => ({
-  ...row,
-  __typename: 'Invoice',
-  id: encodeId('Invoice', row.id),
-  amount: { amountMinor: row.amountMinor, currency: row.currency },
-  instructions: app.payments.instructions(row),
-  paymentReference: row.providerReference,
-  recoveryRequestId: encodeId('RecoveryRequest', row.recoveryRequestId),
-});
-
 /** The request, or null. */
 export async function loadRecovery(context: Context, id: string): Promise<(RecoveryRequest & { __typename: string }) | null> {
   const row = await context
@@ -71,12 +59,6 @@ export async function loadRecovery(context: Context, id: string): Promise<(Recov
     })
     .load(id);
   return row && shownRecovery(row);
-}
-
-/** The invoice, or null. */
-export async function loadInvoice(context: Context, id: string): Promise<(Invoice & { __typename: string }) | null> {
-  const row = await readInvoice(await context.reading(), id);
-  return row ? shownInvoice(context, row) : null;
 }
 
 @Resolver(() => Undo)
@@ -200,53 +182,6 @@ export class RecoveryResolver {
   }
 }
 
-@Resolver()
-export class OperatorResolver {
-  @Query(() => InvoiceConnection, { description: 'Operators: the open invoices of an organization, the newest first.' })
-  async openInvoices(
-    @Ctx() context: Context,
-    @Arg('organizationId', () => ID, { description: 'The organization.' }) organizationId: string,
-    @Args(() => PageArgs) { first, after }: PageArgs,
-  ): Promise<Page<Invoice>> {
-    const before = after ? decodeCursor(after, 'open invoices', 1)[0]! : null;
-    const id = decodeId('Organization', organizationId);
-    const rows = await context.app.database.transact(id, (tx) => listOpenInvoices(tx, checkFirst(first) + 1, before), { readOnly: true });
-    return pageOf(
-      rows,
-      first,
-      (row) => ['open invoices', row.id],
-      (row) => shownInvoice(context, row),
-    );
-  }
-
-  @Mutation(() => OperatorPayload, {
-    description: 'Operators: records that an invoice was paid. The recovery is queued, or waits for approval where the policy asks for it.',
-  })
-  confirmPayment(
-    @Ctx() context: Context,
-    @Arg('input', () => ConfirmPaymentInput, { description: 'Which invoice, and the reference of the payment.' })
-    input: ConfirmPaymentInput,
-  ): Promise<OperatorPayload> {
-    const [organizationId, invoiceId, reference] = [
-      decodeId('Organization', input.organizationId),
-      decodeId('Invoice', input.invoiceId),
-      input.reference.trim(),
-    ];
-    if (reference.length < 1 || reference.length > 200)
-      throw new InvalidInput('BAD_INPUT', 'The reference must have 1 to 200 characters. Nothing was changed.');
-    return operated(() => context.write((app, operator) => confirmPayment(app, operator, organizationId, invoiceId, reference)));
-  }
-
-  @Mutation(() => OperatorPayload, { description: 'Operators: lets a paid recovery start that waits for approval.' })
-  approveRecovery(
-    @Ctx() context: Context,
-    @Arg('input', () => ApproveRecoveryInput, { description: 'Which request.' }) input: ApproveRecoveryInput,
-  ): Promise<OperatorPayload> {
-    const [organizationId, id] = [decodeId('Organization', input.organizationId), decodeId('RecoveryRequest', input.id)];
-    return operated(() => context.write((app, operator) => approveRecovery(app, operator, organizationId, id)));
-  }
-}
-
 const changed = (context: Context, work: () => Promise<string>): Promise<RecoveryPayload> =>
   payload<RecoveryPayload>(async () => ({ plan: null, recoveryRequest: await loadRecovery(context, await work()) }), { plan: null, recoveryRequest: null });
 
@@ -261,9 +196,6 @@ async function order(context: Context, wanted: RecoveryOrder): Promise<RecoveryP
   });
   return { ...answer, plan };
 }
-
-const operated = (work: () => Promise<string>): Promise<OperatorPayload> =>
-  payload<OperatorPayload>(async () => ({ recoveryRequestId: encodeId('RecoveryRequest', await work()) }), { recoveryRequestId: null });
 
 async function watchRecovery({ app, claims, pubsub }: Context, globalId: string): Promise<AsyncIterableIterator<RecoveryRow>> {
   const id = decodeId('RecoveryRequest', globalId);

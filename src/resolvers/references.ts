@@ -15,7 +15,8 @@ import {
   tagsOf,
   untagContacts,
 } from '../domain/references.ts';
-import { checkFirst, decodeCursor, decodeId, encodeId, PageArgs, pageOf, type Page, payload } from '../schema/common.ts';
+import { decodeId, encodeId, payload } from '../schema/common.ts';
+import { checkFirst, decodeCursor, PageArgs, pageOf, type Page } from '../schema/pages.ts';
 import { Contact } from '../schema/contacts.ts';
 import {
   CustomField,

@@ -4,7 +4,8 @@ import type { Context } from '../context.ts';
 import { type DeliveryRow, listDeliveries, readDelivery } from '../domain/webhook-deliveries.ts';
 import { createWebhookEndpoint, deleteWebhookEndpoint, type EndpointRow, listEndpoints, readEndpoints, sendTestEvent } from '../domain/webhooks.ts';
 import { NotFound } from '../errors.ts';
-import { checkFirst, decodeCursor, decodeId, encodeId, PageArgs, pageOf, type Page, payload } from '../schema/common.ts';
+import { decodeId, encodeId, payload } from '../schema/common.ts';
+import { checkFirst, decodeCursor, PageArgs, pageOf, type Page } from '../schema/pages.ts';
 import {
   CreateWebhookEndpointInput,
   CreateWebhookEndpointPayload,

@@ -1,6 +1,7 @@
 // The action log, as the world sees it.
 import { Field, ID, InputType, Int, ObjectType, registerEnumType } from 'type-graphql';
-import { connectionOf, DateTime, Node } from './common.ts';
+import { DateTime, Node } from './common.ts';
+import { connectionOf } from './pages.ts';
 
 export const ActorKind = { STAFF: 'STAFF', OPERATOR: 'OPERATOR', SYSTEM: 'SYSTEM' } as const;
 registerEnumType(ActorKind, {

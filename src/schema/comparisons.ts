@@ -1,7 +1,7 @@
 // What has changed since a snapshot, as the world sees it.
 import { Field, ID, InputType, Int, ObjectType, registerEnumType } from 'type-graphql';
 import type { ContactDifference } from '../snapshots/comparison.ts';
-import { connectionOf } from './common.ts';
+import { connectionOf } from './pages.ts';
 
 export const ContactDifferenceEnum: Record<ContactDifference, ContactDifference> = { ADDED: 'ADDED', REMOVED: 'REMOVED', CHANGED: 'CHANGED' };
 registerEnumType(ContactDifferenceEnum, {

@@ -1,6 +1,7 @@
 // Contacts, as the world sees them, and how they are found.
 import { ArgsType, Field, ID, InputType, Int, ObjectType, registerEnumType } from 'type-graphql';
-import { CalendarDate, connectionOf, DateTime, Node, PageArgs } from './common.ts';
+import { CalendarDate, DateTime, Node } from './common.ts';
+import { connectionOf, PageArgs } from './pages.ts';
 
 export const ContactPointKind = { EMAIL: 'EMAIL', PHONE: 'PHONE', ADDRESS: 'ADDRESS', WEBSITE: 'WEBSITE' } as const;
 registerEnumType(ContactPointKind, {

@@ -1,7 +1,8 @@
 // Deleting, as the world sees it: the preview, the confirmation, and the record that stays.
 import { Field, ID, InputType, Int, ObjectType, registerEnumType } from 'type-graphql';
 import type { DeletionState } from '../entities/deletion.ts';
-import { connectionOf, DateTime, Money, Node, UserError } from './common.ts';
+import { DateTime, Money, Node, UserError } from './common.ts';
+import { connectionOf } from './pages.ts';
 import { ContactFilter } from './contacts.ts';
 
 export const DeletionStateEnum: Record<DeletionState, DeletionState> = {

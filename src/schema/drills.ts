@@ -1,7 +1,8 @@
 // Restore drills, as the world sees them.
 import { Field, Float, ID, Int, ObjectType, registerEnumType } from 'type-graphql';
 import type { DrillOutcome } from '../entities/drill.ts';
-import { connectionOf, DateTime, Node } from './common.ts';
+import { DateTime, Node } from './common.ts';
+import { connectionOf } from './pages.ts';
 
 export const RestoreDrillOutcome = { PASSED: 'PASSED', FAILED: 'FAILED' } as const satisfies Record<DrillOutcome, DrillOutcome>;
 registerEnumType(RestoreDrillOutcome, {

@@ -2,7 +2,8 @@
 import { Field, ID, InputType, Int, ObjectType, registerEnumType } from 'type-graphql';
 import type { ErasureKind, ErasureState, LegalGround } from '../entities/erasure.ts';
 import { ActorKind } from './action-log.ts';
-import { connectionOf, DateTime, Node, UserError } from './common.ts';
+import { DateTime, Node, UserError } from './common.ts';
+import { connectionOf } from './pages.ts';
 import { RowCount } from './deletions.ts';
 
 export const ErasureKindEnum: Record<ErasureKind, ErasureKind> = { PURGE: 'PURGE', ARTICLE_17: 'ARTICLE_17' };

@@ -1,6 +1,7 @@
 // A contact's history, as the world sees it: notes, activities and memberships.
 import { Field, ID, InputType, ObjectType, registerEnumType } from 'type-graphql';
-import { CalendarDate, connectionOf, DateTime, UserError } from './common.ts';
+import { CalendarDate, DateTime, UserError } from './common.ts';
+import { connectionOf } from './pages.ts';
 import { MembershipPlan } from './references.ts';
 
 export const ActivityKind = { CALL: 'CALL', EMAIL: 'EMAIL', MEETING: 'MEETING', EVENT: 'EVENT', VISIT: 'VISIT', OTHER: 'OTHER' } as const;

@@ -2,7 +2,8 @@
 import { Field, ID, Int, Float, ObjectType, registerEnumType } from 'type-graphql';
 import type { JobKind, JobState } from '../domain/jobs.ts';
 import type { JobPhase } from '../entities/job.ts';
-import { connectionOf, DateTime, Node } from './common.ts';
+import { DateTime, Node } from './common.ts';
+import { connectionOf } from './pages.ts';
 
 const enumOf = <T extends string>(values: readonly T[]) => Object.fromEntries(values.map((value) => [value, value])) as Record<T, T>;
 

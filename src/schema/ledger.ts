@@ -1,6 +1,7 @@
 // A contact's money, as the world sees it: payments, the ledger, and what is added to them.
 import { Field, ID, InputType, ObjectType, registerEnumType } from 'type-graphql';
-import { connectionOf, DateTime, MinorUnits, Money, UserError } from './common.ts';
+import { DateTime, MinorUnits, Money, UserError } from './common.ts';
+import { connectionOf } from './pages.ts';
 
 export const PaymentMethod = {
   CARD: 'CARD',

@@ -1,6 +1,7 @@
 // The organization as clients see it.
 import { Field, ID, ObjectType, registerEnumType } from 'type-graphql';
-import { connectionOf, Node } from './common.ts';
+import { Node } from './common.ts';
+import { connectionOf } from './pages.ts';
 import type { Plan as PlanName } from '../entities/organization.ts';
 
 export const Plan = { FREE: 'FREE', STANDARD: 'STANDARD', PREMIUM: 'PREMIUM' } as const satisfies Record<PlanName, PlanName>;

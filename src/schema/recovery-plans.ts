@@ -2,7 +2,8 @@
 import { Field, ID, InputType, Int, ObjectType, registerEnumType } from 'type-graphql';
 import type { ConflictRow } from '../domain/recovery-rows.ts';
 import type { ConflictKind, ConflictPolicy } from '../entities/recovery.ts';
-import { connectionOf, DateTime, Money } from './common.ts';
+import { DateTime, Money } from './common.ts';
+import { connectionOf } from './pages.ts';
 import { RowCount } from './deletions.ts';
 
 export const ConflictKindEnum: Record<ConflictKind, ConflictKind> = {

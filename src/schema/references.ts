@@ -1,6 +1,7 @@
 // What contacts refer to and share: membership plans, tags and custom fields.
 import { Field, ID, InputType, ObjectType, registerEnumType } from 'type-graphql';
-import { connectionOf, Money, UserError } from './common.ts';
+import { Money, UserError } from './common.ts';
+import { connectionOf } from './pages.ts';
 import { Contact } from './contacts.ts';
 
 export const MembershipInterval = { MONTH: 'MONTH', YEAR: 'YEAR', LIFETIME: 'LIFETIME' } as const;

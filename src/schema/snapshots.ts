@@ -1,7 +1,8 @@
 // Snapshots of a whole organization, as the world sees them.
 import { ArgsType, Field, Float, InputType, Int, ObjectType, registerEnumType } from 'type-graphql';
 import type { OrganizationSnapshotKind, SnapshotState } from '../entities/organization-snapshot.ts';
-import { connectionOf, DateTime, Node, PageArgs, UserError } from './common.ts';
+import { DateTime, Node, UserError } from './common.ts';
+import { connectionOf, PageArgs } from './pages.ts';
 import { RowCount } from './deletions.ts';
 import { Failure } from './jobs.ts';
 

@@ -1,7 +1,8 @@
 // Webhooks, as the world sees them: endpoints, and what was delivered to them.
 import { Field, ID, InputType, Int, ObjectType, registerEnumType } from 'type-graphql';
 import type { DeliveryState } from '../entities/webhook.ts';
-import { connectionOf, DateTime, Node, UserError } from './common.ts';
+import { DateTime, Node, UserError } from './common.ts';
+import { connectionOf } from './pages.ts';
 
 export const DeliveryStateEnum: Record<DeliveryState, DeliveryState> = { PENDING: 'PENDING', DELIVERED: 'DELIVERED', FAILED: 'FAILED' };
 registerEnumType(DeliveryStateEnum, {
