@@ -71,3 +71,9 @@ export function uuidAt(bytes: Buffer, at: number): string {
   const hex = bytes.toString('hex', at, at + 16);
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }
+
+/** Whether two UUIDs are the same. Asked of each row, of which most have the owner of the one before. */
+export function isSameUuid(bytes: Buffer, one: number, other: number): boolean {
+  for (let at = 15; at >= 0; at--) if (bytes[one + at] !== bytes[other + at]) return false;
+  return true;
+}

@@ -118,9 +118,9 @@ async function writeRuns(tx: Transaction, app: App, key: Buffer, snapshotId: str
   for (const { run, index } of fresh) {
     const { number } = places[index]!;
     const sealed = await sealChunk(key, { organizationId: tx.organizationId, snapshotId, number }, { schemaVersion, ...run });
-    await app.store.put(tx, snapshotId, number, sealed.body);
     written.push({ ...sealed, run, number, content: contents[index]! });
   }
+  await app.store.putNew(tx, snapshotId, written);
   await insertChunks(tx, app, snapshotId, written);
   await tx.run(sql`
     insert into snapshot_part (organization_id, snapshot_id, number, until_contact_id, chunk_snapshot_id, chunk_number)

@@ -2,7 +2,7 @@
 // outside body known to anyone, so one whose transaction rolled back is an orphan that the sweep removes.
 import type { Transaction } from '../database.ts';
 import { type OutsideStoreKind, outsideStoreKinds, type StoreKind } from '../entities/snapshot.ts';
-import { sql } from '../sql.ts';
+import { join, type Sql, sql } from '../sql.ts';
 import { madeAt, newName, type OutsideStore, StoreUnavailable, withinTime } from './stores/outside.ts';
 
 /** The background job that removes outside bodies that nothing names any more. */
@@ -25,20 +25,30 @@ export class SnapshotStore {
     readonly timeoutSeconds: number,
   ) {}
 
+  /** Keeps the bodies of chunks that are new. @throws StoreUnavailable when one is not kept for certain: then `tx` must not commit */
+  async putNew(tx: Transaction, snapshotId: string, bodies: readonly { number: number; body: Buffer }[]): Promise<void> {
+    if (bodies.length === 0) return;
+    const rows: Sql[] = [];
+    for (const { number, body } of bodies) {
+      const { inside, location } = await this.#keep(tx, snapshotId, number, body);
+      rows.push(sql`(${tx.organizationId}::uuid, ${snapshotId}::uuid, ${number}::int, ${this.kept}, ${inside}::bytea, ${location}::text)`);
+    }
+    await tx.run(sql`insert into snapshot_chunk_body (organization_id, snapshot_id, number, store, body, location) values ${join(rows, ', ')}`);
+  }
+
   /**
    * Keeps the body of a chunk, in place of an earlier one. Both are there until `tx` ends; then only the one that the
    * database names.
    * @throws StoreUnavailable when it is not kept for certain: then `tx` must not commit
    */
   async put(tx: Transaction, snapshotId: string, number: number, body: Buffer): Promise<void> {
-    const inside = this.kept === 'POSTGRES';
-    const location = inside ? null : await this.#putOutside(tx, snapshotId, number, body, this.at(this.kept as OutsideStoreKind));
+    const { inside, location } = await this.#keep(tx, snapshotId, number, body);
     const replaced = await tx.rows<Place>(sql`
       select store, location from snapshot_chunk_body
       where organization_id = ${tx.organizationId} and snapshot_id = ${snapshotId} and number = ${number} for update`);
     await tx.run(sql`
       insert into snapshot_chunk_body (organization_id, snapshot_id, number, store, body, location)
-      values (${tx.organizationId}, ${snapshotId}, ${number}, ${this.kept}, ${inside ? body : null}, ${location})
+      values (${tx.organizationId}, ${snapshotId}, ${number}, ${this.kept}, ${inside}, ${location})
       on conflict (organization_id, snapshot_id, number) do update set store = excluded.store, body = excluded.body, location = excluded.location`);
     await this.#discard(tx, replaced);
   }
@@ -83,11 +93,14 @@ export class SnapshotStore {
     );
   }
 
-  async #putOutside(tx: Transaction, snapshotId: string, number: number, body: Buffer, store: OutsideStore): Promise<string> {
+  /** Puts the body where new ones go. @returns what its row tells of it: the body itself, or where it lies outside */
+  async #keep(tx: Transaction, snapshotId: string, number: number, body: Buffer): Promise<{ inside: Buffer | null; location: string | null }> {
+    if (this.kept === 'POSTGRES') return { inside: body, location: null };
+    const store = this.at(this.kept);
     const { now } = (await tx.row<{ now: number }>(sql`select floor(extract(epoch from clock_timestamp()) * 1000)::bigint as now`))!;
     const name = newName(tx.organizationId, snapshotId, number, now);
     await this.#ask((signal) => store.put(name, body, signal));
-    return name;
+    return { inside: null, location: name };
   }
 
   /** Asks a store and tells the operator what the caller is not told. @throws StoreUnavailable */
