@@ -40,25 +40,33 @@ export const serverSettings = { shared_buffers: '1GB', max_wal_size: '8GB', chec
 
 /** On an embedded server of its own, or on an empty database at `url`, of which its superuser is the owner. */
 export async function openBench(url?: string): Promise<Bench> {
+  // Whatever was started ends when the rest can't be.
+  await using started = new AsyncDisposableStack();
   const directory = await mkdtemp(join(tmpdir(), 'reinstate-bench-'));
+  started.defer(() => rm(directory, { recursive: true, force: true }));
   const embedded = url ? undefined : await startEmbedded({ directory, settings: serverSettings });
+  started.defer(() => embedded?.stop({ remove: true }));
   const ownerUrl = url ?? embedded!.url;
   const masterKey = randomBytes(32);
   const keys = deriveKeys(masterKey);
   const appUrl = await migrate({ url: ownerUrl, secret: keys.database });
   const owner = new pg.Client({ connectionString: ownerUrl });
   await owner.connect();
+  started.defer(() => owner.end());
   const [email, password] = ['super.admin@bench.example', 'bench-password'];
   const staff = [{ name: 'Super admin', email, passwordHash: await hashPassword(password), roles: ['Super admin'] }];
   const { id: organizationId } = await createOrganization(owner, { name: 'Bench', plan: 'PREMIUM', currency: 'USD', staff });
   const config = readConfig({ CHUNK_CONTACTS: process.env['CHUNK_CONTACTS'] });
   const database = await Database.open(appUrl, 20);
+  started.defer(() => database.close());
+  const store = await openStore(config);
+  const all = started.move();
   return {
     app: {
       config,
       database,
       keys,
-      store: await openStore(config),
+      store,
       payments: manualPayments,
     },
     owner,
@@ -67,11 +75,6 @@ export async function openBench(url?: string): Promise<Bench> {
     masterKey: masterKey.toString('base64'),
     email,
     password,
-    async [Symbol.asyncDispose]() {
-      await database.close();
-      await owner.end();
-      await embedded?.stop({ remove: true });
-      await rm(directory, { recursive: true, force: true });
-    },
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
 }

@@ -10,7 +10,7 @@ import type { RecoveryRow } from './recovery-rows.ts';
 import type { Source } from './recovery-selection.ts';
 
 /** Chunks at work at the same time: one is read and opened while another is written. */
-const lanes = 4;
+const lanes = 3;
 
 export interface Run {
   app: App;
