@@ -21,7 +21,7 @@ import { taskList } from '../src/jobs/worker.ts';
 import { quietWorkerLogger } from '../src/migrate.ts';
 import { isPublic, lookupPublic } from '../src/outbound.ts';
 import { decodeId } from '../src/schema/common.ts';
-import { dump } from './erasing.ts';
+import { deadlinesAgo, dump, meetDeadlines } from './erasing.ts';
 import { deleteThem, fill, orderRecovery, pay, runJobs as runOnceThrough } from './graphs.ts';
 import { createWorld, type World } from './harness.ts';
 import type { OrganizationName } from './people.ts';
@@ -249,6 +249,32 @@ describe('a recovery', () => {
     await worker.end('SIGTERM');
     expect(receiver.got.map(({ headers }) => headers['webhook-id'])).toEqual([receiver.got[0]!.headers['webhook-id'], receiver.got[0]!.headers['webhook-id']]);
     for (const { body, headers } of receiver.got) webhook.verify(body, headers as Record<string, string>);
+  });
+});
+
+describe('a deadline', () => {
+  it('that is near is told to every endpoint of its organization, once for 7 days and once for 1 day', async () => {
+    await using world = await createWorld({ settings: local });
+    await using receiver = await Receiver.open(200);
+    const { webhook } = await register(world, receiver.url);
+    await using stranger = await Receiver.open(200);
+    await register(world, stranger.url, 'Hilltop Society');
+    await fill(world, 3);
+    const { deletion } = await deleteThem(world, { filter: {} });
+    for (const ahead of ['8 days', '6 days', '5 days', '1 hour', '30 minutes']) {
+      await deadlinesAgo(world, `-${ahead}`);
+      await meetDeadlines(world);
+      await runJobs(world);
+    }
+    const told = receiver.got.map(({ body, headers }) => webhook.verify(body, headers as Record<string, string>) as { type: string; data: object });
+    expect(told.map(({ type, data }) => [type, data])).toEqual(
+      [7, 1].map((daysBefore) => [
+        'deletion.deadline_near',
+        { deletionId: deletion!.id, daysBefore, contactCount: 3, recoverableUntil: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/) },
+      ]),
+    );
+    expect(new Set(receiver.got.map(({ headers }) => headers['webhook-id'])).size).toBe(2);
+    expect(stranger.got).toEqual([]);
   });
 });
 

@@ -1,6 +1,8 @@
 // Deadlines, by the database clock: warnings before one, and what happens when it has passed. Run every minute for each
 // organization; safe to run by several at once.
+import { v7 as newId } from 'uuid';
 import type { Transaction } from '../database.ts';
+import { globalId } from '../global-id.ts';
 import { publish } from '../pubsub.ts';
 import { destroyKey, eraseSnapshot } from '../snapshots/erase.ts';
 import { sql } from '../sql.ts';
@@ -10,6 +12,7 @@ import { queueErasure, startErasure } from './erasures.ts';
 import { deadline } from './recovery-rows.ts';
 import { expireLateRequests } from './recoveries.ts';
 import { endRecovery, graceIsOver, tooLate, tooLong } from './recovery-states.ts';
+import { queueEvent } from './webhook-deliveries.ts';
 
 /** Days before the deadline on which it is told to be near. */
 const warningDays = [7, 1];
@@ -26,19 +29,21 @@ export async function meetDeadlines(app: App, actor: Actor, organizationId: stri
 
 /** Tells of deadlines that are near, each once for each number of days; what has come nearer meanwhile is told as that. */
 async function warn(tx: Transaction, actor: Actor): Promise<void> {
-  const near = await tx.rows<{ id: string; contacts: number }>(sql`
+  const near = await tx.rows<{ id: string; contacts: number; days: number; until: Date; warnedAt: Date }>(sql`
     with due as (
-      select d.organization_id, d.id, d.contact_count, (
+      select d.organization_id, d.id, d.contact_count, d.recoverable_until, (
         select min(days) from unnest(${warningDays}::int[]) days where d.recoverable_until - make_interval(days => days) <= clock_timestamp()) as days
       from deletion d where d.organization_id = ${tx.organizationId} and d.state = 'COMPLETED' and d.contact_count > 0 and d.recoverable_until > clock_timestamp()
     ), told as (
       insert into deletion_warning (organization_id, deletion_id, days_before, warned_at)
       select due.organization_id, due.id, due.days, clock_timestamp() from due
       join deletion d on d.organization_id = due.organization_id and d.id = due.id and d.deleted_at < d.recoverable_until - make_interval(days => due.days)
-      on conflict do nothing returning deletion_id
-    ) select due.id, due.contact_count as contacts from due join told on told.deletion_id = due.id`);
-  for (const { id, contacts } of near) {
+      on conflict do nothing returning deletion_id, warned_at
+    ) select due.id, due.contact_count as contacts, due.days, due.recoverable_until as until, told.warned_at as "warnedAt" from due join told on told.deletion_id = due.id`);
+  for (const { id, contacts, days, until, warnedAt } of near) {
     await logAction(tx, actor, { action: 'deletion.deadline_near', target: { kind: 'Deletion', id }, targetCount: contacts });
+    const data = { deletionId: globalId('Deletion', id), daysBefore: days, contactCount: contacts, recoverableUntil: until };
+    await queueEvent(tx, { id: newId(), type: 'deletion.deadline_near', timestamp: warnedAt, data });
     await publish(tx, 'deletion', id);
   }
 }

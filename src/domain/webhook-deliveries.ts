@@ -13,7 +13,7 @@ export const sendWebhookTask = 'send_webhook';
 /** What is sent, as JSON. Ids and counts only: receivers ask the API for more, and an erasure has nothing to look for here. */
 export interface WebhookEvent {
   id: string;
-  type: 'contacts.recovered' | 'webhook.test';
+  type: 'contacts.recovered' | 'deletion.deadline_near' | 'webhook.test';
   timestamp: Date;
   data: object;
 }
@@ -91,7 +91,7 @@ export interface Outcome {
 }
 
 /** Attempts at an event in all. A test is for someone who looks on, and is sent once. */
-const mostAttempts = { 'contacts.recovered': 8, 'webhook.test': 1 } as const;
+const mostAttempts = { 'contacts.recovered': 8, 'deletion.deadline_near': 8, 'webhook.test': 1 } as const;
 /** The first wait between two attempts in seconds, and how many times longer each further one is: 2.3 days in all. */
 const [firstWait, longer] = [10, 5];
 

@@ -23,7 +23,7 @@ export class WebhookDelivery {
   @Field(() => String, { description: 'The id of the event: what the endpoint sees as `webhook-id`, the same with every attempt.' })
   eventId!: string;
 
-  @Field(() => String, { description: 'What happened: `contacts.recovered`, or `webhook.test` for a test.' })
+  @Field(() => String, { description: 'What happened: `contacts.recovered`, `deletion.deadline_near`, or `webhook.test` for a test.' })
   event!: string;
 
   @Field(() => DeliveryStateEnum, { description: 'Where it stands.' })
