@@ -348,7 +348,7 @@ export type DeleteContactsInput = {
   contactIds?: Array<string | number> | null | undefined;
   /** All contacts that this finds. An empty filter finds all contacts of the organization. */
   filter?: ContactFilter | null | undefined;
-  /** Why, in 1 to 500 characters; kept in the action log. Don’t name people in it. */
+  /** Why, in 1 to 500 characters; in the action log until a contact of the deletion is erased, whom it could name. */
   reason: string;
 };
 
@@ -377,7 +377,7 @@ export type EraseContactsInput = {
   contactIds: Array<string | number>;
   /** Why the law asks for it. It is in the certificate. */
   legalGround: LegalGround;
-  /** Why, in 1 to 500 characters; kept in the action log. Don’t name people in it. */
+  /** Why, in 1 to 500 characters; in the action log until the erasure is completed, because it may name people. The legal ground stays. */
   reason: string;
 };
 

@@ -15,6 +15,7 @@ import { Migration20261124144706 } from '../migrations/Migration20261124144706.t
 import { Migration20261124145549 } from '../migrations/Migration20261124145549.ts';
 import { Migration20261124145700 } from '../migrations/Migration20261124145700.ts';
 import { Migration20261124180000 } from '../migrations/Migration20261124180000.ts';
+import { Migration20261125010000 } from '../migrations/Migration20261125010000.ts';
 import { entities } from './entities/index.ts';
 import { StartupError } from './errors.ts';
 import { quoted } from './sql.ts';
@@ -30,6 +31,7 @@ const migrations = [
   Migration20261124145549,
   Migration20261124145700,
   Migration20261124180000,
+  Migration20261125010000,
 ];
 const oldestServer = 15;
 /** Any number, as long as every starter asks for the same. */
@@ -169,6 +171,7 @@ async function grantAppRole(owner: pg.Client, encodedRole: string): Promise<void
     grant usage on schema public to ${app};
     grant select, insert, update, delete on all tables in schema public to ${app};
     revoke update, delete on action_log from ${app};
+    revoke update on action_reason from ${app};
     revoke update, delete on erasure_ledger, erasure_subject from ${app};
     revoke delete on erasure from ${app};
     revoke insert, update, delete on migration from ${app};

@@ -81,8 +81,10 @@ describe('after an erasure', () => {
     const all = await dump(world);
     for (const someone of Object.values(people)) expect(found(all, someone)).toEqual(Object.values(someone));
 
-    const { deletion } = await deleteThem(world, { contactIds: [ids.deleted, ids.other] });
-    const { deletion: old } = await deleteThem(world, { contactIds: [ids.purged] });
+    // Reasons name them as well, though nobody should.
+    const deleteFor = (contactIds: string[], reason: string) => deleteThem(world, { contactIds }, 'Riverside Club', reason);
+    const { deletion } = await deleteFor([ids.deleted, ids.other], `${people.deleted.firstName} and ${people.other.firstName} wrote a letter`);
+    const { deletion: old } = await deleteFor([ids.purged], `From ${people.purged.email}`);
     await orderRecovery(world, deletion!.id);
     const organizationId = world.organizationId();
     const { rows } = await world.owner.query<{ snapshotId: string }>(`select snapshot_id as "snapshotId" from deletion where id = $1`, [
@@ -96,7 +98,12 @@ describe('after an erasure', () => {
     const { erasure } = await eraseThem(
       world,
       [ids.live, ids.deleted].map((id) => decodeId('Contact', id)),
+      'Riverside Club',
+      `${people.live.lastName} called`,
     );
+    const reasons = async () => (await dump(world)).filter((row) => row.startsWith('action_reason ')).join('\n');
+    expect(found([await reasons()], people.live)).toEqual([people.live.lastName]);
+    expect(found([await reasons()], people.deleted)).toEqual([people.deleted.firstName]);
     await runJobs(world);
     await world.owner.query(`update deletion set recoverable_until = clock_timestamp() where id = $1`, [decodeId('Deletion', old!.id)]);
     await meetDeadlines(world);

@@ -11,11 +11,12 @@ export async function eraseThem(
   world: World,
   ids: readonly string[],
   organization: OrganizationName = 'Riverside Club',
+  reason = 'Asked for it',
 ): Promise<EraseContactsMutation['eraseContacts']> {
   const admin = await world.as('Super admin', organization);
   const target = { contactIds: ids.map(contactId) };
   const { contactErasurePreview } = await admin.request(ContactErasurePreviewDocument, { input: target });
-  const input = { ...target, legalGround: 'CONSENT_WITHDRAWN', reason: 'Asked for it', confirmation: contactErasurePreview.confirmation } as const;
+  const input = { ...target, legalGround: 'CONSENT_WITHDRAWN', reason, confirmation: contactErasurePreview.confirmation } as const;
   return (await admin.request(EraseContactsDocument, { input })).eraseContacts;
 }
 

@@ -147,6 +147,13 @@ describe('erasing a deleted contact', () => {
     const { deletion: left } = await admin.request(DeletionDocument, { id: deletion!.id });
     expect(left).toMatchObject({ contactCount: 4, reason: null, isRecoverable: true });
     expect(left.rows).toContainEqual({ kind: 'Note', count: 12 });
+    for (const [targetId, actions] of [
+      [deletion!.id, ['contacts.deleted']],
+      [erasure!.id, ['erasure.completed', 'contacts.erased']],
+    ] as const) {
+      const { actionLog } = await admin.request(ActionLogDocument, { filter: { targetId } });
+      expect(actionLog.nodes.map(({ action, reason }) => [action, reason])).toEqual(actions.map((action) => [action, null]));
+    }
     const owed = before['balance']!.filter((row) => !row.includes(first!) && !row.includes(second!)).map((row) => JSON.parse(row) as { amount_minor: number });
     expect(left.balances).toEqual([{ currency: 'USD', amountMinor: owed.reduce((sum, row) => sum + row.amount_minor, 0) }]);
     const { recoveryRequest } = await orderRecovery(world, deletion!.id);

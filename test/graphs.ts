@@ -94,10 +94,11 @@ export async function deleteThem(
   world: World,
   target: Target,
   organization: OrganizationName = 'Riverside Club',
+  reason = 'Left the club',
 ): Promise<DeleteContactsMutation['deleteContacts']> {
   const admin = await world.as('Super admin', organization);
   const { contactDeletionPreview } = await admin.request(ContactDeletionPreviewDocument, { input: target });
-  const input = { ...target, confirmation: contactDeletionPreview.confirmation!, reason: 'Left the club' };
+  const input = { ...target, confirmation: contactDeletionPreview.confirmation!, reason };
   return (await admin.request(DeleteContactsDocument, { input })).deleteContacts;
 }
 

@@ -14,6 +14,7 @@ export interface Action {
   targetCount?: number;
   /** For a batch of contacts: the deletion and the chunk that hold its targets, for a recovery those that it brought back. */
   batch?: { deletionId: string; chunkNumber: number };
+  /** In the words of who did it; goes when someone whom it may name is erased, see `eraseReasons`. */
   reason?: string;
 }
 
@@ -35,15 +36,26 @@ export async function logActions(tx: Transaction, actor: Actor, actions: readonl
   const all = <T>(value: (action: Action) => T) => actions.map(value);
   await tx.run(sql`
     insert into action_log (organization_id, id, actor_kind, actor_id, actor_name, request_id, address, agent,
-      action, outcome, code, target_kind, target_id, target_count, deletion_id, chunk_number, reason)
+      action, outcome, code, target_kind, target_id, target_count, deletion_id, chunk_number)
     select ${tx.organizationId}, id, ${actor.kind}, ${actor.id}, ${actor.name}, ${actor.requestId}, ${actor.address}, ${actor.agent},
-      action, case when code is null then 'DONE' else 'REFUSED' end, code, target_kind, target_id, target_count, deletion_id, chunk_number, reason
+      action, case when code is null then 'DONE' else 'REFUSED' end, code, target_kind, target_id, target_count, deletion_id, chunk_number
     from unnest(${ids}::uuid[], ${all(({ action }) => action)}::text[], ${all(({ refusedWith }) => refusedWith ?? null)}::text[],
       ${all(({ target }) => target?.kind ?? null)}::text[], ${all(({ target }) => target?.id ?? null)}::uuid[],
       ${all(({ target, targetCount }) => targetCount ?? (target ? 1 : 0))}::int[], ${all(({ batch }) => batch?.deletionId ?? null)}::uuid[],
-      ${all(({ batch }) => batch?.chunkNumber ?? null)}::int[], ${all(({ reason }) => reason ?? null)}::text[])
-      as entry (id, action, code, target_kind, target_id, target_count, deletion_id, chunk_number, reason)`);
+      ${all(({ batch }) => batch?.chunkNumber ?? null)}::int[])
+      as entry (id, action, code, target_kind, target_id, target_count, deletion_id, chunk_number)`);
+  if (actions.some(({ reason }) => reason !== undefined))
+    await tx.run(sql`
+      insert into action_reason (organization_id, action_id, reason)
+      select ${tx.organizationId}, id, reason from unnest(${ids}::uuid[], ${all(({ reason }) => reason ?? null)}::text[]) given (id, reason) where reason is not null`);
   return ids;
+}
+
+/** Takes away what was given as a reason in entries about a deletion or an erasure, because it may name who was erased. The entries stay. */
+export async function eraseReasons(tx: Transaction, subjectId: string): Promise<void> {
+  await tx.run(sql`
+    delete from action_reason r using action_log a
+    where r.organization_id = ${tx.organizationId} and a.organization_id = r.organization_id and a.id = r.action_id and ${subjectId} in (a.target_id, a.deletion_id)`);
 }
 
 export interface ActionLogRow {
@@ -81,7 +93,8 @@ export interface ActionLogFilter {
 const columns = sql`
   a.id, a.occurred_at as "occurredAt", a.actor_kind as "actorKind", a.actor_id as "actorId", a.actor_name as "actorName", a.action,
   a.outcome, a.code, a.target_kind as "targetKind", a.target_id as "targetId", a.target_count as "targetCount",
-  a.deletion_id as "deletionId", a.chunk_number as "chunkNumber", a.reason, a.request_id as "requestId", a.address, a.agent,
+  a.deletion_id as "deletionId", a.chunk_number as "chunkNumber", a.request_id as "requestId", a.address, a.agent,
+  (select r.reason from action_reason r where r.organization_id = a.organization_id and r.action_id = a.id) as reason,
   to_char(a.occurred_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as cursor`;
 
 export async function readActions(tx: Transaction, ids: readonly string[]): Promise<ActionLogRow[]> {

@@ -16,18 +16,21 @@ export async function removeAndLog(
   tx: Transaction,
   app: App,
   actor: Actor,
-  deletion: { id: string; snapshotId: string; reason: string | null },
+  deletion: { id: string; snapshotId: string },
   number: number,
 ): Promise<number | null> {
   const removed = await removeChunk(tx, app, deletion.id, { organizationId: tx.organizationId, snapshotId: deletion.snapshotId, number });
-  if (removed !== null)
-    await logAction(tx, actor, {
-      action: 'contacts.deleted',
-      target: { kind: 'Deletion', id: deletion.id },
-      targetCount: removed,
-      batch: { deletionId: deletion.id, chunkNumber: number },
-      ...(deletion.reason === null ? {} : { reason: deletion.reason }),
-    });
+  if (removed === null) return null;
+  // Held until the commit: whoever takes the reason away waits, and then takes it from this entry too.
+  const given = await tx.row<{ reason: string | null }>(sql`
+    select reason from deletion where organization_id = ${tx.organizationId} and id = ${deletion.id} for share`);
+  await logAction(tx, actor, {
+    action: 'contacts.deleted',
+    target: { kind: 'Deletion', id: deletion.id },
+    targetCount: removed,
+    batch: { deletionId: deletion.id, chunkNumber: number },
+    ...(given?.reason ? { reason: given.reason } : {}),
+  });
   return removed;
 }
 

@@ -103,7 +103,7 @@ export async function deleteContacts(app: App, viewer: Viewer, input: DeletionTa
     const count = await freezeSet(tx, app, id, input, confirmed.digest);
     await startSnapshot(tx, app, snapshotId, 'DELETION');
     if (count <= Math.min(app.config.DELETE_AT_ONCE, app.config.CHUNK_CONTACTS)) {
-      const removed = await removeAndLog(tx, app, viewer, { id, snapshotId, reason }, 1);
+      const removed = await removeAndLog(tx, app, viewer, { id, snapshotId }, 1);
       if (removed !== count) throw mismatch();
       await completeDeletion(tx, app, id);
     } else {

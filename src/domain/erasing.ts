@@ -7,7 +7,7 @@ import { erasedAmong, lockErasureLedger } from '../snapshots/erasure-ledger.ts';
 import { holdChunks } from '../snapshots/parts.ts';
 import { sql } from '../sql.ts';
 import { publish } from '../pubsub.ts';
-import { logAction } from './action-log.ts';
+import { eraseReasons, logAction } from './action-log.ts';
 import type { Actor, App } from './app.ts';
 import { certify } from './certificates.ts';
 import { type ErasureRow, listSubjects, lockErasure, readErasures } from './erasure-rows.ts';
@@ -107,14 +107,15 @@ async function rewriteCopies({ app, organizationId, erasureId, signal }: Run, re
 }
 
 /**
- * After a contact of a deletion was erased: the count follows, and the reason goes, which may have named the contact. When
+ * After a contact of a deletion was erased: the count follows, and the reason goes, which may have named the contact, out of the action log too. When
  * nobody is left, the key goes too. @returns whether it went
  */
 async function adjustDeletion(tx: Transaction, snapshotId: string): Promise<boolean> {
-  const deletion = await tx.row<{ left: number }>(sql`
+  const deletion = await tx.row<{ id: string; left: number }>(sql`
     update deletion d set reason = null, contact_count = case when d.state = 'RUNNING' then d.contact_count else (
       select coalesce(sum(k.contact_count), 0)::int from snapshot_chunk k where k.organization_id = d.organization_id and k.snapshot_id = d.snapshot_id) end
-    where d.organization_id = ${tx.organizationId} and d.snapshot_id = ${snapshotId} returning d.contact_count as left`);
+    where d.organization_id = ${tx.organizationId} and d.snapshot_id = ${snapshotId} returning d.id, d.contact_count as left`);
+  if (deletion) await eraseReasons(tx, deletion.id);
   return deletion?.left === 0 && (await destroyKey(tx, snapshotId));
 }
 
@@ -164,7 +165,10 @@ async function certifyAndClose({ app, organizationId, erasureId }: Run, actor: A
       update erasure set state = 'COMPLETED', done_at = ${now}, certificate = ${certificate}, signature = ${signature}
       where organization_id = ${organizationId} and id = ${erasureId}`);
     if (erasure.deletionId) await closeDeletion(tx, actor, erasure.deletionId, subjects.length);
-    else await logAction(tx, actor, { action: 'erasure.completed', target: { kind: 'Erasure', id: erasureId }, targetCount: subjects.length });
+    else {
+      await eraseReasons(tx, erasureId);
+      await logAction(tx, actor, { action: 'erasure.completed', target: { kind: 'Erasure', id: erasureId }, targetCount: subjects.length });
+    }
     if (erasure.jobId) await endJob(tx, erasure.jobId, 'COMPLETED');
   });
 }
@@ -173,6 +177,7 @@ async function closeDeletion(tx: Transaction, actor: Actor, deletionId: string, 
   await tx.run(sql`
     update deletion set state = 'ERASED', erased_at = clock_timestamp(), reason = null
     where organization_id = ${tx.organizationId} and id = ${deletionId} and state = 'ERASING'`);
+  await eraseReasons(tx, deletionId);
   await logAction(tx, actor, { action: 'deletion.erased', target: { kind: 'Deletion', id: deletionId }, targetCount: subjectCount });
   await publish(tx, 'deletion', deletionId);
 }

@@ -92,10 +92,7 @@ export async function eraseContacts(
   const ids = targetOf(input.contactIds);
   const reason = input.reason.trim();
   if (reason.length < 1 || reason.length > 500)
-    throw new Refusal('BAD_REASON', 'The reason must have 1 to 500 characters. Nothing was erased. Say in a sentence why, without naming anyone.', [
-      'input',
-      'reason',
-    ]);
+    throw new Refusal('BAD_REASON', 'The reason must have 1 to 500 characters. Nothing was erased. Say in a sentence why.', ['input', 'reason']);
   return write(app, viewer, async (tx) => {
     const { now } = (await tx.row<{ now: Date }>(sql`select clock_timestamp() as now`))!;
     const confirmed = await readConfirmation(app, viewer, input.confirmation, now, 'erasure');

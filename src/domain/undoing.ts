@@ -67,7 +67,7 @@ interface Undo {
   actor: Actor;
   organizationId: string;
   request: RecoveryRow;
-  deletion: { id: string; snapshotId: string; reason: string };
+  deletion: { id: string; snapshotId: string };
 }
 
 /** Carries an undo out. Safe to run again after a crash, and by two workers at once. */
@@ -75,7 +75,7 @@ export async function revertRecovery(app: App, actor: Actor, organizationId: str
   const found = await app.database.transact(organizationId, async (tx) => {
     const [request] = await readRecoveries(tx, [requestId]);
     const deletion = await tx.row<Undo['deletion']>(sql`
-      select id, snapshot_id as "snapshotId", reason from deletion where organization_id = ${organizationId} and id = ${request!.undoDeletionId}`);
+      select id, snapshot_id as "snapshotId" from deletion where organization_id = ${organizationId} and id = ${request!.undoDeletionId}`);
     const chunks = (await chunkStates(tx, requestId)).filter(({ restored }) => restored);
     return { request: request!, deletion, chunks };
   });
@@ -191,7 +191,7 @@ export async function stopUndo(app: App, organizationId: string, requestId: stri
     const [request] = await readRecoveries(tx, [requestId]);
     if (!request?.undoJobId || request.state !== 'COMPLETED') return;
     const deletion = await tx.row<Undo['deletion']>(sql`
-      select id, snapshot_id as "snapshotId", reason from deletion where organization_id = ${organizationId} and id = ${request.undoDeletionId}`);
+      select id, snapshot_id as "snapshotId" from deletion where organization_id = ${organizationId} and id = ${request.undoDeletionId}`);
     if (deletion) await closeUndoDeletion(tx, app, deletion);
     await tx.run(sql`update recovery_request set undo_job_id = null where organization_id = ${organizationId} and id = ${requestId}`);
     await endJob(tx, request.undoJobId, 'FAILED', failure);

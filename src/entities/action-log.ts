@@ -23,7 +23,6 @@ export const ActionLogEntry = defineEntity({
     targetCount: p.integer().default(0),
     deletionId: p.uuid().nullable(),
     chunkNumber: p.integer().nullable(),
-    reason: p.text().nullable(),
     requestId: p.text(),
     address: p.text().nullable(),
     agent: p.text().nullable(),
@@ -33,4 +32,12 @@ export const ActionLogEntry = defineEntity({
     { properties: ['organizationId', 'targetId'] },
     { properties: ['organizationId', 'deletionId'] },
   ],
+});
+
+/** Why, in the words of who did it. It lies beside the entry because it may name people: it goes when one of them is erased, and the entry stays. */
+export const ActionReason = defineEntity({
+  name: 'ActionReason',
+  tableName: 'action_reason',
+  ...ofOneOrganization,
+  properties: { organizationId: p.uuid().primary(), actionId: p.uuid().primary(), reason: p.text() },
 });

@@ -58,7 +58,10 @@ export class ActionLogEntry extends Node {
   @Field(() => Int, { description: 'How many records it touched.' })
   targetCount!: number;
 
-  @Field(() => String, { nullable: true, description: 'Why, in the words of who did it.' })
+  @Field(() => String, {
+    nullable: true,
+    description: 'Why, in the words of who did it; null when nothing was said, and once a contact that it could name was erased.',
+  })
   reason!: string | null;
 
   @Field(() => String, { description: 'The id of the request, as in the response header `x-request-id`.' })

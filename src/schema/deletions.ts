@@ -73,7 +73,7 @@ export class DeleteContactsInput extends ContactDeletionPreviewInput {
   @Field(() => String, { description: 'The confirmation that the preview gave.' })
   confirmation!: string;
 
-  @Field(() => String, { description: 'Why, in 1 to 500 characters; kept in the action log. Don’t name people in it.' })
+  @Field(() => String, { description: 'Why, in 1 to 500 characters; in the action log until a contact of the deletion is erased, whom it could name.' })
   reason!: string;
 }
 

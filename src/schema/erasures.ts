@@ -76,7 +76,9 @@ export class EraseContactsInput extends ContactErasurePreviewInput {
   @Field(() => LegalGroundEnum, { description: 'Why the law asks for it. It is in the certificate.' })
   legalGround!: LegalGround;
 
-  @Field(() => String, { description: 'Why, in 1 to 500 characters; kept in the action log. Don’t name people in it.' })
+  @Field(() => String, {
+    description: 'Why, in 1 to 500 characters; in the action log until the erasure is completed, because it may name people. The legal ground stays.',
+  })
   reason!: string;
 
   @Field(() => String, { description: 'The confirmation that the preview gave.' })
