@@ -95,12 +95,16 @@ function sayWhere(embedded: Embedded, say: (line: string) => void): void {
   say(`Embedded PostgreSQL keeps its data in ${embedded.location}.`);
 }
 
-/** Puts the demo organizations into an embedded database that has none. */
-async function demo(running: Running): Promise<DemoPeople | undefined> {
+/** Puts the demo organizations into an embedded database that has none. Nothing is left running when it throws. */
+async function peopleOf(running: Running, config: Config): Promise<DemoPeople | undefined> {
+  if (!running.url || config.DATABASE_URL) return undefined;
   const owner = new pg.Client({ connectionString: running.ownerUrl });
-  await owner.connect();
   try {
+    await owner.connect();
     return await seedDemo(owner);
+  } catch (error) {
+    await running.stop();
+    throw error;
   } finally {
     await owner.end();
   }
@@ -110,9 +114,11 @@ async function main(): Promise<void> {
   const role = askedRole();
   const config = readConfig();
   const say = (line: string) => console.log(line);
+  // From here on, for whoever is told to stop while starting has a database server to stop. Told a second time, the process ends at once.
+  const told = new Promise((resolve) => process.once('SIGINT', resolve).once('SIGTERM', resolve));
   const running = await start(config, role, say);
-  const people = running.url && !config.DATABASE_URL ? await demo(running) : undefined;
-  stopWhenTold(running);
+  const people = await peopleOf(running, config);
+  stopWhenTold(running, told);
   if (running.url) {
     say(`GraphQL is served at ${running.url.replace('127.0.0.1', 'localhost')}`);
     for (const line of people?.lines ?? []) say(line);
@@ -132,8 +138,8 @@ function askedRole(): ProcessRole {
   return role;
 }
 
-/** Stops everything, once: with exit code 0 when it is told to, and 1 when a part has ended by itself. */
-function stopWhenTold(running: Running): void {
+/** Stops everything, once: with exit code 0 when it is told to, or has been, and 1 when a part has ended by itself. */
+function stopWhenTold(running: Running, told: Promise<unknown>): void {
   let stopping = false;
   const quit = (code: number) => async () => {
     // A worker that is being stopped ends, which is no fault then.
@@ -141,11 +147,10 @@ function stopWhenTold(running: Running): void {
     stopping = true;
     process.exitCode = code;
     if (code) console.error('The worker has ended by itself. Everything is stopped; start again.');
-    // Told a second time, the process ends at once.
     process.removeAllListeners('SIGINT').removeAllListeners('SIGTERM');
     await running.stop();
   };
-  process.once('SIGINT', quit(0)).once('SIGTERM', quit(0));
+  void told.then(quit(0));
   running.broken.then(quit(1), quit(1));
 }
 

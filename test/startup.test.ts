@@ -1,9 +1,13 @@
 // Starting: what stops it is said in one line, and what it makes of a database is held to that by the database itself.
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { type AddressInfo, createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import pg from 'pg';
 import { describe, expect, inject, it } from 'vitest';
+import { startEmbedded } from '../src/embedded.ts';
 import { quoted } from '../src/sql.ts';
 import { createWorld, type World } from './harness.ts';
 import { masterKey } from './people.ts';
@@ -212,6 +216,19 @@ describe('a process works', () => {
     await using database = await OwnDatabase.make();
     const settings = { DATABASE_URL: database.url() };
     expect(await Promise.all([work(database, settings), work(database, settings)])).toEqual([well, well]);
+  });
+
+  it('with a database server of its own, which it stops when it is told to stop while it is still starting', patience, async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'reinstate-told-'));
+    await using started = new ServerProcess([], { DATA_DIRECTORY: directory, PORT: '0' });
+    await started.line(/master key was made/);
+    const pidFile = join(directory, 'postgres', 'postmaster.pid');
+    expect(Number((await readFile(pidFile, 'utf8')).split('\n')[0])).toBeGreaterThan(0);
+    const ended = await started.end('SIGINT');
+    const left = await readFile(pidFile, 'utf8').catch((error: NodeJS.ErrnoException) => error.code);
+    await (await startEmbedded({ directory })).stop({ remove: true });
+    await rm(directory, { recursive: true });
+    expect({ ...ended, left, err: started.err }).toEqual({ code: 0, signal: null, left: 'ENOENT', err: [] });
   });
 
   it('on a copy under another name, which has another role', patience, async () => {
