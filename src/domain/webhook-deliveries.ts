@@ -10,7 +10,7 @@ import type { RecoveryRow } from './recovery-rows.ts';
 /** The background job that sends what is due. */
 export const sendWebhookTask = 'send_webhook';
 
-/** What is sent, as JSON. Ids and counts only: receivers ask the API for more, and an erasure has nothing to look for here. */
+/** What is sent, as JSON. Ids, counts and times only: receivers ask the API for more, and an erasure has nothing to look for here. */
 export interface WebhookEvent {
   id: string;
   type: 'contacts.recovered' | 'deletion.deadline_near' | 'webhook.test';

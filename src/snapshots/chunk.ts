@@ -2,37 +2,10 @@
 //   u32 length of head | head (JSON, with a proof of the rest) | for each contact 16 bytes id, 32 bytes SHA-256 of its graph | rows of each part
 // The rows are PostgreSQL's binary COPY rows, so that they go back in without being decoded.
 import { createHash, hash } from 'node:crypto';
-import { promisify } from 'node:util';
-import { constants, zstdCompress, zstdCompressSync, zstdDecompress, zstdDecompressSync } from 'node:zlib';
 import { open, seal } from './cipher.ts';
-import { eachRow, isSameUuid, textAt, uuidAt } from './copy.ts';
+import { compress, decompress } from './compression.ts';
+import { eachOwner, eachRow, textAt, uuidAt } from './copy.ts';
 import type { Column } from './graph.ts';
-
-const compressAside = promisify(zstdCompress);
-const decompressAside = promisify(zstdDecompress);
-
-/**
- * Up to so many bytes of plain form are compressed at once, and a quarter of that is decompressed: it takes some
- * milliseconds, no hand-over, and leaves no memory behind in the threads of the pool.
- */
-const atOnce = 8 * 1024 * 1024;
-
-/** A small chunk is mostly ids and digests, which no level makes smaller, so the lowest does (1 % more bytes, two thirds of the time); in a large one it would cost a fifth more. */
-const levelOf = (bytes: number) => (bytes < 256 * 1024 ? 1 : constants.ZSTD_CLEVEL_DEFAULT);
-
-const compress = (plain: Buffer): Promise<Buffer> | Buffer => {
-  const params = { [constants.ZSTD_c_compressionLevel]: levelOf(plain.length) };
-  const options = { chunkSize: Math.max(64 * 1024, plain.length >> 1), pledgedSrcSize: plain.length, params };
-  return plain.length < atOnce ? zstdCompressSync(plain, options) : compressAside(plain, options);
-};
-
-const decompress = (packed: Buffer): Promise<Buffer> | Buffer => {
-  const options = { maxOutputLength: largestChunk, chunkSize: Math.max(64 * 1024, packed.length * 4) };
-  return packed.length < atOnce / 4 ? zstdDecompressSync(packed, options) : decompressAside(packed, options);
-};
-
-/** No chunk is larger when opened; a store that lies can't make the process run out of memory. */
-const largestChunk = 512 * 1024 * 1024;
 
 /** The rows of one table, with the columns that they were read with. */
 export interface Part {
@@ -123,11 +96,7 @@ function runsOf(part: Omit<Part, 'count'>, contacts: Buffer, ids: readonly numbe
   const contactAt = contactIndexOf(part);
   const runs = new Int32Array(ids.length + 1).fill(rows.length);
   let next = 0;
-  let last = -1;
-  eachRow(rows, (start, _end, starts) => {
-    const at = starts[contactAt]!;
-    if (last >= 0 && isSameUuid(rows, last, at)) return;
-    last = at;
+  eachOwner(rows, contactAt, (start, at) => {
     while (next < ids.length && rows.compare(contacts, ids[next], ids[next]! + 16, at, at + 16) > 0) runs[next++] = start;
     if (next === ids.length || rows.compare(contacts, ids[next], ids[next]! + 16, at, at + 16) !== 0)
       throw new RangeError(`A row of ${table} belongs to no contact of its chunk.`);

@@ -61,6 +61,24 @@ export function eachRow(rows: Buffer, visit: (start: number, end: number, starts
   return count;
 }
 
+/**
+ * Visits the first row of each run of rows that have the same owner, whose UUID is the field number `ownerAt`: where the row
+ * starts, and where the bytes of the UUID do. @throws RangeError like `eachRow`
+ */
+export function eachOwner(rows: Buffer, ownerAt: number, visit: (start: number, at: number) => void): void {
+  let last = -1;
+  eachRow(rows, (start, _end, starts) => {
+    const at = starts[ownerAt]!;
+    if (last < 0 || !isSameUuid(rows, last, at)) visit(start, at);
+    last = at;
+  });
+}
+
+function isSameUuid(bytes: Buffer, one: number, other: number): boolean {
+  for (let at = 15; at >= 0; at--) if (bytes[one + at] !== bytes[other + at]) return false;
+  return true;
+}
+
 /** The text of a field that starts at `at`, or null. */
 export function textAt(rows: Buffer, at: number): string | null {
   return at < 0 ? null : rows.toString('utf8', at, at + rows.readInt32BE(at - 4));
@@ -70,10 +88,4 @@ export function textAt(rows: Buffer, at: number): string | null {
 export function uuidAt(bytes: Buffer, at: number): string {
   const hex = bytes.toString('hex', at, at + 16);
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
-}
-
-/** Whether two UUIDs are the same. Asked of each row, of which most have the owner of the one before. */
-export function isSameUuid(bytes: Buffer, one: number, other: number): boolean {
-  for (let at = 15; at >= 0; at--) if (bytes[one + at] !== bytes[other + at]) return false;
-  return true;
 }

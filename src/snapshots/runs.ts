@@ -7,7 +7,7 @@ import type { App } from '../domain/app.ts';
 import { quoted } from '../sql.ts';
 import { graphOf } from './capture.ts';
 import { contactIndexOf, digestGraphs, type Part } from './chunk.ts';
-import { copyOut, eachRow, isSameUuid, uuidAt } from './copy.ts';
+import { copyOut, eachOwner, eachRow, uuidAt } from './copy.ts';
 import { columnList, type GraphTable, rowOrder, schemaVersion } from './graph.ts';
 import { type References, wantedBy } from './referred.ts';
 
@@ -89,11 +89,7 @@ function cutAfter(table: GraphTable, rows: Buffer, bounds: readonly Buffer[]): P
     pieces.push({ table: table.name, columns: table.columns, count: 0, rows: rows.subarray(from, to) });
     from = to;
   };
-  let last = -1;
-  eachRow(rows, (start, _end, starts) => {
-    const at = starts[contactAt]!;
-    if (last >= 0 && isSameUuid(rows, last, at)) return;
-    last = at;
+  eachOwner(rows, contactAt, (start, at) => {
     while (bounds[pieces.length]!.compare(rows, at, at + 16) < 0) cut(start);
   });
   while (pieces.length < bounds.length) cut(rows.length);
