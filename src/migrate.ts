@@ -16,6 +16,7 @@ import { Migration20261124145549 } from '../migrations/Migration20261124145549.t
 import { Migration20261124145700 } from '../migrations/Migration20261124145700.ts';
 import { Migration20261124180000 } from '../migrations/Migration20261124180000.ts';
 import { Migration20261125010000 } from '../migrations/Migration20261125010000.ts';
+import { Migration20261125100000 } from '../migrations/Migration20261125100000.ts';
 import { entities } from './entities/index.ts';
 import { StartupError } from './errors.ts';
 import { quoted } from './sql.ts';
@@ -32,6 +33,7 @@ const migrations = [
   Migration20261124145700,
   Migration20261124180000,
   Migration20261125010000,
+  Migration20261125100000,
 ];
 const oldestServer = 15;
 /** Any number, as long as every starter asks for the same. */
@@ -65,6 +67,7 @@ export async function migrate({ url, appUrl, secret }: MigrateOptions): Promise<
     const address = appUrl ?? (await makeAppRole(owner, url, secret));
     await checkAppRole(address);
     await grantAppRole(owner, new URL(address).username);
+    await grantRestoring(owner, new URL(address).username);
     await migrateJobs(owner, address);
     return address;
   } finally {
@@ -178,6 +181,48 @@ async function grantAppRole(owner: pg.Client, encodedRole: string): Promise<void
     revoke insert, update, delete on organization from ${app};
     grant temporary on database ${quoted((await owner.query<{ name: string }>('select current_database() as name')).rows[0]!.name)} to ${app};
   `);
+}
+
+/**
+ * Who may call `restore_rows`, and as whom it works. Checking foreign keys row by row is half of what restoring costs, and
+ * PostgreSQL leaves it out only where a superuser allows that. It is allowed to a role that nobody can log in as, which has no
+ * other use than this function, and the function checks every key itself. Where no superuser ever migrated, the function works
+ * as its caller, and the keys' own triggers check as well.
+ */
+async function grantRestoring(owner: pg.Client, encodedRole: string): Promise<void> {
+  await owner.query(`grant execute on function restore_rows to ${quoted(decodeURIComponent(encodedRole))}`);
+  const { rows: found } = await owner.query<{ superuser: boolean; restorer: string | null; into: string; referred: string }>(`
+    select (select rolsuper from pg_roles where rolname = current_user) as superuser,
+      (select proowner::regrole::text from pg_proc where oid = 'restore_rows'::regproc and prosecdef) as restorer, k.*
+    from (select string_agg(distinct conrelid::regclass::text, ', ') as into, string_agg(distinct confrelid::regclass::text, ', ') as referred
+      from pg_constraint where contype = 'f' and conrelid in (select conrelid from pg_constraint where contype = 'f' and confrelid = 'contact'::regclass)) k`);
+  const { superuser, into, referred } = found[0]!;
+  const restorer = superuser ? await makeRestorer(owner) : found[0]!.restorer;
+  if (!restorer) return;
+  // Locking a row that is referred to takes the right to update one of its columns.
+  await owner.query(`
+    revoke all on all tables in schema public from ${restorer};
+    grant usage on schema public to ${restorer};
+    grant select, insert on ${into} to ${restorer};
+    grant select, update (organization_id) on ${referred} to ${restorer}`);
+}
+
+/** @returns the quoted name of the role that `restore_rows` works as in this database, which it has made if it wasn't there */
+async function makeRestorer(owner: pg.Client): Promise<string> {
+  const { rows } = await owner.query<{ name: string; present: boolean }>(`
+    select name, exists (select 1 from pg_roles where rolname = name) as present from left(current_database() || '_restorer', 63) name`);
+  const { name, present } = rows[0]!;
+  const restorer = quoted(name);
+  // Other databases of the server may be migrated at the same time, and the list of who may set what is the server's.
+  await owner.query(`
+    begin;
+    lock table pg_parameter_acl in share row exclusive mode;
+    ${present ? 'alter' : 'create'} role ${restorer} nologin nosuperuser nobypassrls nocreatedb nocreaterole;
+    grant set on parameter session_replication_role to ${restorer};
+    alter function restore_rows owner to ${restorer};
+    alter function restore_rows security definer set session_replication_role = replica;
+    commit`);
+  return restorer;
 }
 
 /** The job runner's tables have row-level security without policies, so the role that works with them must own them. */

@@ -120,5 +120,17 @@ async function leftovers(owner: pg.Client): Promise<string[]> {
 async function dropDatabases(owner: pg.Client, names: readonly string[]): Promise<void> {
   for (const name of names) await owner.query(`drop database if exists ${quoted(name)} with (force)`);
   // A template's role owns objects in its clones too, so it goes last.
-  for (const name of names) await owner.query(`drop role if exists ${quoted(`${name}_app`)}`);
+  for (const name of names) await dropRoles(owner, name);
+}
+
+/** Drops the roles that migrating the database of that name made, once the database and its clones are gone. */
+export async function dropRoles(owner: pg.Client, name: string): Promise<void> {
+  await owner.query(`drop role if exists ${quoted(`${name}_app`)}`);
+  const restorer = `${name}_restorer`;
+  const { rows } = await owner.query('select 1 from pg_roles where rolname = $1', [restorer]);
+  // What it may set is in a list of the whole server, which others may be changing.
+  if (rows.length > 0)
+    await owner.query(
+      `begin; lock table pg_parameter_acl in share row exclusive mode; drop owned by ${quoted(restorer)}; drop role ${quoted(restorer)}; commit`,
+    );
 }

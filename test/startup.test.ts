@@ -12,6 +12,7 @@ import { quoted } from '../src/sql.ts';
 import { createWorld, type World } from './harness.ts';
 import { masterKey } from './people.ts';
 import { ServerProcess, settingsOf, until } from './processes.ts';
+import { dropRoles } from './setup.ts';
 
 const patience = { timeout: 120_000 };
 const MASTER_KEY = masterKey.toString('base64');
@@ -194,7 +195,8 @@ class OwnDatabase {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#admin.query(`drop database ${quoted(this.name)} with (force)`);
-    for (const kind of ['owner', 'app']) await this.#admin.query(`drop role if exists ${quoted(`${this.name}_${kind}`)}`);
+    await dropRoles(this.#admin, this.name);
+    await this.#admin.query(`drop role if exists ${quoted(`${this.name}_owner`)}`);
     await this.#admin.end();
   }
 }

@@ -3,13 +3,16 @@ import { followIndexes } from '../snapshots/capture.ts';
 import { raw, sql } from '../sql.ts';
 import { type ChunkState, eachChunk, type Run } from './recovery-runs.ts';
 
-/** The contacts of a chunk that came back under their own ids with this request. */
+/**
+ * The contacts of a chunk that came back under their own ids with this request. Each asks for its own conflict, which no plan
+ * can make a walk over all conflicts of the request.
+ */
 const restoredOf = ({ organizationId, request }: Run, { contactIds, snapshotId, chunkNumber }: ChunkState) => sql`
   select id as contact_id from unnest(coalesce(${contactIds}::uuid[], (
     select k.contact_ids from snapshot_chunk k
     where k.organization_id = ${organizationId} and k.snapshot_id = ${snapshotId} and k.number = ${chunkNumber}))) id
-  where not exists (select 1 from recovery_conflict x where x.organization_id = ${organizationId} and x.recovery_request_id = ${request.id}
-    and x.contact_id = id and x.policy in ('SKIP', 'MERGE'))`;
+  where coalesce((select x.policy not in ('SKIP', 'MERGE') from recovery_conflict x
+    where x.organization_id = ${organizationId} and x.recovery_request_id = ${request.id} and x.contact_id = id), true)`;
 
 /** Whether the contact was erased meanwhile, which is no fault. */
 const erased = ({ organizationId }: Run, contactId: string) => sql`

@@ -62,6 +62,8 @@ export async function mergeRows(tx: Transaction, owned: readonly Staged[], merge
   const lives = uuidArray(merged.values());
   const moved = new Map<string, Map<string, string>>();
   const added: Part[] = [];
+  // The staged rows have no index to follow.
+  await plain(tx, 'set local enable_hashjoin = on');
   for (const one of owned) {
     const { table, part, stage } = one;
     await plain(tx, `update ${stage} s set contact_id = m.live from ${pairsOf(merged)} where s.contact_id = m.old`);

@@ -7,7 +7,7 @@ import { graphOf, uuidArray } from './capture.ts';
 import type { Chunk, Part } from './chunk.ts';
 import { eachRow, textAt, uuidAt } from './copy.ts';
 import { columnList, type GraphTable } from './graph.ts';
-import { pairsOf, plain, type Staged, stagePart } from './stage.ts';
+import { pairsOf, plain, type Staged, stageParts } from './stage.ts';
 
 export interface LostReference {
   /** The table: `tag`. */
@@ -84,7 +84,7 @@ export async function bringReferences(tx: Transaction, app: App, chunk: Chunk): 
     const lost = idsOf(part).filter((id) => !there.has(id));
     if (lost.length === 0) continue;
     const list = columnList(part.columns);
-    const stage = await stagePart(tx, part);
+    const [stage] = await stageParts(tx, [part]);
     const made = await plain(
       tx,
       `insert into ${quoted(part.table)} (${list}) select ${list} from ${stage} where id = any (${uuidArray(lost)}) order by id on conflict do nothing returning id`,
@@ -101,7 +101,6 @@ export async function bringReferences(tx: Transaction, app: App, chunk: Chunk): 
           )
         : { rows: [] };
     renamed.set(part.table, new Map(twins.rows.map(({ old, live }) => [old, live])));
-    await plain(tx, `truncate ${stage}`);
   }
   return { recreated, renamed };
 }

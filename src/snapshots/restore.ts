@@ -17,7 +17,7 @@ import { schemaVersion } from './graph.ts';
 import { liftChunk } from './ladder.ts';
 import { fillFields, mergeRows, sumBalances, writeDerived } from './merge.ts';
 import { bringReferences, emptyLost, followRenamed } from './references.ts';
-import { insertStaged, plain, stageChunk, stagedDigests, type Staged, unstage } from './stage.ts';
+import { insertStaged, plain, restoreStaged, stageChunk, stagedDigests, type Staged } from './stage.ts';
 
 /**
  * Reads and opens a chunk, lifts it to today's schema and leaves out who was erased meanwhile: the one way from what is stored
@@ -95,18 +95,18 @@ export async function restoreChunk(tx: Transaction, app: App, chunk: Chunk, sett
   const lives = [...merged.values()];
   const back = { ...contacts.part, rows: Buffer.concat([inserted.rows, settled.rows]) };
   let expected = chunk.digests;
-  const expect = async () => (expected = await stagedDigests(tx, staged, uuidArray(contactIdsOf(contacts, back.rows))));
-  if (changes.includes(true) || settled.changed) await expect();
-  const own = merged.size === 0 ? 'true' : `contact_id <> all (${uuidArray([...merged.keys(), ...lives])})`;
-  const rows = await insertOwned(tx, owned, own, expect);
+  const expect = async (ids = contactIdsOf(contacts, back.rows)) => (expected = new Map([...expected, ...(await stagedDigests(tx, staged, uuidArray(ids)))]));
+  if (changes.includes(true)) await expect();
+  else if (settled.changed.length > 0) await expect(settled.changed);
+  const elsewhere = uuidArray([...merged.keys(), ...lives]);
+  const rows = await insertOwned(tx, owned, elsewhere, expect);
   const digests = digestGraphs([back, ...owned.map(({ part }, index) => ({ ...part, rows: rows[index]! }))]);
   for (const [contact, digest] of digests)
     if (!expected.get(contact)?.equals(digest)) throw new Error(`Contact ${contact} came back different from what was deleted. Its chunk was not restored.`);
   const added = merged.size > 0 ? await mergeRows(tx, owned, merged) : [];
   const ledger = owned.find(({ table }) => table.name === 'ledger_entry');
-  if (ledger) await rebuildBalances(tx, ledger.stage, own);
+  if (ledger) await rebuildBalances(tx, ledger.stage, elsewhere);
   if (merged.size > 0) await sumBalances(tx, lives);
-  await unstage(tx, staged);
   return { digests, conflicts, added, deeds: { merged: settled.deeds, replaced: settled.replaced, recreated } };
 }
 
@@ -120,13 +120,13 @@ function contactIdsOf(contacts: Staged, rows: Buffer): string[] {
 const uniqueViolation = '23505';
 
 /**
- * Inserts what the contacts own. A row whose id is live already, because a merge once moved it to another contact, stays
+ * Inserts what the contacts own, but for those `leftOut`. A row whose id is live already, because a merge once moved it to another contact, stays
  * where it is; `expect` is told that the graphs will come back without it.
  */
-async function insertOwned(tx: Transaction, owned: readonly Staged[], which: string, expect: () => Promise<unknown>): Promise<Buffer[]> {
+async function insertOwned(tx: Transaction, owned: readonly Staged[], leftOut: string, expect: () => Promise<unknown>): Promise<Buffer[]> {
   const insertAll = async () => {
     const rows: Buffer[] = [];
-    for (const one of owned) rows.push((await insertStaged(tx, one, which)).rows);
+    for (const one of owned) rows.push(await restoreStaged(tx, one, leftOut));
     return rows;
   };
   await plain(tx, 'savepoint owned');
@@ -138,7 +138,10 @@ async function insertOwned(tx: Transaction, owned: readonly Staged[], which: str
   }
   for (const { table, stage } of owned) {
     const same = table.key.map((column) => `t.${quoted(column)} = s.${quoted(column)}`).join(' and ');
-    await plain(tx, `delete from ${stage} s using ${quoted(table.name)} t where t.organization_id = s.organization_id and ${same} and s.${which}`);
+    await plain(
+      tx,
+      `delete from ${stage} s using ${quoted(table.name)} t where t.organization_id = s.organization_id and ${same} and s.contact_id <> all (${leftOut})`,
+    );
   }
   await expect();
   return insertAll();
@@ -148,15 +151,15 @@ interface Settled {
   conflicts: SettledConflict[];
   /** The contacts that were inserted after all. */
   rows: Buffer;
-  /** Whether staged contacts that came back were changed. */
-  changed: boolean;
+  /** The staged contacts that were changed. */
+  changed: string[];
   /** From the contact in the snapshot to the live one that its history goes onto. */
   merged: Map<string, string>;
   deeds: Deeds['merged'];
   replaced: Deeds['replaced'];
 }
 
-const noConflicts: Settled = { conflicts: [], rows: Buffer.alloc(0), changed: false, merged: new Map(), deeds: [], replaced: [] };
+const noConflicts: Settled = { conflicts: [], rows: Buffer.alloc(0), changed: [], merged: new Map(), deeds: [], replaced: [] };
 
 /** Decides every conflict and makes room for the contacts that come back; what is skipped leaves the stage with all it owns. */
 async function settle(tx: Transaction, app: App, staged: Staged[], inserted: Buffer, { decide, safeguard }: Settling): Promise<Settled> {
@@ -194,9 +197,9 @@ async function lockLive(tx: Transaction, ids: readonly string[]): Promise<void> 
   if (locked.rowCount !== ids.length) throw new Error('A contact that stood in the way went away meanwhile; the chunk is tried again.');
 }
 
-/** Takes from staged contacts the email and the member number that a live contact has. @returns whether any had one */
-async function leaveOutTaken(tx: Transaction, stage: string, ids: readonly string[]): Promise<boolean> {
-  if (ids.length === 0) return false;
+/** Takes from staged contacts the email and the member number that a live contact has. @returns who had one */
+async function leaveOutTaken(tx: Transaction, stage: string, ids: readonly string[]): Promise<string[]> {
+  if (ids.length === 0) return [];
   const taken = (column: string) => `exists (select 1 from contact c where c.organization_id = s.organization_id and c.${column} = s.${column})`;
   const { rows } = await plain<NamedRow>(
     tx,
@@ -207,16 +210,16 @@ async function leaveOutTaken(tx: Transaction, stage: string, ids: readonly strin
      returning id, first_name as "firstName", last_name as "lastName", email, company, member_number as "memberNumber"`,
   );
   await writeDerived(tx, raw(stage), rows);
-  return rows.length > 0;
+  return rows.map(({ id }) => id);
 }
 
 type NamedRow = { id: string } & Parameters<typeof derive>[0];
 
 /** Balances are the sums of the ledger, so they come back with it. */
-async function rebuildBalances(tx: Transaction, ledger: string, which: string): Promise<void> {
+async function rebuildBalances(tx: Transaction, ledger: string, leftOut: string): Promise<void> {
   await plain(
     tx,
     `insert into balance (organization_id, contact_id, currency, amount_minor)
-     select organization_id, contact_id, currency, sum(amount_minor) from ${ledger} where ${which} group by 1, 2, 3 order by 2, 3`,
+     select organization_id, contact_id, currency, sum(amount_minor) from ${ledger} where contact_id <> all (${leftOut}) group by 1, 2, 3 order by 2, 3`,
   );
 }

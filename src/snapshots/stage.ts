@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import type pg from 'pg';
 import type { Transaction } from '../database.ts';
 import type { App } from '../domain/app.ts';
-import { quoted } from '../sql.ts';
+import { quoted, sql } from '../sql.ts';
 import { graphOf, uuidArray } from './capture.ts';
 import { type Chunk, digestGraphs, type Part } from './chunk.ts';
 import { copyIn, copyOut, eachRow } from './copy.ts';
@@ -27,28 +27,41 @@ export const plain = <Row extends pg.QueryResultRow = { id: string }>(tx: Transa
 /** SQL of pairs of ids as a table `m (old, live)`. */
 export const pairsOf = (pairs: ReadonlyMap<string, string>): string => `unnest(${uuidArray(pairs.keys())}, ${uuidArray(pairs.values())}) m (old, live)`;
 
-/** Copies a part into a temporary table that is empty again after the transaction. @returns its quoted name */
-export async function stagePart(tx: Transaction, part: Part): Promise<string> {
-  const shape = part.columns.map((column) => `${quoted(column.name)} ${column.type}`).join(', ');
-  const stage = quoted(`stage_${part.table}_${createHash('sha256').update(shape).digest('hex').slice(0, 8)}`);
-  await plain(tx, `create temporary table if not exists ${stage} (${shape}) on commit delete rows`);
-  await copyIn(tx, stage, columnList(part.columns), part.rows);
-  return stage;
+/** What a transaction has staged so far, by the names of the temporary tables. */
+const stagedIn = new WeakMap<Transaction, Set<string>>();
+
+/** Copies parts into temporary tables, which are empty again after the transaction. @returns their quoted names */
+export async function stageParts(tx: Transaction, parts: readonly Part[]): Promise<string[]> {
+  const used = stagedIn.get(tx) ?? new Set();
+  stagedIn.set(tx, used);
+  const shapes = parts.map(({ columns }) => columns.map(({ name, type }) => `${quoted(name)} ${type}`).join(', '));
+  const names = parts.map(({ table }, index) => `stage_${table}_${createHash('sha256').update(shapes[index]!).digest('hex').slice(0, 8)}`);
+  const missing = await tx.rows<{ place: number }>(sql`
+    select place::int - 1 as place from unnest(${names}::text[]) with ordinality s (name, place) where to_regclass('pg_temp.' || quote_ident(name)) is null`);
+  for (const { place } of missing) {
+    const stage = quoted(names[place]!);
+    await plain(tx, `create temporary table ${stage} (${shapes[place]}) on commit delete rows; grant select on ${stage} to public`);
+  }
+  const stages = names.map(quoted);
+  const again = stages.filter((stage) => used.has(stage));
+  if (again.length > 0) await plain(tx, `truncate ${again.join(', ')}`);
+  for (const [index, stage] of stages.entries()) {
+    used.add(stage);
+    await copyIn(tx, stage, columnList(parts[index]!.columns), parts[index]!.rows);
+  }
+  return stages;
 }
 
 /** Copies every part of the chunk that has rows, the contacts first. */
 export async function stageChunk(tx: Transaction, app: App, chunk: Chunk): Promise<Staged[]> {
-  const staged: Staged[] = [];
-  for (const table of graphOf(app).tables) {
-    const part = chunk.parts.find((one) => one.table === table.name);
-    if (part && part.count > 0) staged.push({ table, part, stage: await stagePart(tx, part) });
-  }
-  return staged;
-}
-
-/** Empties the temporary tables, so that the transaction can stage another chunk. */
-export async function unstage(tx: Transaction, staged: readonly Staged[]): Promise<void> {
-  if (staged.length > 0) await plain(tx, `truncate ${staged.map(({ stage }) => stage).join(', ')}`);
+  const parts = graphOf(app).tables.flatMap((table) =>
+    chunk.parts.filter((part) => part.table === table.name && part.count > 0).map((part) => ({ table, part })),
+  );
+  const stages = await stageParts(
+    tx,
+    parts.map(({ part }) => part),
+  );
+  return parts.map((one, index) => ({ ...one, stage: stages[index]! }));
 }
 
 /**
@@ -63,6 +76,15 @@ export async function insertStaged(tx: Transaction, { table, part, stage }: Stag
      select ${list} from back order by ${rowOrder(table)}`,
   );
   return { rows, count: eachRow(rows, () => undefined) };
+}
+
+/**
+ * Inserts staged rows that contacts own, but for those of the contacts `leftOut`, whose foreign keys are checked for all rows at
+ * once (`restore_rows`). @returns them like `insertStaged` @throws a foreign key violation when what a row refers to is not there
+ */
+export async function restoreStaged(tx: Transaction, { table, part, stage }: Staged, leftOut: string): Promise<Buffer> {
+  const rows = `restore_rows(null::${quoted(table.name)}, '${stage}', ${leftOut})`;
+  return copyOut(tx, `select ${columnList(part.columns)} from ${rows} order by ${rowOrder(table)}`);
 }
 
 /** The digests of the graphs of the staged contacts that `which` names, as they are staged now. */

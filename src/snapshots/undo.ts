@@ -9,7 +9,7 @@ import { copyOut } from './copy.ts';
 import { columnList, rowOrder, type GraphTable } from './graph.ts';
 import { sumBalances, writeDerived } from './merge.ts';
 import { restoreChunk, skipAll } from './restore.ts';
-import { plain, stageChunk, unstage } from './stage.ts';
+import { plain, stageChunk } from './stage.ts';
 
 /** Which of the contacts that came back are as they came, which were edited, and which are gone. Locks those that are live. */
 export async function sortRestored(tx: Transaction, app: App, deeds: Chunk): Promise<{ untouched: string[]; edited: string[]; gone: string[] }> {
@@ -66,7 +66,6 @@ export async function revertMerges(tx: Transaction, app: App, chunk: Chunk): Pro
     const { rows } = await plain<{ id: string }>(tx, `select distinct s.contact_id as id from ${stage} s where exists (select 1 from ${live} and ${same})`);
     rows.forEach(({ id }) => kept.add(id));
   }
-  await unstage(tx, staged);
   for (const one of merged) if (there.has(one.liveContactId) && !(await emptyFilled(tx, one))) kept.add(one.liveContactId);
   await rederive(tx, lives);
   await sumBalances(tx, [...there]);
