@@ -94,7 +94,7 @@ export async function ownerOrm(url: string): Promise<MikroORM> {
     extensions: [Migrator],
     logger: () => undefined,
     migrations: { migrationsList: migrations, tableName: 'migration', snapshot: false },
-    schemaGenerator: { ignoreSchema: ['graphile_worker'], skipTables: ['migration'] },
+    schemaGenerator: { ignoreSchema: ['graphile_worker'], skipTables: ['migration'], ignoreRoutines: true },
   });
 }
 
