@@ -67,6 +67,7 @@ export async function openBench(url?: string): Promise<Bench> {
       database,
       keys,
       store,
+      checkpoints: null,
       payments: manualPayments,
     },
     owner,

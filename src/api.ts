@@ -16,6 +16,7 @@ import { OperatorResolver } from './resolvers/invoices.ts';
 import { JobResolver } from './resolvers/jobs.ts';
 import { LedgerResolver } from './resolvers/ledger.ts';
 import { NodeResolver } from './resolvers/nodes.ts';
+import { LogVerificationResolver } from './resolvers/log-verification.ts';
 import { OrganizationResolver } from './resolvers/organizations.ts';
 import { RecoveryResolver, UndoResolver } from './resolvers/recoveries.ts';
 import { ConflictResolver, RecoveryPlanResolver } from './resolvers/recovery-plans.ts';
@@ -45,6 +46,7 @@ const resolvers: NonEmptyArray<Function> = [
   ComparisonResolver,
   JobResolver,
   ActionLogResolver,
+  LogVerificationResolver,
   WebhookResolver,
 ];
 

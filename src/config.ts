@@ -22,6 +22,8 @@ const schema = z.object({
   POOL_SIZE: count(4, 200).default(20),
   ACCESS_TOKEN_MINUTES: count(1, 1440).default(60),
   CONFIRMATION_MINUTES: count(1, 60).default(10),
+  /** How long the link of a download can be used. */
+  DOWNLOAD_MINUTES: count(1, 1440).default(10),
   /** Deletions up to this many contacts are done within the request; larger ones become a job. */
   DELETE_AT_ONCE: count(1, 1000).default(200),
   /** Contacts in a chunk of a snapshot, which is what one transaction removes or restores. */
@@ -41,6 +43,10 @@ const schema = z.object({
   S3_PREFIX: z.string().default(''),
   /** Larger bodies are sent to S3 in parts of this size. */
   S3_PART_MEGABYTES: count(5, 512).default(16),
+  /** Where checkpoints of the action log are kept: a directory that exists, best on another machine's disk. Without it they go to the S3 bucket, where one is set. */
+  CHECKPOINT_DIRECTORY: z.string().optional(),
+  /** How often at most. */
+  CHECKPOINT_MINUTES: count(0, 1440).default(10),
   /** A worker that was not heard of for so long is dead, and its jobs are given to others. */
   WORKER_SILENCE_SECONDS: count(1, 3600).default(8),
   /** The hour, in UTC, from which on restore drills run; each organization has a moment of its own in the four hours from then. */

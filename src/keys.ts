@@ -12,12 +12,16 @@ export interface Keys {
   readonly tokens: Buffer;
   /** Signs the confirmations of deletions and erasures. */
   readonly confirmations: Buffer;
+  /** Signs the links of downloads. */
+  readonly downloads: Buffer;
   /** Hashes the ids in the erasure ledger, which tells nothing without it. */
   readonly erasures: Buffer;
   /** Encrypts the secrets of webhook endpoints. */
   readonly webhooks: Buffer;
   /** Signs erasure certificates (Ed25519); its public half verifies them anywhere. */
   readonly certificates: KeyObject;
+  /** Signs the seals of the action log (Ed25519); its public half verifies them anywhere. */
+  readonly log: KeyObject;
   /** Derives the password of the database role. */
   readonly database: Buffer;
 }
@@ -31,9 +35,11 @@ export function deriveKeys(masterKey: Buffer): Keys {
     contents: derive('contents'),
     tokens: derive('tokens'),
     confirmations: derive('confirmations'),
+    downloads: derive('downloads'),
     erasures: derive('erasures'),
     webhooks: derive('webhooks'),
     certificates: ed25519(derive('certificates')),
+    log: ed25519(derive('action log')),
     database: derive('database'),
   };
 }

@@ -16,7 +16,7 @@ import { deriveKeys } from './keys.ts';
 import { migrate } from './migrate.ts';
 import { PubSub } from './pubsub.ts';
 import { graphOf } from './snapshots/capture.ts';
-import { openStore } from './snapshots/stores/open.ts';
+import { openCheckpoints, openStore } from './snapshots/stores/open.ts';
 
 export const roles = ['all', 'api', 'worker'] as const;
 export type ProcessRole = (typeof roles)[number];
@@ -48,7 +48,8 @@ export async function start(config: Config, role: ProcessRole, say: (line: strin
     const appUrl = await migrate({ url: ownerUrl, appUrl: config.DATABASE_APP_URL, secret: keys.database });
     const database = await Database.open(appUrl, config.POOL_SIZE);
     stops.push(() => database.close());
-    const app: App = { config, database, keys, store, payments: manualPayments };
+    const checkpoints = await openCheckpoints(config);
+    const app: App = { config, database, keys, store, checkpoints, payments: manualPayments };
     // Refuses entities that it could not bring back.
     graphOf(app);
     let broken = new Promise<void>(() => {});
@@ -68,6 +69,7 @@ export async function start(config: Config, role: ProcessRole, say: (line: strin
       url = server.url;
       stops.push(() => server.close());
     }
+    if (!checkpoints) say('Checkpoints of the action log are kept nowhere outside of the database. Set CHECKPOINT_DIRECTORY, or S3_BUCKET.');
     if (embedded) sayWhere(embedded, say);
     return { app, ownerUrl, url, broken, stop };
   } catch (error) {

@@ -17,6 +17,7 @@ import { Migration20261124145700 } from '../migrations/Migration20261124145700.t
 import { Migration20261124180000 } from '../migrations/Migration20261124180000.ts';
 import { Migration20261125010000 } from '../migrations/Migration20261125010000.ts';
 import { Migration20261125100000 } from '../migrations/Migration20261125100000.ts';
+import { Migration20261125120000 } from '../migrations/Migration20261125120000.ts';
 import { entities } from './entities/index.ts';
 import { StartupError } from './errors.ts';
 import { quoted } from './sql.ts';
@@ -34,6 +35,7 @@ const migrations = [
   Migration20261124180000,
   Migration20261125010000,
   Migration20261125100000,
+  Migration20261125120000,
 ];
 const oldestServer = 15;
 /** Any number, as long as every starter asks for the same. */
@@ -94,7 +96,7 @@ export async function ownerOrm(url: string): Promise<MikroORM> {
     extensions: [Migrator],
     logger: () => undefined,
     migrations: { migrationsList: migrations, tableName: 'migration', snapshot: false },
-    schemaGenerator: { ignoreSchema: ['graphile_worker'], skipTables: ['migration'], ignoreRoutines: true },
+    schemaGenerator: { ignoreSchema: ['graphile_worker'], skipTables: ['migration'], ignoreRoutines: true, ignoreTriggers: true },
   });
 }
 
@@ -174,7 +176,8 @@ async function grantAppRole(owner: pg.Client, encodedRole: string): Promise<void
     grant usage on schema public to ${app};
     grant select, insert, update, delete on all tables in schema public to ${app};
     revoke update, delete on action_log from ${app};
-    revoke update on action_reason from ${app};
+    revoke update, delete on action_seal, action_checkpoint from ${app};
+    revoke update on action_reason, action_salt, action_unsealed from ${app};
     revoke update, delete on erasure_ledger, erasure_subject from ${app};
     revoke delete on erasure from ${app};
     revoke insert, update, delete on migration from ${app};

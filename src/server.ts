@@ -16,6 +16,7 @@ import { GraphQLError, type GraphQLSchema } from 'graphql';
 import { buildApi, present } from './api.ts';
 import type { RequestInfo } from './context.ts';
 import type { App } from './domain/app.ts';
+import { serveDownloads } from './downloads.ts';
 import { StartupError, Unauthenticated } from './errors.ts';
 import { graphiqlPage } from './graphiql.ts';
 import { checkBrackets, checkLimits, mostTokens } from './limits.ts';
@@ -83,6 +84,14 @@ export async function startServer({ app, pubsub, schema = buildApi(), host, port
     for (const given of [req.body, req.query] as ({ query?: unknown } | undefined)[]) checkBrackets(given?.query);
     return { operation: new Operation(app, pubsub, requests.getStore()!, claims) };
   };
+  web.get(
+    '/downloads/:token',
+    serveDownloads(
+      app,
+      () => requests.getStore()!,
+      (response) => (status, code, message) => void answer(response, requests, status, code, message),
+    ),
+  );
   web.use(path, express.json({ limit: largestBody }), expressMiddleware(apollo, { context }));
   answerTheRest(web, requests);
 
@@ -149,18 +158,20 @@ async function answerHealth(app: App, response: Response): Promise<void> {
   response.status(healthy ? 200 : 503).json({ status: healthy ? 'ok' : 'the database does not answer' });
 }
 
+const answer = (response: Response, requests: AsyncLocalStorage<RequestInfo>, status: number, code: string, message: string) =>
+  response.status(status).json({ errors: [{ message, extensions: { code, requestId: requests.getStore()!.id } }] });
+
 /** Unknown paths, and requests that never become an operation: too large, not JSON, broken off. */
 function answerTheRest(web: Express, requests: AsyncLocalStorage<RequestInfo>): void {
-  const answer = (response: Response, status: number, code: string, message: string) =>
-    response.status(status).json({ errors: [{ message, extensions: { code, requestId: requests.getStore()!.id } }] });
-  web.use((_request, response) => void answer(response, 404, 'NOT_FOUND', `There is nothing here. The API is at ${path}.`));
+  web.use((_request, response) => void answer(response, requests, 404, 'NOT_FOUND', `There is nothing here. The API is at ${path}.`));
   const onError: ErrorRequestHandler = (error: { status?: number }, _request, response, _next) => {
     const status = error.status ?? 500;
     if (status === 413)
-      return void answer(response, status, 'BODY_TOO_LARGE', `The request is larger than ${largestBody}. Nothing was read or changed. Split it.`);
+      return void answer(response, requests, status, 'BODY_TOO_LARGE', `The request is larger than ${largestBody}. Nothing was read or changed. Split it.`);
     if (status < 500)
       return void answer(
         response,
+        requests,
         status,
         'BAD_REQUEST',
         'The request is not one that GraphQL over HTTP knows. Nothing was read or changed. Send JSON with a `query`.',

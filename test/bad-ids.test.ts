@@ -98,6 +98,12 @@ function places(mine: Scene, { confirmation, erasing }: Confirmations): Record<s
     'Query.recoveryRequest.id': place('RecoveryRequest', 'Admin', sdk.RecoveryRequestDocument, (id) => ({ id })),
     'Query.recoveryRequests.deletionId': place('Deletion', 'Admin', sdk.RecoveryRequestsDocument, (deletionId) => ({ deletionId })),
     'Query.webhookEndpoint.id': place('WebhookEndpoint', 'Admin', sdk.WebhookEndpointDocument, (id) => ({ id })),
+    'Mutation.exportActionLog.input.filter.actorId': place('StaffMember', 'Admin', exported, (actorId) => ({
+      input: { format: 'CSV', filter: { actorId } },
+    })),
+    'Mutation.exportActionLog.input.filter.targetId': place('Contact', 'Admin', exported, (targetId) => ({
+      input: { format: 'CSV', filter: { targetId } },
+    })),
     'Mutation.addActivity.input.contactId': contact(sdk.AddActivityDocument, { kind: 'CALL', subject: 'x' }),
     'Mutation.addCharge.input.contactId': contact(sdk.AddChargeDocument, { amountMinor: 1, description: 'x' }),
     'Mutation.addMembership.input.contactId': contact(sdk.AddMembershipDocument, { planId: mine.MembershipPlan, startsOn: '2024-01-01' }),
@@ -172,6 +178,9 @@ function places(mine: Scene, { confirmation, erasing }: Confirmations): Record<s
   };
 }
 
+/** Without the link, which is another each time. */
+const exported = parse('mutation ($input: ExportActionLogInput!) { exportActionLog(input: $input) { userErrors { code message } } }');
+
 const previewCount = parse(
   'query ($input: ContactDeletionPreviewInput!) { contactDeletionPreview(input: $input) { contactCount rows { count } balances { amountMinor } } }',
 );
@@ -219,7 +228,9 @@ describe('an id', () => {
         'names constructor': encoded(`constructor:${uuid}`),
         'has a NUL': encoded(`${kind}\0:${uuid}`),
         'has SQL in it': encoded(`${kind}:' or 1=1; drop table contact; --`),
-        ...(['Query.node.id', 'Query.actionLog.filter.targetId'].includes(name) ? {} : { 'is of another kind': encoded(`${otherKind}:${uuid}`) }),
+        ...(['Query.node.id', 'Query.actionLog.filter.targetId', 'Mutation.exportActionLog.input.filter.targetId'].includes(name)
+          ? {}
+          : { 'is of another kind': encoded(`${otherKind}:${uuid}`) }),
       };
       for (const [how, id] of Object.entries(malformed)) {
         const { refusals, text } = await ask(world, role, ...asking(id));
@@ -250,6 +261,8 @@ describe('an id', () => {
     expect(exceptions).toEqual({
       'Mutation.requestRecovery.input.overrides.contactId': 'BAD_PLAN_HASH',
       'Mutation.requestRecovery.input.selection.deletedById': 'NOTHING_SELECTED',
+      'Mutation.exportActionLog.input.filter.actorId': 'finds nothing',
+      'Mutation.exportActionLog.input.filter.targetId': 'finds nothing',
       'Query.actionLog.filter.actorId': 'finds nothing',
       'Query.actionLog.filter.targetId': 'finds nothing',
       'Query.contactDeletionPreview.input.filter.ids': 'finds nothing',

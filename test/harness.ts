@@ -14,7 +14,7 @@ import { manualPayments } from '../src/domain/payments.ts';
 import { PubSub } from '../src/pubsub.ts';
 import { startServer, type RunningServer } from '../src/server.ts';
 import { quoted } from '../src/sql.ts';
-import { openStore } from '../src/snapshots/stores/open.ts';
+import { openCheckpoints, openStore } from '../src/snapshots/stores/open.ts';
 import type { Template } from './setup.ts';
 import { emailOf, masterKey, operatorEmail, password, testKeys, type OrganizationName, type RoleName } from './people.ts';
 
@@ -41,7 +41,8 @@ export async function createWorld({ settings = {}, schema = (api ??= buildApi())
   const config = readConfig({ MASTER_KEY: masterKey.toString('base64'), NODE_ENV: 'test', ...settings });
   const pubsub = new PubSub(appUrl);
   const [database] = await Promise.all([Database.open(appUrl, config.POOL_SIZE), pubsub.open(), owner.connect()]);
-  const app: App = { config, database, keys: testKeys, store: await openStore(config), payments: manualPayments };
+  const checkpoints = config.CHECKPOINT_DIRECTORY ? await openCheckpoints(config) : null;
+  const app: App = { config, database, keys: testKeys, store: await openStore(config), checkpoints, payments: manualPayments };
   const server = await startServer({ app, pubsub, schema, host: '127.0.0.1', port: 0 });
   return new World(app, pubsub, server, owner, admin, name, template);
 }

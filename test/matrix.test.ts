@@ -43,6 +43,7 @@ const matrix = `
   Query.job                            yes        yes     yes     no        no           no
   Query.jobs                           yes        yes     yes     no        no           no
   Query.actionLog                      yes        yes     no      no        no           no
+  Query.verifyActionLog                yes        yes     no      no        no           no
   Query.webhookEndpoint                yes        yes     no      no        no           no
   Query.webhookEndpoints               yes        yes     no      no        no           no
   Query.organizations                  no         no      no      no        yes          no
@@ -61,6 +62,7 @@ const matrix = `
   Mutation.deleteContacts              yes        yes     no      no        no           no
   Mutation.eraseContacts               yes        yes     no      no        no           no
   Mutation.takeSnapshot                yes        yes     no      no        no           no
+  Mutation.exportActionLog             yes        yes     no      no        no           no
   Mutation.requestRecovery             yes        no      no      no        no           no
   Mutation.cancelRecovery              yes        no      no      no        no           no
   Mutation.undoRecovery                yes        no      no      no        no           no
@@ -162,6 +164,7 @@ const asks = ({ organization, contact, plan, deletion, otherDeletion, recovery, 
   'Query.job': asked(sdk.JobDocument, { id: job }),
   'Query.jobs': asked(sdk.JobsDocument, {}),
   'Query.actionLog': asked(sdk.ActionLogDocument, {}),
+  'Query.verifyActionLog': asked(sdk.VerifyActionLogDocument, { since: null }),
   'Query.webhookEndpoint': asked(sdk.WebhookEndpointDocument, { id: endpoint }),
   'Query.webhookEndpoints': asked(sdk.WebhookEndpointsDocument, {}),
   'Query.organizations': asked(sdk.OrganizationsDocument, { first: 10 }),
@@ -189,6 +192,7 @@ const asks = ({ organization, contact, plan, deletion, otherDeletion, recovery, 
     return client.request(sdk.EraseContactsDocument, { input: { contactIds: [contact], confirmation, legalGround: 'OBJECTION', reason: 'Matrix' } });
   },
   'Mutation.takeSnapshot': asked(sdk.TakeSnapshotDocument, { input: { label: 'Matrix' } }),
+  'Mutation.exportActionLog': asked(sdk.ExportActionLogDocument, { input: { format: 'CSV' } }),
   'Mutation.requestRecovery': async (client) => {
     const plan = await client.request(sdk.RecoveryPlanDocument, { input: whole(otherDeletion) }).catch(() => null);
     const planHash = plan?.recoveryPlan.hash ?? 'none';

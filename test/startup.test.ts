@@ -292,7 +292,7 @@ describe('the role that the server works with', () => {
       select c.relname as name, pg_get_expr(p.polqual, c.oid) as using from pg_class c join pg_policy p on p.polrelid = c.oid
       where c.relrowsecurity and c.relforcerowsecurity and c.relname <> 'organization'
         and p.polcmd = '*' and p.polpermissive and p.polroles = '{0}' and p.polwithcheck is null
-        and (select count(*) from pg_policy other where other.polrelid = c.oid) = 1
+        and (select count(*) from pg_policy other where other.polrelid = c.oid) = case c.relname when 'action_unsealed' then 2 else 1 end
       order by 1`);
     expect(rows.map(({ name }) => name)).toEqual(tables);
     const conditions = [...new Set(rows.map(({ using }) => using))];

@@ -1,6 +1,8 @@
 // Writes and reads the action log. An entry is written in the transaction of what it tells, so neither exists alone.
+import { randomBytes } from 'node:crypto';
 import { v7 as newId } from 'uuid';
 import type { Transaction } from '../database.ts';
+import { digestBeside, saltBytes } from '../log/entry.ts';
 import { join, raw, type Sql, sql } from '../sql.ts';
 import type { Actor } from './app.ts';
 
@@ -16,6 +18,8 @@ export interface Action {
   batch?: { deletionId: string; chunkNumber: number };
   /** In the words of who did it; goes when someone whom it may name is erased, see `eraseReasons`. */
   reason?: string;
+  /** What it changed on the contact that is its target; kept with the contact, here as a salted digest only. */
+  changes?: object;
 }
 
 /**
@@ -34,21 +38,39 @@ export async function logActions(tx: Transaction, actor: Actor, actions: readonl
   const ids = actions.map(() => newId());
   if (actions.length === 0) return ids;
   const all = <T>(value: (action: Action) => T) => actions.map(value);
+  const reasons = actions.map(({ reason }, index) => beside(ids[index]!, reason));
+  const changes = actions.map(({ changes }, index) => beside(ids[index]!, changes));
   await tx.run(sql`
     insert into action_log (organization_id, id, actor_kind, actor_id, actor_name, request_id, address, agent,
-      action, outcome, code, target_kind, target_id, target_count, deletion_id, chunk_number)
+      action, outcome, code, target_kind, target_id, target_count, deletion_id, chunk_number, reason_digest, detail_digest)
     select ${tx.organizationId}, id, ${actor.kind}, ${actor.id}, ${actor.name}, ${actor.requestId}, ${actor.address}, ${actor.agent},
-      action, case when code is null then 'DONE' else 'REFUSED' end, code, target_kind, target_id, target_count, deletion_id, chunk_number
+      action, case when code is null then 'DONE' else 'REFUSED' end, code, target_kind, target_id, target_count, deletion_id, chunk_number, reason, detail
     from unnest(${ids}::uuid[], ${all(({ action }) => action)}::text[], ${all(({ refusedWith }) => refusedWith ?? null)}::text[],
       ${all(({ target }) => target?.kind ?? null)}::text[], ${all(({ target }) => target?.id ?? null)}::uuid[],
       ${all(({ target, targetCount }) => targetCount ?? (target ? 1 : 0))}::int[], ${all(({ batch }) => batch?.deletionId ?? null)}::uuid[],
-      ${all(({ batch }) => batch?.chunkNumber ?? null)}::int[])
-      as entry (id, action, code, target_kind, target_id, target_count, deletion_id, chunk_number)`);
-  if (actions.some(({ reason }) => reason !== undefined))
+      ${all(({ batch }) => batch?.chunkNumber ?? null)}::int[], ${reasons.map((one) => one?.digest ?? null)}::bytea[], ${changes.map((one) => one?.digest ?? null)}::bytea[])
+      as entry (id, action, code, target_kind, target_id, target_count, deletion_id, chunk_number, reason, detail)`);
+  const told = reasons.filter((one) => one !== undefined);
+  if (told.length > 0)
     await tx.run(sql`
-      insert into action_reason (organization_id, action_id, reason)
-      select ${tx.organizationId}, id, reason from unnest(${ids}::uuid[], ${all(({ reason }) => reason ?? null)}::text[]) given (id, reason) where reason is not null`);
+      insert into action_reason (organization_id, action_id, reason, salt)
+      select ${tx.organizationId}, id, reason, salt
+      from unnest(${told.map(({ id }) => id)}::uuid[], ${told.map(({ kept }) => kept)}::text[], ${told.map(({ salt }) => salt)}::bytea[]) given (id, reason, salt)`);
+  const changed = changes.filter((one) => one !== undefined);
+  if (changed.length > 0)
+    await tx.run(sql`
+      insert into action_salt (organization_id, action_id, contact_id, salt)
+      select ${tx.organizationId}, a.id, a.target_id, given.salt
+      from unnest(${changed.map(({ id }) => id)}::uuid[], ${changed.map(({ salt }) => salt)}::bytea[]) given (id, salt)
+      join action_log a on a.organization_id = ${tx.organizationId} and a.id = given.id`);
   return ids;
+}
+
+/** What is kept beside an entry, and its digest under a fresh salt. */
+function beside<T>(id: string, kept: T | undefined) {
+  if (kept === undefined) return undefined;
+  const salt = randomBytes(saltBytes);
+  return { id, kept, salt, digest: digestBeside(salt, kept) };
 }
 
 /** Takes away what was given as a reason in entries about a deletion or an erasure, because it may name who was erased. The entries stay. */
@@ -101,19 +123,10 @@ export async function readActions(tx: Transaction, ids: readonly string[]): Prom
   return tx.rows<ActionLogRow>(sql`select ${columns} from action_log a where a.organization_id = ${tx.organizationId} and a.id = any(${ids}::uuid[])`);
 }
 
-/**
- * Entries that fit the filter, the newest first. A target that was part of a batch is found through the batch's contacts.
- * `after` is the instant and the id of the last entry of the page before.
- */
-export async function listActions(
-  tx: Transaction,
-  filter: ActionLogFilter,
-  limit: number,
-  after: { instant: string; id: string } | null,
-): Promise<ActionLogRow[]> {
-  const conditions = [
+/** What a row must be like. A target that was part of a batch is found through the batch's contacts. */
+function conditionsOf(tx: Transaction, filter: ActionLogFilter): Sql[] {
+  return [
     sql`a.organization_id = ${tx.organizationId}`,
-    ...(after ? [sql`a.occurred_at <= ${after.instant}::timestamptz and (a.occurred_at < ${after.instant}::timestamptz or a.id < ${after.id})`] : []),
     ...(filter.actorId !== undefined ? [sql`a.actor_id = ${filter.actorId}`] : []),
     ...(filter.action !== undefined ? [sql`a.action = ${filter.action}`] : []),
     ...(filter.outcome !== undefined ? [sql`a.outcome = ${filter.outcome}`] : []),
@@ -128,8 +141,30 @@ export async function listActions(
         ]
       : []),
   ];
+}
+
+/** Entries that fit the filter, the newest first. `after` is the instant and the id of the last entry of the page before. */
+export async function listActions(
+  tx: Transaction,
+  filter: ActionLogFilter,
+  limit: number,
+  after: { instant: string; id: string } | null,
+): Promise<ActionLogRow[]> {
+  const conditions = [
+    ...conditionsOf(tx, filter),
+    ...(after ? [sql`a.occurred_at <= ${after.instant}::timestamptz and (a.occurred_at < ${after.instant}::timestamptz or a.id < ${after.id})`] : []),
+  ];
   return tx.rows<ActionLogRow>(sql`
     select ${columns} from action_log a where ${join(conditions, ' and ')} order by a.occurred_at desc, a.id desc limit ${limit}`);
+}
+
+/** All entries that fit the filter, the oldest first, as one instant shows them, in pages of a thousand; for one walk at a time in a transaction. */
+export async function* eachAction(tx: Transaction, filter: ActionLogFilter): AsyncGenerator<ActionLogRow[]> {
+  await tx.run(sql`
+    declare entries no scroll cursor for
+    select ${columns} from action_log a where ${join(conditionsOf(tx, filter), ' and ')} order by a.occurred_at, a.id`);
+  for (let rows = await tx.rows<ActionLogRow>(sql`fetch 1000 from entries`); rows.length > 0; rows = await tx.rows<ActionLogRow>(sql`fetch 1000 from entries`))
+    yield rows;
 }
 
 /** Whether a recovery (`request`) left the contact of a deletion's chunk where it was: not chosen, or skipped. False for what is no recovery. */

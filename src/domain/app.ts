@@ -5,6 +5,7 @@ import type { Plan } from '../entities/organization.ts';
 import type { Permission } from '../permissions/catalogue.ts';
 import type { Keys } from '../keys.ts';
 import type { SnapshotStore } from '../snapshots/store.ts';
+import type { OutsideStore } from '../snapshots/stores/outside.ts';
 import type { PaymentProvider } from './payments.ts';
 
 export interface App {
@@ -13,6 +14,8 @@ export interface App {
   readonly keys: Keys;
   readonly store: SnapshotStore;
   readonly payments: PaymentProvider;
+  /** Where checkpoints of the action log are kept; null: nowhere outside of the database. */
+  readonly checkpoints: OutsideStore | null;
 }
 
 /** Who acts, and through which request: what the action log keeps. */

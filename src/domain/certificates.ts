@@ -1,5 +1,6 @@
 // Erasure certificates: what was destroyed, for whom and why, signed so that anyone can check it with the public key alone.
 import { createHash, createPublicKey, sign, verify } from 'node:crypto';
+import { canonical } from '../canonical.ts';
 import type { ErasureKind, LegalGround, StoreCounts } from '../entities/erasure.ts';
 import { softwareVersion } from '../version.ts';
 import type { App } from './app.ts';
@@ -57,11 +58,3 @@ export function isCertified({ keys }: App, erasure: { id: string; organizationId
 
 /** The key that verifies certificates, in PEM (SubjectPublicKeyInfo). */
 export const certificateKey = ({ keys }: App): string => createPublicKey(keys.certificates).export({ type: 'spki', format: 'pem' }).toString();
-
-/** JSON with the keys of every object sorted and no spaces: the same facts are the same bytes. */
-function canonical(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
-  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  return `{${entries.map(([key, inner]) => `${JSON.stringify(key)}:${canonical(inner)}`).join(',')}}`;
-}

@@ -187,7 +187,7 @@ export async function updateContact(app: App, viewer: Viewer, { id, version, ...
       tx.em.assign(contact, fields);
       checkNamed(contact, ['input']);
       tx.em.assign(contact, { ...derive(contact), version: version + 1, updatedAt: raw('now()') });
-      const actionId = await logAction(tx, viewer, { action: 'contact.updated', target: { kind: 'Contact', id } });
+      const actionId = await logAction(tx, viewer, { action: 'contact.updated', target: { kind: 'Contact', id }, changes });
       tx.em.create(ActionDetail, { organizationId: tx.organizationId, id: newId(), contact, actionId, changes });
       await tx.flush();
     }

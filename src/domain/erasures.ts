@@ -140,9 +140,10 @@ export async function queueErasure(tx: Transaction, actor: Actor, id: string, to
   await tx.run(sql`update erasure set job_id = ${jobId} where organization_id = ${tx.organizationId} and id = ${id}`);
 }
 
-/** From this commit on nothing brings these contacts back. `tx` holds the ledger's lock. */
+/** From this commit on nothing brings these contacts back, and the digests of what was changed on them tell nothing. `tx` holds the ledger's lock. */
 export async function enterSubjects(tx: Transaction, app: App, erasureId: string, contactIds: readonly string[]): Promise<void> {
   await enterErased(tx, app, contactIds);
+  await tx.run(sql`delete from action_salt where organization_id = ${tx.organizationId} and contact_id = any(${contactIds}::uuid[])`);
   await tx.run(sql`
     insert into erasure_subject (organization_id, erasure_id, contact_id) select ${tx.organizationId}, ${erasureId}, id from unnest(${contactIds}::uuid[]) id on conflict do nothing`);
   await tx.run(sql`

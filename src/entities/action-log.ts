@@ -1,9 +1,11 @@
 // Who did what to which target, and exactly when. The server's database role can add entries and read them, nothing else.
 import { defineEntity, p } from '@mikro-orm/postgresql';
-import { instant, ofOneOrganization, tenantKey } from './columns.ts';
+import { createdNow, instant, ofOneOrganization, tenantKey } from './columns.ts';
 
 export const actorKinds = ['STAFF', 'OPERATOR', 'SYSTEM'] as const;
 export const actionOutcomes = ['DONE', 'REFUSED'] as const;
+
+const ofAction = { organizationId: p.uuid().primary(), actionId: p.uuid().primary() };
 
 export const ActionLogEntry = defineEntity({
   name: 'ActionLogEntry',
@@ -26,6 +28,9 @@ export const ActionLogEntry = defineEntity({
     requestId: p.text(),
     address: p.text().nullable(),
     agent: p.text().nullable(),
+    /** SHA-256 of a salt and of what lies beside the entry: see log/entry.ts. */
+    reasonDigest: p.blob().nullable(),
+    detailDigest: p.blob().nullable(),
   },
   indexes: [
     { properties: ['organizationId', 'occurredAt', 'id'] },
@@ -39,5 +44,49 @@ export const ActionReason = defineEntity({
   name: 'ActionReason',
   tableName: 'action_reason',
   ...ofOneOrganization,
-  properties: { organizationId: p.uuid().primary(), actionId: p.uuid().primary(), reason: p.text() },
+  properties: { ...ofAction, reason: p.text(), salt: p.blob() },
+});
+
+/** The salt of the digest of what an action changed on a contact. It goes when the contact is erased; the changes go with the contact itself. */
+export const ActionSalt = defineEntity({
+  name: 'ActionSalt',
+  tableName: 'action_salt',
+  ...ofOneOrganization,
+  properties: { ...ofAction, contactId: p.uuid(), salt: p.blob() },
+  indexes: [{ properties: ['organizationId', 'contactId'] }],
+});
+
+/** An entry that waits for its seal. Added by a trigger with every entry. Which organizations have any is open to the platform's own jobs. */
+export const UnsealedAction = defineEntity({
+  name: 'UnsealedAction',
+  tableName: 'action_unsealed',
+  ...ofOneOrganization,
+  policies: [...ofOneOrganization.policies, { name: 'platform', command: 'select', using: "current_setting('app.platform', true) = 'on'" }],
+  properties: { ...ofAction },
+});
+
+/** A seal over the next entries: see log/seal.ts. Only ever added. */
+export const ActionSeal = defineEntity({
+  name: 'ActionSeal',
+  tableName: 'action_seal',
+  ...ofOneOrganization,
+  properties: {
+    organizationId: p.uuid().primary(),
+    number: p.integer().primary(),
+    /** The text that is signed. */
+    seal: p.text(),
+    signature: p.blob(),
+    /** In the order that they were sealed in. */
+    actionIds: p.array().columnType('uuid[]'),
+    /** 32 bytes for each. */
+    leaves: p.blob(),
+  },
+});
+
+/** A seal that was also written outside of the database. */
+export const ActionCheckpoint = defineEntity({
+  name: 'ActionCheckpoint',
+  tableName: 'action_checkpoint',
+  ...ofOneOrganization,
+  properties: { organizationId: p.uuid().primary(), sealNumber: p.integer().primary(), location: p.text(), exportedAt: createdNow() },
 });

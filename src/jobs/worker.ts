@@ -8,11 +8,13 @@ import { removeBodiesTask } from '../snapshots/store.ts';
 import { deleteContactsJob } from './delete-contacts.ts';
 import { eraseContactsJob } from './erase-contacts.ts';
 import { patient, taskOf } from './kit.ts';
+import { keepCheckpoints } from './keep-checkpoints.ts';
 import { keepSnapshots } from './keep-snapshots.ts';
 import { meetDeadlinesTask } from './meet-deadlines.ts';
 import { recoverContactsJob } from './recover-contacts.ts';
 import { removeBodiesOf } from './remove-bodies.ts';
 import { orderDrills, restoreDrillJob } from './restore-drill.ts';
+import { sealAll } from './seal-action-log.ts';
 import { sendWebhook } from './send-webhook.ts';
 import { sweepBodiesOfAll } from './sweep-bodies.ts';
 import { takeSnapshotJob } from './take-snapshot.ts';
@@ -27,6 +29,7 @@ const missedBeats = 4;
 export const taskList = (app: App, signal: AbortSignal): TaskList => ({
   ...Object.fromEntries(jobs.map((job) => [job.kind, patient(app, signal, taskOf(app, job, signal))])),
   meet_deadlines: patient(app, signal, meetDeadlinesTask(app)),
+  keep_checkpoints: patient(app, signal, keepCheckpoints(app)),
   keep_snapshots: patient(app, signal, keepSnapshots(app)),
   order_drills: patient(app, signal, orderDrills(app)),
   [removeBodiesTask]: patient(app, signal, removeBodiesOf(app)),
@@ -38,6 +41,7 @@ export const taskList = (app: App, signal: AbortSignal): TaskList => ({
 const crontab = ({ config }: App) => `
   * * * * * meet_deadlines
   * * * * * keep_snapshots
+  * * * * * keep_checkpoints
   17 * * * * sweep_bodies
   0 ${config.DRILL_HOUR} * * * order_drills ?fill=12h`;
 
@@ -89,11 +93,14 @@ export async function startWorker(app: App, concurrency = 4): Promise<Worker> {
   await tryBeat();
   const timer = setInterval(tryBeat, (silenceSeconds * 1000) / missedBeats);
 
+  const sealing = sealAll(app, stopping.signal);
+
   return {
     ended: runner.promise,
     async stop() {
       clearInterval(timer);
       stopping.abort(new Error('The worker is being stopped.'));
+      await sealing;
       await runner.stop();
       await utils.release();
       await pool.query('delete from worker_heartbeat where worker_id = any($1)', [[...ids]]);

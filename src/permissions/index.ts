@@ -32,6 +32,7 @@ export const policy: Policy = {
     job: may('jobs:read'),
     jobs: may('jobs:read'),
     actionLog: may('log:read'),
+    verifyActionLog: may('log:read'),
     webhookEndpoint: may('integrations:manage'),
     webhookEndpoints: may('integrations:manage'),
     organizations: operator('platform:organizations'),
@@ -52,6 +53,7 @@ export const policy: Policy = {
     deleteContacts: may('contacts:delete'),
     eraseContacts: may('contacts:erase'),
     takeSnapshot: may('snapshots:take'),
+    exportActionLog: may('log:read'),
     requestRecovery: chain(may('recovery:request'), onPlan('PREMIUM'), withinWindow),
     cancelRecovery: may('recovery:request'),
     // It deletes again what the recovery brought back.

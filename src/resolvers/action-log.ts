@@ -1,10 +1,11 @@
 // Reading the action log.
-import { Arg, Args, Ctx, FieldResolver, Query, Resolver, Root } from 'type-graphql';
+import { Arg, Args, Ctx, FieldResolver, Mutation, Query, Resolver, Root } from 'type-graphql';
 import type { Context } from '../context.ts';
 import { type ActionLogRow, listActions, listBatchContacts, readActions } from '../domain/action-log.ts';
+import { orderLogFile } from '../domain/downloads.ts';
 import { InvalidInput } from '../errors.ts';
-import { ActionLogEntry, ActionLogEntryConnection, ActionLogFilter } from '../schema/action-log.ts';
-import { decodeAnyId, decodeOptionalId, encodeId, type Kinds } from '../schema/common.ts';
+import { ActionLogEntry, ActionLogEntryConnection, ActionLogFilter, ExportActionLogInput, ExportActionLogPayload } from '../schema/action-log.ts';
+import { decodeAnyId, decodeOptionalId, encodeId, type Kinds, payload } from '../schema/common.ts';
 import { checkFirst, decodeCursor, PageArgs, pageOf, type Page } from '../schema/pages.ts';
 import { type DeletedContact, DeletedContactConnection } from '../schema/deletions.ts';
 
@@ -42,6 +43,15 @@ export class ActionLogResolver {
   ): Promise<Page<ActionLogEntry>> {
     const rows = await listActions(await context.reading(), filterOf(filter ?? {}), checkFirst(first) + 1, after ? placeOf(after) : null);
     return pageOf(rows, first, (row) => ['actions', row.cursor, row.id], shownAction);
+  }
+
+  @Mutation(() => ExportActionLogPayload, { description: 'Gives a link to the action log as a file. It is logged.' })
+  exportActionLog(
+    @Ctx() context: Context,
+    @Arg('input', () => ExportActionLogInput, { description: 'Which file.' }) { format, filter }: ExportActionLogInput,
+  ): Promise<ExportActionLogPayload> {
+    const file = { kind: 'ACTION_LOG', format, filter: filterOf(filter ?? {}) } as const;
+    return payload<ExportActionLogPayload>(() => context.write((app, viewer) => orderLogFile(app, viewer, file)), { path: null, expiresAt: null });
   }
 
   @FieldResolver(() => DeletedContactConnection, { description: 'The contacts that it touched, by id, when it was a batch; else none.' })

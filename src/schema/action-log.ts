@@ -1,6 +1,7 @@
 // The action log, as the world sees it.
 import { Field, ID, InputType, Int, ObjectType, registerEnumType } from 'type-graphql';
-import { DateTime, Node } from './common.ts';
+import { type LogFormat as Format } from '../log/export.ts';
+import { DateTime, Node, UserError } from './common.ts';
 import { connectionOf } from './pages.ts';
 
 export const ActorKind = { STAFF: 'STAFF', OPERATOR: 'OPERATOR', SYSTEM: 'SYSTEM' } as const;
@@ -102,4 +103,36 @@ export class ActionLogFilter {
 
   @Field(() => DateTime, { nullable: true, description: 'Before this instant.' })
   before?: Date | null;
+}
+
+export const LogFormat: Record<Format, Format> = { CSV: 'CSV', JSON_LINES: 'JSON_LINES', PROOF: 'PROOF' };
+registerEnumType(LogFormat, {
+  name: 'LogFormat',
+  description: 'How the action log is written to a file.',
+  valuesConfig: {
+    CSV: { description: 'One line for each entry, for a spreadsheet (RFC 4180).' },
+    JSON_LINES: { description: 'One JSON object for each entry and line, for a SIEM.' },
+    PROOF: { description: 'The whole log with its seals, for `npx reinstate verify-log`, which needs no server. It takes no filter.' },
+  },
+});
+
+@InputType({ description: 'Asks for the action log as a file.' })
+export class ExportActionLogInput {
+  @Field(() => LogFormat, { description: 'How it is written.' })
+  format!: Format;
+
+  @Field(() => ActionLogFilter, { nullable: true, description: 'Which entries; all without it.' })
+  filter?: ActionLogFilter | null;
+}
+
+@ObjectType({ description: 'A link to the action log as a file, the oldest entry first.' })
+export class ExportActionLogPayload {
+  @Field(() => String, { nullable: true, description: 'The path on this server to get it from, with no token but the link itself; null when refused.' })
+  path!: string | null;
+
+  @Field(() => DateTime, { nullable: true, description: 'Until when the link can be used.' })
+  expiresAt!: Date | null;
+
+  @Field(() => [UserError], { description: 'Why it was refused; empty when it was not.' })
+  userErrors!: UserError[];
 }

@@ -10,6 +10,7 @@ export const root = 'contact';
 
 /** Tables that name contacts and are not theirs: they tell what was done with contacts, and stay when those go. */
 const records = new Set([
+  'action_salt',
   'deletion_contact',
   'erasure_subject',
   'recovery_chunk',

@@ -1,5 +1,8 @@
 // The stores that the settings name, opened, and the one for new snapshots tried before anything depends on it.
 import { randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
+import { access, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Config } from '../../config.ts';
 import type { StoreKind } from '../../entities/snapshot.ts';
 import { StartupError } from '../../errors.ts';
@@ -18,6 +21,26 @@ export async function openStore(config: Config): Promise<SnapshotStore> {
   const kept = outside.find(({ kind }) => kind === store.kept);
   if (kept) await probe(kept, config);
   return store;
+}
+
+/**
+ * Where checkpoints of the action log go: the directory that is set, else the S3 bucket, else beside the embedded database.
+ * Null with a database of one's own and neither of them.
+ * @throws StartupError when a directory that is set can't be used
+ */
+export async function openCheckpoints(config: Config): Promise<OutsideStore | null> {
+  const { CHECKPOINT_DIRECTORY: directory, S3_BUCKET, DATABASE_URL, DATA_DIRECTORY } = config;
+  if (directory) {
+    await access(directory, constants.W_OK).catch((error: Error) => {
+      throw new StartupError(`Checkpoints can’t be kept in the directory ${directory} (CHECKPOINT_DIRECTORY): ${error.message}. Nothing was started.`);
+    });
+    return directoryStore(directory);
+  }
+  if (S3_BUCKET) return openS3(config);
+  if (DATABASE_URL) return null;
+  const beside = join(DATA_DIRECTORY, 'checkpoints');
+  await mkdir(beside, { recursive: true, mode: 0o700 });
+  return directoryStore(beside);
 }
 
 /** Loaded only where it is used: Amazon's client is larger than everything else together. */

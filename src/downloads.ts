@@ -1,0 +1,67 @@
+// Serves files that are made while they are downloaded: nothing is kept, and no file takes more memory than a page of it.
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { Request, Response } from 'express';
+import type { RequestInfo } from './context.ts';
+import type { App } from './domain/app.ts';
+import { type Download, readDownload } from './domain/downloads.ts';
+import { staffFrom, staffOpening } from './domain/sessions.ts';
+import { Unauthenticated } from './errors.ts';
+import { exportLog } from './log/export.ts';
+import { holds } from './permissions/rules.ts';
+
+/** Each holds a connection while it lasts. */
+const mostAtOnce = 3;
+/** A client that takes nothing for so long is given up. */
+const patience = 30_000;
+
+const types = {
+  CSV: ['text/csv; charset=utf-8', 'csv'],
+  JSON_LINES: ['application/x-ndjson', 'jsonl'],
+  PROOF: ['application/x-ndjson', 'proof.jsonl'],
+} as const;
+
+type Refuse = (status: number, code: string, message: string) => void;
+
+/** Answers the path of a link that `signDownload` made. */
+export function serveDownloads(app: App, infoOf: () => RequestInfo, refuse: (response: Response) => Refuse) {
+  let open = 0;
+  return async (request: Request<{ token: string }>, response: Response): Promise<void> => {
+    const download = await readDownload(app, request.params.token);
+    if (!download) return refuse(response)(404, 'NOT_FOUND', 'This link is not valid any more. Nothing was read. Ask for a new one.');
+    if (open >= mostAtOnce)
+      return refuse(response)(503, 'TOO_MANY_DOWNLOADS', 'Too many files are being downloaded. Nothing was read. Use the link again in a minute.');
+    open++;
+    try {
+      await send(app, download, infoOf(), response, refuse(response));
+    } finally {
+      open--;
+    }
+  };
+}
+
+async function send(app: App, { accountId, organizationId, wanted }: Download, info: RequestInfo, response: Response, refuse: Refuse): Promise<void> {
+  const claims = { accountId, organizationId, expiresAt: new Date() };
+  const tx = await app.database.begin(organizationId, { readOnly: true, opening: staffOpening(claims) });
+  try {
+    if (!mayStill(tx.opened, claims, info)) return refuse(403, 'FORBIDDEN', 'You may not read the action log any more. Nothing was read.');
+    const [type, ending] = types[wanted.format];
+    response.set({ 'content-type': type, 'content-disposition': `attachment; filename="action-log.${ending}"`, 'x-content-type-options': 'nosniff' });
+    response.setTimeout(patience, () => response.destroy());
+    // A client that goes away ends the walk; what it has got then does not end as a whole answer does.
+    await pipeline(Readable.from(exportLog(tx, app, wanted.format, wanted.filter)), response).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
+    });
+  } finally {
+    await app.database.end(tx, 'COMMIT');
+  }
+}
+
+function mayStill(opened: readonly object[], claims: Parameters<typeof staffFrom>[1], info: RequestInfo): boolean {
+  try {
+    return holds(staffFrom(opened, claims, info), 'log:read');
+  } catch (error) {
+    if (error instanceof Unauthenticated) return false;
+    throw error;
+  }
+}

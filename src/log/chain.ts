@@ -1,0 +1,142 @@
+// Walks a log from its first seal to its last and finds the first thing that isn't as it was sealed. Pure: it is given
+// what lies in the database, or what an export holds, seal by seal, so a log of any length takes no more memory.
+import type { KeyObject } from 'node:crypto';
+import { type FullEntry, isIntact, leafOfEntry } from './entry.ts';
+import { digestBytes, rootOf } from './merkle.ts';
+import { type Head, hashOf, noSeal, readSeal, type Seal } from './seal.ts';
+
+/** What the first line of a proof, which is a log as a file, says that it is. */
+export const proofType = 'reinstate action log 1';
+
+/** A seal as it lies there, with the entries that are found under it. */
+export interface SealedBatch {
+  /** The text that was signed. */
+  seal: string;
+  signature: Buffer;
+  /** The ids of the entries in the order that they were sealed in. */
+  ids: readonly string[];
+  /** Their leaves, 32 bytes each. */
+  leaves: Buffer;
+  /** The entries that are there, in the order that they are found in. */
+  entries: readonly FullEntry[];
+}
+
+export const faultKinds = ['EDITED', 'REMOVED', 'INSERTED', 'REORDERED', 'CUT_OFF', 'BAD_SEAL'] as const;
+
+/** The first thing that is wrong. */
+export interface Fault {
+  kind: (typeof faultKinds)[number];
+  /** The seal that it was found at. */
+  sealNumber: number;
+  /** The place of the entry in the log, from 1; null when it is not one entry. */
+  position: number | null;
+  entryId: string | null;
+  message: string;
+}
+
+export class Chain {
+  #head: Head & { total: number } = noSeal;
+  #sealedAt: string | null = null;
+  #marks: Map<number, string>;
+  fault: Fault | undefined;
+  /** Entries whose reason or details were erased since. */
+  erased = 0;
+
+  /**
+   * @param checkpoints heads that were kept elsewhere: the log must go through each of them
+   */
+  constructor(
+    readonly organizationId: string,
+    readonly key: KeyObject,
+    readonly checkpoints: readonly Head[] = [],
+  ) {
+    this.#marks = new Map(checkpoints.map(({ number, hash }) => [number, hash]));
+  }
+
+  /** The last good seal: null before there is one. */
+  get head(): (Head & { total: number; sealedAt: string }) | null {
+    return this.#sealedAt === null ? null : { ...this.#head, sealedAt: this.#sealedAt };
+  }
+
+  /** Takes the next seal. Nothing more is looked at after the first fault. @returns whether all is well so far */
+  take(batch: SealedBatch): boolean {
+    this.fault ??= this.#faultOf(batch);
+    return this.fault === undefined;
+  }
+
+  /** Tells that there are no more seals. */
+  end(): void {
+    const last = Math.max(0, ...this.#marks.keys());
+    if (this.fault || last <= this.#head.number) return;
+    this.fault = {
+      kind: 'CUT_OFF',
+      sealNumber: this.#head.number + 1,
+      position: this.#head.total + 1,
+      entryId: null,
+      message: `The log ends with seal ${this.#head.number}, and a checkpoint outside of it says that there were ${last}. Everything from entry ${this.#head.total + 1} on was cut off.`,
+    };
+  }
+
+  #faultOf(batch: SealedBatch): Fault | undefined {
+    const due = this.#head.number + 1;
+    const seal = readSeal(this.key, batch.seal, batch.signature);
+    const wrong = (kind: Fault['kind'], message: string): Fault => ({ kind, sealNumber: due, position: null, entryId: null, message });
+    if (!seal) return wrong('BAD_SEAL', `Seal ${due} is not one that was signed with this key.`);
+    if (seal.organizationId !== this.organizationId) return wrong('BAD_SEAL', `Where seal ${due} should be is one of another organization.`);
+    if (seal.number > due)
+      return {
+        ...wrong('REMOVED', `Seal ${due} is missing, with the entries from ${this.#head.total + 1} to ${seal.total - seal.count}.`),
+        position: this.#head.total + 1,
+      };
+    if (seal.number < due) return wrong('REORDERED', `Where seal ${due} should be is seal ${seal.number}, which was there already.`);
+    if (seal.previous !== this.#head.hash || seal.total !== this.#head.total + seal.count)
+      return wrong('BAD_SEAL', `Seal ${due} does not continue the one before it: the log was begun anew or put together from two.`);
+    const found = this.#faultOfEntries(seal, batch);
+    if (found) return found;
+    const hash = hashOf(batch.seal);
+    const mark = this.#marks.get(seal.number);
+    if (mark !== undefined && mark !== hash)
+      return wrong('BAD_SEAL', `Seal ${due} is not the one that a checkpoint outside of the log names: the log was written anew.`);
+    this.#head = { number: seal.number, hash, total: seal.total };
+    this.#sealedAt = seal.sealedAt;
+    this.erased += batch.entries.filter(({ reason, detail, reasonDigest, detailDigest }) => (reasonDigest && !reason) || (detailDigest && !detail)).length;
+    return undefined;
+  }
+
+  #faultOfEntries(seal: Seal, { ids, leaves, entries }: SealedBatch): Fault | undefined {
+    const before = seal.total - seal.count;
+    const at = (kind: Fault['kind'], index: number, entryId: string | null, what: string): Fault => ({
+      kind,
+      sealNumber: seal.number,
+      position: before + index + 1,
+      entryId,
+      message: `Entry ${before + index + 1} (seal ${seal.number}) ${what}.`,
+    });
+    const trusted = ids.length === seal.count && leaves.length === seal.count * digestBytes && rootOf(leaves).toString('hex') === seal.root;
+    const found = entries.map((entry) => leafOfEntry(this.organizationId, entry));
+    if (!trusted) {
+      // Without the leaves that were sealed it can't be told which entry was edited, unless it is the list alone.
+      if (rootOf(Buffer.concat(found)).toString('hex') === seal.root)
+        return { ...at('BAD_SEAL', 0, null, 'begins a list of leaves that was edited; the entries themselves are as they were sealed'), position: null };
+      return at('EDITED', 0, ids[0] ?? null, `begins a batch of ${seal.count} of which entries and leaves were edited`);
+    }
+    const places = new Map(
+      Array.from({ length: seal.count }, (_, index) => [leaves.toString('latin1', index * digestBytes, (index + 1) * digestBytes), index]),
+    );
+    for (let index = 0; index < Math.max(seal.count, entries.length); index++) {
+      const entry = entries[index];
+      const id = ids[index] ?? null;
+      if (!entry) return at('REMOVED', index, id, 'was removed');
+      const place = places.get(found[index]!.toString('latin1'));
+      if (place === index) {
+        if (id !== entry.id) return at('REORDERED', index, id, 'is not where the list of its seal has it');
+        if (!isIntact(entry)) return at('EDITED', index, entry.id, 'has a reason or details that are not the ones that were sealed');
+        continue;
+      }
+      if (!ids.includes(entry.id)) return at('INSERTED', index, entry.id, 'was inserted afterwards');
+      if (id !== entry.id && !entries.some((other) => other.id === id)) return at('REMOVED', index, id, 'was removed');
+      return place === undefined ? at('EDITED', index, entry.id, 'was edited') : at('REORDERED', index, entry.id, 'is not in its place');
+    }
+    return undefined;
+  }
+}
