@@ -5,7 +5,6 @@
 import pg from 'pg';
 import { makeContacts } from '../demo/contacts.ts';
 import { giveHistory } from '../demo/history.ts';
-import type { Viewer } from '../src/domain/app.ts';
 import { removeContacts } from '../src/domain/deleting.ts';
 import { deleteContacts, previewDeletion } from '../src/domain/deletions.ts';
 import { readInvoices } from '../src/domain/invoices.ts';
@@ -13,10 +12,9 @@ import { confirmPayment, requestRecovery } from '../src/domain/recoveries.ts';
 import { recoverContacts } from '../src/domain/recovering.ts';
 import { planRecovery } from '../src/domain/recovery-plans.ts';
 import { readRecoveries } from '../src/domain/recovery-rows.ts';
-import { readAccessToken, signIn, staffFrom, staffOpening } from '../src/domain/sessions.ts';
 import { contactGraph } from '../src/snapshots/graph.ts';
 import { quoted } from '../src/sql.ts';
-import { openBench, seconds } from './bench.ts';
+import { openBench, readViewer, seconds } from './bench.ts';
 
 const count = Number(process.argv[2] ?? 100_000);
 const alone = process.argv[3] === 'alone';
@@ -24,7 +22,7 @@ await using bench = await openBench();
 const { app, owner, organizationId } = bench;
 const report = () => Promise.resolve();
 const graph = contactGraph(app.database.orm);
-const viewer: Viewer = await readStaff();
+const viewer = await readViewer(bench);
 const tables = [
   ...graph.tables.map((table) => ({ name: table.name, contact: table.contactColumn })),
   ...graph.rebuilt.map((name) => ({ name, contact: 'contact_id' })),
@@ -63,16 +61,6 @@ if (!alone) {
 
 function compared(mine: number, theirs: number, what: string): string {
   return alone ? '' : `; ${what} ${theirs.toFixed(2)} s; ratio ${(mine / theirs).toFixed(2)}`;
-}
-
-/** Signs in, as anyone would. */
-async function readStaff(): Promise<Viewer> {
-  const request = { id: 'bench', address: null, agent: null };
-  const { accessToken } = await signIn(app, { requestId: 'bench', address: null, agent: null }, bench.email, bench.password);
-  const claims = (await readAccessToken(app, accessToken))!;
-  const tx = await app.database.begin(organizationId, { opening: staffOpening(claims) });
-  await app.database.end(tx, 'COMMIT');
-  return staffFrom(tx.opened, claims, request);
 }
 
 async function expertRemoves(): Promise<void> {

@@ -23,6 +23,7 @@ import { ConflictResolver, RecoveryPlanResolver } from './resolvers/recovery-pla
 import { ReferenceResolver } from './resolvers/references.ts';
 import { SessionResolver } from './resolvers/sessions.ts';
 import { SnapshotResolver } from './resolvers/snapshots.ts';
+import { StaffResolver } from './resolvers/staff.ts';
 import { WebhookResolver } from './resolvers/webhooks.ts';
 
 const resolvers: NonEmptyArray<Function> = [
@@ -47,6 +48,7 @@ const resolvers: NonEmptyArray<Function> = [
   JobResolver,
   ActionLogResolver,
   LogVerificationResolver,
+  StaffResolver,
   WebhookResolver,
 ];
 

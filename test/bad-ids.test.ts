@@ -97,7 +97,27 @@ function places(mine: Scene, { confirmation, erasing }: Confirmations): Record<s
     })),
     'Query.recoveryRequest.id': place('RecoveryRequest', 'Admin', sdk.RecoveryRequestDocument, (id) => ({ id })),
     'Query.recoveryRequests.deletionId': place('Deletion', 'Admin', sdk.RecoveryRequestsDocument, (deletionId) => ({ deletionId })),
+    'Query.role.id': place('Role', 'Admin', sdk.RoleDocument, (id) => ({ id })),
+    'Query.staffMember.id': place('StaffMember', 'Admin', sdk.StaffMemberDocument, (id) => ({ id })),
     'Query.webhookEndpoint.id': place('WebhookEndpoint', 'Admin', sdk.WebhookEndpointDocument, (id) => ({ id })),
+    'Mutation.assignRoles.input.roleIds': place('Role', 'Super admin', sdk.AssignRolesDocument, (id) => ({
+      input: { staffMemberId: mine.StaffMember, roleIds: [id] },
+    })),
+    'Mutation.assignRoles.input.staffMemberId': place('StaffMember', 'Super admin', sdk.AssignRolesDocument, (staffMemberId) => ({
+      input: { staffMemberId, roleIds: [] },
+    })),
+    'Mutation.copyRole.input.id': place('Role', 'Super admin', sdk.CopyRoleDocument, (id) => ({ input: { id, name: 'Bad input' } })),
+    'Mutation.deleteRole.input.id': place('Role', 'Super admin', sdk.DeleteRoleDocument, (id) => ({ input: { id } })),
+    'Mutation.deleteRole.input.reassignTo': place('Role', 'Super admin', sdk.DeleteRoleDocument, (reassignTo) => ({
+      input: { id: mine.Role, reassignTo },
+    })),
+    'Mutation.updateRole.input.id': place('Role', 'Super admin', sdk.UpdateRoleDocument, (id) => ({ input: { id, name: 'Bad input' } })),
+    'Mutation.suspendStaffMember.input.staffMemberId': place('StaffMember', 'Super admin', sdk.SuspendStaffMemberDocument, (staffMemberId) => ({
+      input: { staffMemberId },
+    })),
+    'Mutation.reinstateStaffMember.input.staffMemberId': place('StaffMember', 'Super admin', sdk.ReinstateStaffMemberDocument, (staffMemberId) => ({
+      input: { staffMemberId },
+    })),
     'Mutation.exportActionLog.input.filter.actorId': place('StaffMember', 'Admin', exported, (actorId) => ({
       input: { format: 'CSV', filter: { actorId } },
     })),

@@ -118,10 +118,13 @@ describe('lists', () => {
       'Erasure.rows',
       'Erasure.stores',
       'Query.permissionCatalogue',
+      'Query.roles',
       'RecoveryPlan.balances',
       'RecoveryPlan.recreated',
       'RecoveryPlan.rows',
+      'Role.permissions',
       'Snapshot.rows',
+      'StaffMember.roles',
       'Subscription.organizationJobs',
       'TagContactsPayload.contacts',
     ]);
@@ -168,7 +171,9 @@ const permissionOf: Record<string, Permission | null> = {
   Organization: null,
   RecoveryRequest: 'recovery:read',
   RestoreDrill: 'snapshots:read',
+  Role: 'staff:read',
   Snapshot: 'snapshots:read',
+  StaffMember: 'staff:read',
   WebhookEndpoint: 'integrations:manage',
 };
 
@@ -193,6 +198,7 @@ async function recordsOf(world: World, organization: OrganizationName): Promise<
       (select id from job where organization_id = $1 limit 1) as "Job", (select id from erasure where organization_id = $1) as "Erasure", $1::uuid as "Organization",
       (select id from recovery_request where organization_id = $1) as "RecoveryRequest",
       (select id from restore_drill where organization_id = $1) as "RestoreDrill", (select id from organization_snapshot where organization_id = $1) as "Snapshot",
+      (select id from role where organization_id = $1 limit 1) as "Role", (select id from staff_member where organization_id = $1 limit 1) as "StaffMember",
       (select id from webhook_endpoint where organization_id = $1) as "WebhookEndpoint"`,
     [world.organizationId(organization)],
   );

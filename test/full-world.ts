@@ -53,6 +53,10 @@ async function setScene(world: World, organization: OrganizationName): Promise<S
   );
   await registerEndpoint(world, organization);
   await world.owner.query(
+    `insert into role (organization_id, id, name, description, permissions) values ($1, gen_random_uuid(), 'Reader', 'Reads.', '{contacts:read}')`,
+    [organizationId],
+  );
+  await world.owner.query(
     `insert into webhook_delivery (organization_id, id, endpoint_id, event_id, event, body, state, attempts, finished_at)
      select organization_id, gen_random_uuid(), id, gen_random_uuid(), 'webhook.test', '{}', 'DELIVERED', 1, now() from webhook_endpoint where organization_id = $1`,
     [organizationId],
@@ -60,6 +64,7 @@ async function setScene(world: World, organization: OrganizationName): Promise<S
   const { rows } = await world.owner.query<Scene>(
     `select (select id from contact where organization_id = $1 and id = $2) as "Contact", (select id from membership where organization_id = $1 and contact_id = $2 limit 1) as "Membership",
       (select id from membership_plan where organization_id = $1 limit 1) as "MembershipPlan", (select id from staff_member where organization_id = $1 limit 1) as "StaffMember",
+      (select id from role where organization_id = $1 and not built_in) as "Role",
       (select id from deletion where organization_id = $1 order by id desc limit 1) as "Deletion", (select id from recovery_request where organization_id = $1 order by id desc limit 1) as "RecoveryRequest",
       (select id from invoice where organization_id = $1 order by id desc limit 1) as "Invoice", (select id from job where organization_id = $1 order by id desc limit 1) as "Job",
       (select id from erasure where organization_id = $1) as "Erasure",

@@ -44,6 +44,10 @@ const matrix = `
   Query.jobs                           yes        yes     yes     no        no           no
   Query.actionLog                      yes        yes     no      no        no           no
   Query.verifyActionLog                yes        yes     no      no        no           no
+  Query.role                           yes        yes     no      no        no           no
+  Query.roles                          yes        yes     no      no        no           no
+  Query.staffMember                    yes        yes     no      no        no           no
+  Query.staffMembers                   yes        yes     no      no        no           no
   Query.webhookEndpoint                yes        yes     no      no        no           no
   Query.webhookEndpoints               yes        yes     no      no        no           no
   Query.organizations                  no         no      no      no        yes          no
@@ -66,6 +70,13 @@ const matrix = `
   Mutation.requestRecovery             yes        no      no      no        no           no
   Mutation.cancelRecovery              yes        no      no      no        no           no
   Mutation.undoRecovery                yes        no      no      no        no           no
+  Mutation.createRole                  yes        yes     no      no        no           no
+  Mutation.copyRole                    yes        yes     no      no        no           no
+  Mutation.updateRole                  yes        yes     no      no        no           no
+  Mutation.deleteRole                  yes        yes     no      no        no           no
+  Mutation.assignRoles                 yes        yes     no      no        no           no
+  Mutation.suspendStaffMember          yes        yes     no      no        no           no
+  Mutation.reinstateStaffMember        yes        yes     no      no        no           no
   Mutation.createWebhookEndpoint       yes        yes     no      no        no           no
   Mutation.deleteWebhookEndpoint       yes        yes     no      no        no           no
   Mutation.sendTestEvent               yes        yes     no      no        no           no
@@ -96,6 +107,9 @@ interface Scene {
   erasure: string;
   snapshot: string;
   endpoint: string;
+  /** Someone with a custom role, which one permission is in. */
+  member: string;
+  role: string;
 }
 
 async function setScene(world: World): Promise<Scene> {
@@ -108,8 +122,10 @@ async function setScene(world: World): Promise<Scene> {
   const { erasure } = await eraseThem(world, [decodeId('Contact', fifth!)]);
   const snapshot = await takeSnapshot(world);
   const endpoint = await registerEndpoint(world);
-  const { rows } = await world.owner.query<{ job: string; plan: string }>(
-    'select (select id from job limit 1) as job, (select id from membership_plan limit 1) as plan',
+  await hire(world, 'contacts:read');
+  const { rows } = await world.owner.query<{ job: string; plan: string; member: string; role: string }>(
+    `select (select id from job limit 1) as job, (select id from membership_plan limit 1) as plan, staff_member_id as member, role_id as role
+     from staff_member_role join role on role.id = role_id where not built_in`,
   );
   return {
     organization: encodeId('Organization', world.organizationId()),
@@ -123,6 +139,8 @@ async function setScene(world: World): Promise<Scene> {
     erasure: erasure!.id,
     snapshot,
     endpoint,
+    member: encodeId('StaffMember', rows[0]!.member),
+    role: encodeId('Role', rows[0]!.role),
   };
 }
 
@@ -139,7 +157,21 @@ const watched =
     client.subscribe(document as Document<Result, object>, variables as object).next();
 
 /** What is asked of each root field: with the documents that users get, about records that are there. */
-const asks = ({ organization, contact, plan, deletion, otherDeletion, recovery, invoice, job, erasure, snapshot, endpoint }: Scene): Record<string, Ask> => ({
+const asks = ({
+  organization,
+  contact,
+  plan,
+  deletion,
+  otherDeletion,
+  recovery,
+  invoice,
+  job,
+  erasure,
+  snapshot,
+  endpoint,
+  member,
+  role,
+}: Scene): Record<string, Ask> => ({
   'Query.viewer': asked(sdk.ViewerDocument, {}),
   'Query.permissionCatalogue': asked(sdk.PermissionCatalogueDocument, {}),
   'Query.node': asked(parse('query ($id: ID!) { node(id: $id) { id } }'), { id: organization }),
@@ -165,6 +197,10 @@ const asks = ({ organization, contact, plan, deletion, otherDeletion, recovery, 
   'Query.jobs': asked(sdk.JobsDocument, {}),
   'Query.actionLog': asked(sdk.ActionLogDocument, {}),
   'Query.verifyActionLog': asked(sdk.VerifyActionLogDocument, { since: null }),
+  'Query.role': asked(sdk.RoleDocument, { id: role }),
+  'Query.roles': asked(sdk.RolesDocument, {}),
+  'Query.staffMember': asked(sdk.StaffMemberDocument, { id: member }),
+  'Query.staffMembers': asked(sdk.StaffMembersDocument, {}),
   'Query.webhookEndpoint': asked(sdk.WebhookEndpointDocument, { id: endpoint }),
   'Query.webhookEndpoints': asked(sdk.WebhookEndpointsDocument, {}),
   'Query.organizations': asked(sdk.OrganizationsDocument, { first: 10 }),
@@ -200,6 +236,13 @@ const asks = ({ organization, contact, plan, deletion, otherDeletion, recovery, 
   },
   'Mutation.cancelRecovery': asked(sdk.CancelRecoveryDocument, { input: { id: recovery } }),
   'Mutation.undoRecovery': asked(sdk.UndoRecoveryDocument, { input: { id: recovery } }),
+  'Mutation.createRole': asked(sdk.CreateRoleDocument, { input: { name: 'Matrix', description: 'x', permissions: [] } }),
+  'Mutation.copyRole': asked(sdk.CopyRoleDocument, { input: { id: role, name: 'Matrix' } }),
+  'Mutation.updateRole': asked(sdk.UpdateRoleDocument, { input: { id: role, name: 'Matrix' } }),
+  'Mutation.deleteRole': asked(sdk.DeleteRoleDocument, { input: { id: role } }),
+  'Mutation.assignRoles': asked(sdk.AssignRolesDocument, { input: { staffMemberId: member, roleIds: [] } }),
+  'Mutation.suspendStaffMember': asked(sdk.SuspendStaffMemberDocument, { input: { staffMemberId: member } }),
+  'Mutation.reinstateStaffMember': asked(sdk.ReinstateStaffMemberDocument, { input: { staffMemberId: member } }),
   'Mutation.createWebhookEndpoint': asked(sdk.CreateWebhookEndpointDocument, { input: { url: 'https://hooks.example/matrix' } }),
   'Mutation.deleteWebhookEndpoint': asked(sdk.DeleteWebhookEndpointDocument, { input: { id: endpoint } }),
   'Mutation.sendTestEvent': asked(sdk.SendTestEventDocument, { input: { endpointId: endpoint } }),
@@ -225,6 +268,9 @@ async function records(world: World): Promise<unknown> {
     'invoice',
     'job',
     'tag',
+    'role',
+    'staff_member',
+    'staff_member_role',
     'webhook_endpoint',
     'webhook_delivery',
     'graphile_worker._private_jobs',

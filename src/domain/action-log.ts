@@ -37,19 +37,26 @@ export async function logAction(tx: Transaction, actor: Actor, action: Action): 
 export async function logActions(tx: Transaction, actor: Actor, actions: readonly Action[]): Promise<string[]> {
   const ids = actions.map(() => newId());
   if (actions.length === 0) return ids;
-  const all = <T>(value: (action: Action) => T) => actions.map(value);
   const reasons = actions.map(({ reason }, index) => beside(ids[index]!, reason));
   const changes = actions.map(({ changes }, index) => beside(ids[index]!, changes));
+  const rows = actions.map(({ action, refusedWith: code = null, target, targetCount = target ? 1 : 0, batch }, index) => ({
+    id: ids[index]!,
+    action,
+    code,
+    kind: target?.kind ?? null,
+    target: target?.id ?? null,
+    count: targetCount,
+    deletionId: batch?.deletionId ?? null,
+    chunkNumber: batch?.chunkNumber ?? null,
+    reason: reasons[index]?.digest ?? null,
+    detail: changes[index]?.digest ?? null,
+  }));
   await tx.run(sql`
-    insert into action_log (organization_id, id, actor_kind, actor_id, actor_name, request_id, address, agent,
-      action, outcome, code, target_kind, target_id, target_count, deletion_id, chunk_number, reason_digest, detail_digest)
-    select ${tx.organizationId}, id, ${actor.kind}, ${actor.id}, ${actor.name}, ${actor.requestId}, ${actor.address}, ${actor.agent},
-      action, case when code is null then 'DONE' else 'REFUSED' end, code, target_kind, target_id, target_count, deletion_id, chunk_number, reason, detail
-    from unnest(${ids}::uuid[], ${all(({ action }) => action)}::text[], ${all(({ refusedWith }) => refusedWith ?? null)}::text[],
-      ${all(({ target }) => target?.kind ?? null)}::text[], ${all(({ target }) => target?.id ?? null)}::uuid[],
-      ${all(({ target, targetCount }) => targetCount ?? (target ? 1 : 0))}::int[], ${all(({ batch }) => batch?.deletionId ?? null)}::uuid[],
-      ${all(({ batch }) => batch?.chunkNumber ?? null)}::int[], ${reasons.map((one) => one?.digest ?? null)}::bytea[], ${changes.map((one) => one?.digest ?? null)}::bytea[])
-      as entry (id, action, code, target_kind, target_id, target_count, deletion_id, chunk_number, reason, detail)`);
+    insert into action_log (organization_id, actor_kind, actor_id, actor_name, request_id, address, agent,
+      id, action, outcome, code, target_kind, target_id, target_count, deletion_id, chunk_number, reason_digest, detail_digest)
+    select ${tx.organizationId}, ${actor.kind}, ${actor.id}, ${actor.name}, ${actor.requestId}, ${actor.address}, ${actor.agent},
+      id, action, case when code is null then 'DONE' else 'REFUSED' end, code, kind, target, count, deletion_id, chunk_number, reason, detail
+    from ${rows.length === 1 ? oneRow(rows[0]!) : manyRows(rows)} entry (id, action, code, kind, target, count, deletion_id, chunk_number, reason, detail)`);
   const told = reasons.filter((one) => one !== undefined);
   if (told.length > 0)
     await tx.run(sql`
@@ -64,6 +71,29 @@ export async function logActions(tx: Transaction, actor: Actor, actions: readonl
       from unnest(${changed.map(({ id }) => id)}::uuid[], ${changed.map(({ salt }) => salt)}::bytea[]) given (id, salt)
       join action_log a on a.organization_id = ${tx.organizationId} and a.id = given.id`);
   return ids;
+}
+
+interface NewRow {
+  id: string;
+  action: string;
+  code: string | null;
+  kind: string | null;
+  target: string | null;
+  count: number;
+  deletionId: string | null;
+  chunkNumber: number | null;
+  reason: Buffer | null;
+  detail: Buffer | null;
+}
+
+/** Most writes add one entry, and arrays of one are the slower way. */
+const oneRow = ({ id, action, code, kind, target, count, deletionId, chunkNumber, reason, detail }: NewRow): Sql => sql`
+  (values (${id}::uuid, ${action}::text, ${code}::text, ${kind}::text, ${target}::uuid, ${count}::int, ${deletionId}::uuid, ${chunkNumber}::int, ${reason}::bytea, ${detail}::bytea))`;
+
+function manyRows(rows: readonly NewRow[]): Sql {
+  const all = <Key extends keyof NewRow>(key: Key) => rows.map((row) => row[key]);
+  return sql`unnest(${all('id')}::uuid[], ${all('action')}::text[], ${all('code')}::text[], ${all('kind')}::text[], ${all('target')}::uuid[], ${all('count')}::int[],
+    ${all('deletionId')}::uuid[], ${all('chunkNumber')}::int[], ${all('reason')}::bytea[], ${all('detail')}::bytea[])`;
 }
 
 /** What is kept beside an entry, and its digest under a fresh salt. */

@@ -14,6 +14,7 @@ import { shownOrganization } from './organizations.ts';
 import { loadInvoice } from './invoices.ts';
 import { loadRecovery } from './recoveries.ts';
 import { loadSnapshot } from './snapshots.ts';
+import { loadRole, loadStaff } from './staff.ts';
 import { loadEndpoint } from './webhooks.ts';
 
 /** How records of a kind are found. What `load` gives carries its `__typename`; null when there is no such record. */
@@ -38,7 +39,9 @@ const sources: Partial<Record<Kinds, NodeSource>> = {
   },
   RecoveryRequest: { permission: 'recovery:read', load: loadRecovery },
   RestoreDrill: { permission: 'snapshots:read', load: loadDrill },
+  Role: { permission: 'staff:read', load: loadRole },
   Snapshot: { permission: 'snapshots:read', load: loadSnapshot },
+  StaffMember: { permission: 'staff:read', load: loadStaff },
   WebhookEndpoint: { permission: 'integrations:manage', load: loadEndpoint },
 };
 

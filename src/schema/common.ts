@@ -24,6 +24,7 @@ const kinds = [
   'Payment',
   'RecoveryRequest',
   'RestoreDrill',
+  'Role',
   'Snapshot',
   'StaffMember',
   'Tag',

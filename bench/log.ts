@@ -1,0 +1,76 @@
+// Measures the promises of the action log: what a write costs more with its entry, how fast entries are sealed, how long a
+// million of them take to verify, and how much memory that needs. Argument: how many entries (1,000,000).
+import { createContact } from '../src/domain/contact-writing.ts';
+import { Transaction } from '../src/database.ts';
+import { sealEntries } from '../src/log/sealing.ts';
+import { verifyLog } from '../src/log/verifying.ts';
+import { openBench, readViewer, seconds } from './bench.ts';
+
+const entries = Number(process.argv[2] ?? 1_000_000);
+const rounds = 20;
+const writes = 100;
+
+await using bench = await openBench();
+const { app, owner, organizationId } = bench;
+
+await measureWrites();
+await measureSealing();
+
+/** In turns, so that whoever else uses the machine disturbs both; the median of the rounds. */
+async function measureWrites(): Promise<void> {
+  const viewer = await readViewer(bench);
+  const round = (name: string) =>
+    seconds(async () => {
+      for (let index = 0; index < writes; index++) await createContact(app, viewer, { firstName: name, lastName: String(index), city: 'Ghent' });
+    });
+  await round('Warm');
+  const times = { logged: [] as number[], unlogged: [] as number[] };
+  for (let index = 0; index < rounds; index++) {
+    times.logged.push(await round('Logged'));
+    times.unlogged.push(await withoutLog(() => round('Unlogged')));
+  }
+  const median = (some: number[]) => some.toSorted((a, b) => a - b)[some.length >> 1]!;
+  const [logged, unlogged] = [median(times.logged), median(times.unlogged)];
+  console.log(
+    `a contact created: ${((logged / writes) * 1000).toFixed(2)} ms; without its log entry ${((unlogged / writes) * 1000).toFixed(2)} ms; ratio ${(logged / unlogged).toFixed(2)}`,
+  );
+}
+
+/** Leaves out the one statement that adds an entry; everything else is the same. */
+async function withoutLog(work: () => Promise<number>): Promise<number> {
+  const { run } = Transaction.prototype;
+  Transaction.prototype.run = function (this: Transaction, statement) {
+    if (statement.text.includes('insert into action_log')) return Promise.resolve({ rows: [], rowCount: 0 } as unknown as ReturnType<typeof run>);
+    return run.call(this, statement);
+  };
+  try {
+    return await work();
+  } finally {
+    Transaction.prototype.run = run;
+  }
+}
+
+async function measureSealing(): Promise<void> {
+  await sealEntries(app, organizationId);
+  for (let done = 0; done < entries; done += 100_000)
+    await owner.query(
+      `insert into action_log (organization_id, id, actor_kind, actor_id, actor_name, action, outcome, target_kind, target_id, target_count, request_id, address, agent)
+       select $1, gen_random_uuid(), 'STAFF', gen_random_uuid(), 'Ada Admin', 'contact.updated', 'DONE', 'Contact', gen_random_uuid(), 1, gen_random_uuid()::text, '192.0.2.17', 'Mozilla/5.0'
+       from generate_series(1, $2)`,
+      [organizationId, Math.min(100_000, entries - done)],
+    );
+  await owner.query('vacuum analyze');
+  let sealed = 0;
+  const sealing = await seconds(async () => (sealed = await sealEntries(app, organizationId)));
+  console.log(`sealed: ${sealed} entries in ${sealing.toFixed(1)} s, ${Math.round(sealed / sealing)} a second`);
+  await owner.query('vacuum analyze');
+  let [megabytes, total] = [0, 0];
+  const watch = setInterval(() => (megabytes = Math.max(megabytes, Math.round(process.memoryUsage.rss() / 1e6))), 20);
+  const verifying = await seconds(async () => {
+    const { fault, head } = await app.database.transact(organizationId, (tx) => verifyLog(tx, app, null), { readOnly: true });
+    if (fault) throw new Error(fault.message);
+    total = head!.total;
+  });
+  clearInterval(watch);
+  console.log(`verified: ${total} entries in ${verifying.toFixed(1)} s; memory of the process: at most ${megabytes} MB`);
+}

@@ -1,0 +1,132 @@
+// Staff and roles, as the world sees them.
+import { Field, ID, InputType, Int, ObjectType } from 'type-graphql';
+import { DateTime, Node, UserError } from './common.ts';
+import { connectionOf } from './pages.ts';
+import { PermissionDescription } from './sessions.ts';
+
+@ObjectType({ implements: Node, description: 'A named set of permissions. What staff may do is what their roles hold together.' })
+export class Role extends Node {
+  @Field(() => String, { description: 'Its name; no other role of the organization has it.' })
+  name!: string;
+
+  @Field(() => String, { description: 'What it is for, made for people.' })
+  description!: string;
+
+  @Field(() => Boolean, { description: 'Whether it came with the organization. A built-in role can be given and copied, and stays as it is.' })
+  builtIn!: boolean;
+
+  @Field(() => [PermissionDescription], { description: 'What it lets its holders do, in human words.' })
+  permissions!: PermissionDescription[];
+
+  @Field(() => Int, { description: 'How many staff members hold it.' })
+  memberCount!: number;
+
+  @Field(() => DateTime, { description: 'When it was made.' })
+  createdAt!: Date;
+}
+
+@ObjectType({ implements: Node, description: 'Someone who works for the organization.' })
+export class StaffMember extends Node {
+  @Field(() => String, { description: 'Their name, as the action log shows it.' })
+  name!: string;
+
+  @Field(() => String, { description: 'The email that they sign in with.' })
+  email!: string;
+
+  @Field(() => DateTime, { nullable: true, description: 'Since when they may not come in; null when they may.' })
+  suspendedAt!: Date | null;
+
+  @Field(() => DateTime, { description: 'When they came to the organization.' })
+  createdAt!: Date;
+
+  uuid!: string;
+}
+
+export const StaffMemberConnection = connectionOf(StaffMember, 'staff member', 'staff members');
+
+@InputType({ description: 'Makes a role.' })
+export class CreateRoleInput {
+  @Field(() => String, { description: 'Its name, in at most 60 characters.' })
+  name!: string;
+
+  @Field(() => String, { description: 'What it is for, in at most 255 characters.' })
+  description!: string;
+
+  @Field(() => [String], { description: 'What it holds, as `noun:verb`: see `permissionCatalogue`. Only what you hold yourself.' })
+  permissions!: string[];
+}
+
+@InputType({ description: 'Makes a custom role with the permissions of another one.' })
+export class CopyRoleInput {
+  @Field(() => ID, { description: 'The role to copy. You must hold all that it holds.' })
+  id!: string;
+
+  @Field(() => String, { description: 'The name of the copy, in at most 60 characters.' })
+  name!: string;
+}
+
+@InputType({ description: 'Changes a custom role. What is left out stays.' })
+export class UpdateRoleInput {
+  @Field(() => ID, { description: 'The role. You must hold all that it holds.' })
+  id!: string;
+
+  @Field(() => String, { nullable: true, description: 'Its new name, in at most 60 characters.' })
+  name?: string | null;
+
+  @Field(() => String, { nullable: true, description: 'What it is for, in at most 255 characters.' })
+  description?: string | null;
+
+  @Field(() => [String], { nullable: true, description: 'All that it holds from now on. Only what you hold yourself.' })
+  permissions?: string[] | null;
+}
+
+@ObjectType({ description: 'The outcome of making or changing a role.' })
+export class RolePayload {
+  @Field(() => Role, { nullable: true, description: 'The role as it is now; null when it was refused.' })
+  role!: Role | null;
+
+  @Field(() => [UserError], { description: 'Why it was refused; empty when it was not.' })
+  userErrors!: UserError[];
+}
+
+@InputType({ description: 'Deletes a custom role.' })
+export class DeleteRoleInput {
+  @Field(() => ID, { description: 'The role. You must hold all that it holds.' })
+  id!: string;
+
+  @Field(() => ID, { nullable: true, description: 'The role that its holders get in its place. Needed when it has any.' })
+  reassignTo?: string | null;
+}
+
+@ObjectType({ description: 'The outcome of `deleteRole`.' })
+export class DeleteRolePayload {
+  @Field(() => ID, { nullable: true, description: 'The id that the role had; null when it was refused.' })
+  deletedId!: string | null;
+
+  @Field(() => [UserError], { description: 'Why it was refused; empty when it was not.' })
+  userErrors!: UserError[];
+}
+
+@InputType({ description: 'Says which roles a staff member holds.' })
+export class AssignRolesInput {
+  @Field(() => ID, { description: 'The staff member. You must hold all that they hold.' })
+  staffMemberId!: string;
+
+  @Field(() => [ID], { description: 'All roles that they hold from now on. You must hold all that these hold.' })
+  roleIds!: string[];
+}
+
+@InputType({ description: 'Keeps a staff member out, or lets them back in.' })
+export class StaffMemberInput {
+  @Field(() => ID, { description: 'The staff member. You must hold all that they hold.' })
+  staffMemberId!: string;
+}
+
+@ObjectType({ description: 'The outcome of a change to a staff member.' })
+export class StaffMemberPayload {
+  @Field(() => StaffMember, { nullable: true, description: 'The staff member as they are now; null when it was refused.' })
+  staffMember!: StaffMember | null;
+
+  @Field(() => [UserError], { description: 'Why it was refused; empty when it was not.' })
+  userErrors!: UserError[];
+}
