@@ -24,6 +24,7 @@ import { ReferenceResolver } from './resolvers/references.ts';
 import { SessionResolver } from './resolvers/sessions.ts';
 import { SnapshotResolver } from './resolvers/snapshots.ts';
 import { StaffResolver } from './resolvers/staff.ts';
+import { ApiKeyResolver } from './resolvers/api-keys.ts';
 import { WebhookResolver } from './resolvers/webhooks.ts';
 
 const resolvers: NonEmptyArray<Function> = [
@@ -49,6 +50,7 @@ const resolvers: NonEmptyArray<Function> = [
   ActionLogResolver,
   LogVerificationResolver,
   StaffResolver,
+  ApiKeyResolver,
   WebhookResolver,
 ];
 

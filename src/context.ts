@@ -2,15 +2,11 @@
 import DataLoader from 'dataloader';
 import type { PubSub } from './pubsub.ts';
 import type { Transaction } from './database.ts';
-import type { App, Viewer } from './domain/app.ts';
-import { readOperator, staffFrom, staffOpening, type AccessClaims } from './domain/sessions.ts';
+import type { AccessClaims, App, From, Viewer } from './domain/app.ts';
+import { openingOf, readOperator, viewerFrom } from './domain/sessions.ts';
 import { Unauthenticated } from './errors.ts';
 
-export interface RequestInfo {
-  readonly id: string;
-  readonly address: string | null;
-  readonly agent: string | null;
-}
+export type RequestInfo = From;
 
 export class Context {
   #viewer: Promise<Viewer> | undefined;
@@ -33,7 +29,7 @@ export class Context {
     const { claims } = this;
     if (!claims) return Promise.reject(new Unauthenticated());
     return (this.#viewer ??= claims.organizationId
-      ? this.reading().then(({ opened }) => staffFrom(opened, claims, this.request))
+      ? this.reading().then(({ opened }) => viewerFrom(opened, claims, this.request))
       : readOperator(this.app, claims, this.request));
   }
 
@@ -41,7 +37,7 @@ export class Context {
   reading(): Promise<Transaction> {
     const { claims } = this;
     if (!claims?.organizationId) return Promise.reject(new Unauthenticated());
-    return (this.#reading ??= this.app.database.begin(claims.organizationId, { readOnly: true, opening: staffOpening(claims) }));
+    return (this.#reading ??= this.app.database.begin(claims.organizationId, { readOnly: true, opening: openingOf(claims) }));
   }
 
   /** Ends the reads so that `work` may write; what is read afterwards is read anew. An operation holds one connection at most. */

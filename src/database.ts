@@ -111,8 +111,8 @@ export class Database {
   /** Every statement text that was sent, for tests that count; undefined when nobody counts. */
   trace: string[] | undefined;
   #names = new Map<string, string>();
-  /** The connections that have prepared the opening statement, of which there is one. */
-  #opened = new WeakSet<pg.PoolClient>();
+  /** The opening statements that each connection has prepared. */
+  #opened = new WeakMap<pg.PoolClient, Set<string>>();
 
   private constructor(
     readonly pool: pg.Pool,
@@ -179,12 +179,12 @@ export class Database {
         `SET LOCAL app.organization_id = '${organizationId}'`,
       ];
       if (opening) {
-        if (!this.#opened.has(client)) parts.push(`PREPARE ${opening.name} AS ${opening.text}`);
+        if (!this.#opened.get(client)?.has(opening.name)) parts.push(`PREPARE ${opening.name} AS ${opening.text}`);
         parts.push(`EXECUTE ${opening.name} ('${ids.join("', '")}')`);
         this.trace?.push(opening.text);
       }
       const results = (await client.query(parts.join('; '))) as unknown as pg.QueryResult[];
-      if (opening) this.#opened.add(client);
+      if (opening) this.#opened.set(client, (this.#opened.get(client) ?? new Set()).add(opening.name));
       return new Transaction(this, client, organizationId, opening ? results.at(-1)!.rows : []);
     } catch (error) {
       client.release(true);

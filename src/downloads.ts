@@ -3,9 +3,9 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Request, Response } from 'express';
 import type { RequestInfo } from './context.ts';
-import type { App } from './domain/app.ts';
+import type { AccessClaims, App } from './domain/app.ts';
 import { type Download, readDownload } from './domain/downloads.ts';
-import { staffFrom, staffOpening } from './domain/sessions.ts';
+import { openingOf, viewerFrom } from './domain/sessions.ts';
 import { Unauthenticated } from './errors.ts';
 import { exportLog } from './log/export.ts';
 import { holds } from './permissions/rules.ts';
@@ -40,9 +40,8 @@ export function serveDownloads(app: App, infoOf: () => RequestInfo, refuse: (res
   };
 }
 
-async function send(app: App, { accountId, organizationId, wanted }: Download, info: RequestInfo, response: Response, refuse: Refuse): Promise<void> {
-  const claims = { accountId, organizationId, expiresAt: new Date() };
-  const tx = await app.database.begin(organizationId, { readOnly: true, opening: staffOpening(claims) });
+async function send(app: App, { claims, wanted }: Download, info: RequestInfo, response: Response, refuse: Refuse): Promise<void> {
+  const tx = await app.database.begin(claims.organizationId!, { readOnly: true, opening: openingOf(claims) });
   try {
     if (!mayStill(tx.opened, claims, info)) return refuse(403, 'FORBIDDEN', 'You may not read the action log any more. Nothing was read.');
     const [type, ending] = types[wanted.format];
@@ -57,9 +56,9 @@ async function send(app: App, { accountId, organizationId, wanted }: Download, i
   }
 }
 
-function mayStill(opened: readonly object[], claims: Parameters<typeof staffFrom>[1], info: RequestInfo): boolean {
+function mayStill(opened: readonly object[], claims: AccessClaims, info: RequestInfo): boolean {
   try {
-    return holds(staffFrom(opened, claims, info), 'log:read');
+    return holds(viewerFrom(opened, claims, info), 'log:read');
   } catch (error) {
     if (error instanceof Unauthenticated) return false;
     throw error;

@@ -6,8 +6,9 @@ import { execute, type ExecutionArgs, type ExecutionResult, type FormattedExecut
 import { present } from './api.ts';
 import { Context, type RequestInfo } from './context.ts';
 import type { Transaction } from './database.ts';
-import { readAccessToken, type AccessClaims } from './domain/sessions.ts';
-import type { App } from './domain/app.ts';
+import { touchApiKey } from './domain/api-keys.ts';
+import { readAccessToken } from './domain/sessions.ts';
+import type { AccessClaims, App } from './domain/app.ts';
 import { Unauthenticated } from './errors.ts';
 import { writeRefusals } from './permissions/refusals.ts';
 
@@ -29,6 +30,7 @@ export class Operation extends Context {
   async close(): Promise<void> {
     this.#over = true;
     await this.settle();
+    if (this.claims) await touchApiKey(this.app, this.claims);
   }
 
   /** Runs a query or mutation from its first field to its end. Never throws: its errors are those of the answer. */

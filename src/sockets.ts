@@ -6,8 +6,8 @@ import { CloseCode, handleProtocols, type Context as Socket, type SubscribePaylo
 import { useServer } from 'graphql-ws/use/ws';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { present } from './api.ts';
-import type { App } from './domain/app.ts';
-import { readAccessToken, type AccessClaims } from './domain/sessions.ts';
+import type { AccessClaims, App } from './domain/app.ts';
+import { readAccessToken } from './domain/sessions.ts';
 import { checkBrackets, checkLimits, mostTokens } from './limits.ts';
 import { Operation, requestInfo, type Running } from './operation.ts';
 import type { PubSub } from './pubsub.ts';

@@ -97,9 +97,11 @@ function places(mine: Scene, { confirmation, erasing }: Confirmations): Record<s
     })),
     'Query.recoveryRequest.id': place('RecoveryRequest', 'Admin', sdk.RecoveryRequestDocument, (id) => ({ id })),
     'Query.recoveryRequests.deletionId': place('Deletion', 'Admin', sdk.RecoveryRequestsDocument, (deletionId) => ({ deletionId })),
+    'Query.apiKey.id': place('ApiKey', 'Admin', sdk.ApiKeyDocument, (id) => ({ id })),
     'Query.role.id': place('Role', 'Admin', sdk.RoleDocument, (id) => ({ id })),
     'Query.staffMember.id': place('StaffMember', 'Admin', sdk.StaffMemberDocument, (id) => ({ id })),
     'Query.webhookEndpoint.id': place('WebhookEndpoint', 'Admin', sdk.WebhookEndpointDocument, (id) => ({ id })),
+    'Mutation.revokeApiKey.input.id': place('ApiKey', 'Admin', sdk.RevokeApiKeyDocument, (id) => ({ input: { id } })),
     'Mutation.assignRoles.input.roleIds': place('Role', 'Super admin', sdk.AssignRolesDocument, (id) => ({
       input: { staffMemberId: mine.StaffMember, roleIds: [id] },
     })),

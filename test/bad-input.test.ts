@@ -32,6 +32,7 @@ function lists(mine: Scene): Record<string, [role: RoleName, selection: string]>
       `compareSnapshot(input: { snapshotId: "${mine.Snapshot}" }, first: $first, after: $after) { edges { cursor } nodes { __typename } }`,
     ],
     'Query.restoreDrills': ['Admin', `restoreDrills${page()}`],
+    'Query.apiKeys': ['Admin', `apiKeys${page()}`],
     'Query.staffMembers': ['Admin', `staffMembers${page()}`],
     'Query.snapshots': ['Admin', `snapshots${page()}`],
     'Query.recoveryRequests': ['Admin', `recoveryRequests${page()}`],

@@ -23,7 +23,7 @@ import { buildApi } from '../src/api.ts';
 import type { Permission } from '../src/permissions/catalogue.ts';
 import { decodeAnyId, encodeId } from '../src/schema/common.ts';
 import { post } from './asking.ts';
-import { hire } from './custom-roles.ts';
+import { hire, makeKey } from './custom-roles.ts';
 import { eraseThem } from './erasing.ts';
 import { contactId, deleteThem, fill, liveIds, order, registerEndpoint, runJobs, takeSnapshot, whole } from './graphs.ts';
 import { createWorld, type World } from './harness.ts';
@@ -163,6 +163,7 @@ describe('the documents of the SDK', () => {
 /** The permission that reading a record of the kind takes; null where it takes none. */
 const permissionOf: Record<string, Permission | null> = {
   ActionLogEntry: 'log:read',
+  ApiKey: 'keys:manage',
   Contact: 'contacts:read',
   Deletion: 'deletions:read',
   Erasure: 'deletions:read',
@@ -187,13 +188,14 @@ async function recordsOf(world: World, organization: OrganizationName): Promise<
   await order(await world.as('Super admin', organization), whole(deletion!.id), 'contract');
   await takeSnapshot(world, organization);
   await registerEndpoint(world, organization);
+  await makeKey(world, 'contacts:read', organization);
   await world.owner.query(
     `insert into restore_drill (organization_id, id, snapshot_id, outcome, contact_count, row_count, byte_count, opening_seconds, writing_seconds, proving_seconds, started_at)
      select organization_id, gen_random_uuid(), id, 'PASSED', 1, 1, 1, 0, 0, 0, now() from snapshot where organization_id = $1 and kind = 'MANUAL'`,
     [world.organizationId(organization)],
   );
   const { rows } = await world.owner.query<Record<string, string>>(
-    `select (select id from action_log where organization_id = $1 limit 1) as "ActionLogEntry", (select id from contact where organization_id = $1 limit 1) as "Contact",
+    `select (select id from action_log where organization_id = $1 limit 1) as "ActionLogEntry", (select id from contact where organization_id = $1 limit 1) as "Contact", (select id from api_key where organization_id = $1) as "ApiKey",
       (select id from deletion where organization_id = $1) as "Deletion", (select id from invoice where organization_id = $1) as "Invoice",
       (select id from job where organization_id = $1 limit 1) as "Job", (select id from erasure where organization_id = $1) as "Erasure", $1::uuid as "Organization",
       (select id from recovery_request where organization_id = $1) as "RecoveryRequest",

@@ -1,10 +1,10 @@
 // Staff with roles that an organization made up itself.
 import { v7 as newId } from 'uuid';
 import type { Client } from '../sdk/client.ts';
-import { SignInDocument } from '../sdk/generated.ts';
+import { CreateApiKeyDocument, SignInDocument } from '../sdk/generated.ts';
 import type { Permission } from '../src/permissions/catalogue.ts';
 import type { World } from './harness.ts';
-import { emailOf, password } from './people.ts';
+import { emailOf, type OrganizationName, password } from './people.ts';
 
 /** Someone new at Riverside Club, whose one role holds exactly these permissions. */
 export async function hire(world: World, ...permissions: Permission[]): Promise<{ client: Client; token: string; name: string }> {
@@ -24,4 +24,11 @@ export async function hire(world: World, ...permissions: Permission[]): Promise<
   await insert('account', { id: newId(), email, name, password_hash: rows[0]!.hash, staff_member_id: staffId, platform_permissions: [] });
   const { signIn } = await world.client().request(SignInDocument, { input: { email, password } });
   return { client: world.client(signIn.accessToken!), token: signIn.accessToken!, name };
+}
+
+/** An API key of an organization, that its Super admin made. */
+export async function makeKey(world: World, permission: Permission, organization: OrganizationName = 'Riverside Club'): Promise<{ id: string; key: string }> {
+  const admin = await world.as('Super admin', organization);
+  const { createApiKey } = await admin.request(CreateApiKeyDocument, { input: { name: `Key for ${permission}`, permissions: [permission] } });
+  return { id: createApiKey.apiKey!.id, key: createApiKey.key! };
 }

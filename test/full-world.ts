@@ -5,6 +5,7 @@ import type { ReinstateError } from '../sdk/client.ts';
 import * as sdk from '../sdk/generated.ts';
 import { encodeId, type Kinds } from '../src/schema/common.ts';
 import { type Answer, post } from './asking.ts';
+import { makeKey } from './custom-roles.ts';
 import { eraseThem } from './erasing.ts';
 import { contactId, deleteThem, everything, fill, liveIds, order as orderAs, registerEndpoint, runJobs, takeSnapshot, whole } from './graphs.ts';
 import { createWorld, type World } from './harness.ts';
@@ -52,6 +53,7 @@ async function setScene(world: World, organization: OrganizationName): Promise<S
     [organizationId],
   );
   await registerEndpoint(world, organization);
+  await makeKey(world, 'contacts:read', organization);
   await world.owner.query(
     `insert into role (organization_id, id, name, description, permissions) values ($1, gen_random_uuid(), 'Reader', 'Reads.', '{contacts:read}')`,
     [organizationId],
@@ -64,7 +66,7 @@ async function setScene(world: World, organization: OrganizationName): Promise<S
   const { rows } = await world.owner.query<Scene>(
     `select (select id from contact where organization_id = $1 and id = $2) as "Contact", (select id from membership where organization_id = $1 and contact_id = $2 limit 1) as "Membership",
       (select id from membership_plan where organization_id = $1 limit 1) as "MembershipPlan", (select id from staff_member where organization_id = $1 limit 1) as "StaffMember",
-      (select id from role where organization_id = $1 and not built_in) as "Role",
+      (select id from role where organization_id = $1 and not built_in) as "Role", (select id from api_key where organization_id = $1) as "ApiKey",
       (select id from deletion where organization_id = $1 order by id desc limit 1) as "Deletion", (select id from recovery_request where organization_id = $1 order by id desc limit 1) as "RecoveryRequest",
       (select id from invoice where organization_id = $1 order by id desc limit 1) as "Invoice", (select id from job where organization_id = $1 order by id desc limit 1) as "Job",
       (select id from erasure where organization_id = $1) as "Erasure",
@@ -101,6 +103,7 @@ export async function rowsOf(world: World): Promise<unknown> {
     'tag',
     'membership_plan',
     'role',
+    'api_key',
     'account',
     'webhook_endpoint',
     'webhook_delivery',

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import type { Client, Document, ReinstateError } from '../sdk/client.ts';
 import * as sdk from '../sdk/generated.ts';
 import { decodeId, encodeId } from '../src/schema/common.ts';
-import { hire } from './custom-roles.ts';
+import { hire, makeKey } from './custom-roles.ts';
 import { eraseThem } from './erasing.ts';
 import { contactId, deleteThem, everything, fill, liveIds, orderRecovery, pay, registerEndpoint, runJobs, takeSnapshot, whole } from './graphs.ts';
 import { createWorld, type World } from './harness.ts';
@@ -44,6 +44,8 @@ const matrix = `
   Query.jobs                           yes        yes     yes     no        no           no
   Query.actionLog                      yes        yes     no      no        no           no
   Query.verifyActionLog                yes        yes     no      no        no           no
+  Query.apiKey                         yes        yes     no      no        no           no
+  Query.apiKeys                        yes        yes     no      no        no           no
   Query.role                           yes        yes     no      no        no           no
   Query.roles                          yes        yes     no      no        no           no
   Query.staffMember                    yes        yes     no      no        no           no
@@ -70,6 +72,8 @@ const matrix = `
   Mutation.requestRecovery             yes        no      no      no        no           no
   Mutation.cancelRecovery              yes        no      no      no        no           no
   Mutation.undoRecovery                yes        no      no      no        no           no
+  Mutation.createApiKey                yes        yes     no      no        no           no
+  Mutation.revokeApiKey                yes        yes     no      no        no           no
   Mutation.createRole                  yes        yes     no      no        no           no
   Mutation.copyRole                    yes        yes     no      no        no           no
   Mutation.updateRole                  yes        yes     no      no        no           no
@@ -110,6 +114,7 @@ interface Scene {
   /** Someone with a custom role, which one permission is in. */
   member: string;
   role: string;
+  key: string;
 }
 
 async function setScene(world: World): Promise<Scene> {
@@ -141,6 +146,7 @@ async function setScene(world: World): Promise<Scene> {
     endpoint,
     member: encodeId('StaffMember', rows[0]!.member),
     role: encodeId('Role', rows[0]!.role),
+    key: (await makeKey(world, 'contacts:read')).id,
   };
 }
 
@@ -171,6 +177,7 @@ const asks = ({
   endpoint,
   member,
   role,
+  key,
 }: Scene): Record<string, Ask> => ({
   'Query.viewer': asked(sdk.ViewerDocument, {}),
   'Query.permissionCatalogue': asked(sdk.PermissionCatalogueDocument, {}),
@@ -197,6 +204,8 @@ const asks = ({
   'Query.jobs': asked(sdk.JobsDocument, {}),
   'Query.actionLog': asked(sdk.ActionLogDocument, {}),
   'Query.verifyActionLog': asked(sdk.VerifyActionLogDocument, { since: null }),
+  'Query.apiKey': asked(sdk.ApiKeyDocument, { id: key }),
+  'Query.apiKeys': asked(sdk.ApiKeysDocument, {}),
   'Query.role': asked(sdk.RoleDocument, { id: role }),
   'Query.roles': asked(sdk.RolesDocument, {}),
   'Query.staffMember': asked(sdk.StaffMemberDocument, { id: member }),
@@ -236,6 +245,8 @@ const asks = ({
   },
   'Mutation.cancelRecovery': asked(sdk.CancelRecoveryDocument, { input: { id: recovery } }),
   'Mutation.undoRecovery': asked(sdk.UndoRecoveryDocument, { input: { id: recovery } }),
+  'Mutation.createApiKey': asked(sdk.CreateApiKeyDocument, { input: { name: 'Matrix', permissions: [] } }),
+  'Mutation.revokeApiKey': asked(sdk.RevokeApiKeyDocument, { input: { id: key } }),
   'Mutation.createRole': asked(sdk.CreateRoleDocument, { input: { name: 'Matrix', description: 'x', permissions: [] } }),
   'Mutation.copyRole': asked(sdk.CopyRoleDocument, { input: { id: role, name: 'Matrix' } }),
   'Mutation.updateRole': asked(sdk.UpdateRoleDocument, { input: { id: role, name: 'Matrix' } }),
@@ -268,6 +279,7 @@ async function records(world: World): Promise<unknown> {
     'invoice',
     'job',
     'tag',
+    'api_key',
     'role',
     'staff_member',
     'staff_member_role',

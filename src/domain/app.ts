@@ -20,8 +20,8 @@ export interface App {
 
 /** Who acts, and through which request: what the action log keeps. */
 export interface Actor {
-  readonly kind: 'STAFF' | 'OPERATOR' | 'SYSTEM';
-  /** The staff member's or the operator's account id; null for the system. */
+  readonly kind: 'STAFF' | 'OPERATOR' | 'SYSTEM' | 'API_KEY';
+  /** The staff member's, the API key's or the operator's account id; null for the system. */
   readonly id: string | null;
   readonly name: string;
   readonly requestId: string;
@@ -33,9 +33,32 @@ export interface Actor {
 export interface Viewer extends Actor {
   readonly id: string;
   readonly accountId: string;
-  readonly email: string;
+  /** Null for an API key. */
+  readonly email: string | null;
   /** Null for an operator. */
   readonly organization: { readonly id: string; readonly name: string; readonly plan: Plan; readonly currency: string } | null;
+  /** Of an API key: see `AccessClaims`. */
+  readonly keyDigest?: Buffer;
   readonly roles: readonly string[];
   readonly permissions: ReadonlySet<Permission>;
+}
+
+/** The staff member who is to be named as an author; null for an API key, which is named by its name alone. */
+export const authorOf = ({ kind, id }: Viewer): string | null => (kind === 'STAFF' ? id : null);
+
+/** What a verified access token, or an API key, says. */
+export interface AccessClaims {
+  /** The account; of an API key its id. */
+  readonly accountId: string;
+  readonly organizationId: string | null;
+  readonly expiresAt: Date;
+  /** Of an API key: the SHA-256 of the secret that came with it. */
+  readonly keyDigest?: Buffer;
+}
+
+/** The request that something was asked with. */
+export interface From {
+  readonly id: string;
+  readonly address: string | null;
+  readonly agent: string | null;
 }

@@ -6,7 +6,7 @@ import { ActionDetail, Contact } from '../entities/contact.ts';
 import { NotFound, Refusal } from '../errors.ts';
 import { type Sql, sql } from '../sql.ts';
 import { logAction, logActions } from './action-log.ts';
-import type { App, Viewer } from './app.ts';
+import { type App, authorOf, type Viewer } from './app.ts';
 import { checkNamed, type ContactDraft, type ContactFields, type NewContact, readDraft, readFields, readReferences } from './contact-drafts.ts';
 import { type ContactRow, derive, readContacts } from './contacts.ts';
 import { ensureTags } from './references.ts';
@@ -130,7 +130,7 @@ async function addOwned(tx: Transaction, viewer: Viewer, contacts: readonly NewC
     notes,
     () => sql`
     insert into note (organization_id, id, contact_id, author_id, author_name, body)
-    select ${tx.organizationId}, id, "contactId", ${viewer.id}, ${viewer.name}, body
+    select ${tx.organizationId}, id, "contactId", ${authorOf(viewer)}, ${viewer.name}, body
     from ${recordset(notes, sql`id uuid, "contactId" uuid, body text`)}`,
   );
   const memberships = owned((contact) => contact.memberships);

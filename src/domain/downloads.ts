@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { logFormats } from '../log/export.ts';
 import { Refusal } from '../errors.ts';
 import { logAction } from './action-log.ts';
-import type { App, Viewer } from './app.ts';
+import type { AccessClaims, App, Viewer } from './app.ts';
 
 const wanted = z.strictObject({
   kind: z.literal('ACTION_LOG'),
@@ -26,8 +26,7 @@ export type Wanted = z.output<typeof wanted>;
 
 /** A link as it was given: who may use it, and for what. */
 export interface Download {
-  accountId: string;
-  organizationId: string;
+  claims: AccessClaims;
   wanted: Wanted;
 }
 
@@ -51,7 +50,7 @@ export async function orderLogFile(app: App, viewer: Viewer, file: Wanted): Prom
 /** Signs a link. @returns its path on the server, and the instant it expires */
 async function signDownload(app: App, viewer: Viewer, file: Wanted): Promise<{ path: string; expiresAt: Date }> {
   const expiresAt = new Date(Math.floor(Date.now() / 1000) * 1000 + app.config.DOWNLOAD_MINUTES * 60_000);
-  const token = await new SignJWT({ org: viewer.organization!.id, file })
+  const token = await new SignJWT({ org: viewer.organization!.id, file, ...(viewer.keyDigest ? { key: viewer.keyDigest.toString('base64') } : {}) })
     .setProtectedHeader({ alg: 'HS256', typ: 'download+jwt' })
     .setAudience(audience)
     .setSubject(viewer.accountId)
@@ -69,7 +68,9 @@ export async function readDownload(app: App, token: string): Promise<Download | 
       typ: 'download+jwt',
       requiredClaims: ['exp', 'sub', 'org', 'file'],
     });
-    return { accountId: payload.sub!, organizationId: String(payload['org']), wanted: wanted.parse(payload['file']) };
+    const key = payload['key'] as string | undefined;
+    const claims = { accountId: payload.sub!, organizationId: String(payload['org']), expiresAt: new Date(payload.exp! * 1000) };
+    return { claims: key === undefined ? claims : { ...claims, keyDigest: Buffer.from(key, 'base64') }, wanted: wanted.parse(payload['file']) };
   } catch (error) {
     if (error instanceof errors.JOSEError || error instanceof z.ZodError) return undefined;
     throw error;

@@ -3,7 +3,7 @@ import { v7 as newId } from 'uuid';
 import type { Transaction } from '../database.ts';
 import { raw, type Sql, sql } from '../sql.ts';
 import { logAction } from './action-log.ts';
-import type { App, Viewer } from './app.ts';
+import { type App, authorOf, type Viewer } from './app.ts';
 import { type ChildPage, childrenOf, type Columns, columnsOf } from './children.ts';
 import { type MembershipDraft, readMembership, readReferences } from './contact-drafts.ts';
 import type { MembershipPlanRow } from './references.ts';
@@ -95,7 +95,7 @@ export async function addNote(app: App, viewer: Viewer, input: { contactId: stri
     'note.added',
     (organizationId) => sql`
     insert into note as t (organization_id, id, contact_id, author_id, author_name, body)
-    values (${organizationId}, ${newId()}, ${input.contactId}, ${viewer.id}, ${viewer.name}, ${body}) returning ${columnsOf(noteColumns)}`,
+    values (${organizationId}, ${newId()}, ${input.contactId}, ${authorOf(viewer)}, ${viewer.name}, ${body}) returning ${columnsOf(noteColumns)}`,
   );
 }
 
@@ -121,7 +121,7 @@ export async function addActivity(app: App, viewer: Viewer, input: ActivityInput
     'activity.added',
     (organizationId) => sql`
     insert into activity as t (organization_id, id, contact_id, author_id, author_name, kind, subject, occurred_at)
-    values (${organizationId}, ${newId()}, ${input.contactId}, ${viewer.id}, ${viewer.name}, ${input.kind}, ${subject}, coalesce(${occurredAt}, now()))
+    values (${organizationId}, ${newId()}, ${input.contactId}, ${authorOf(viewer)}, ${viewer.name}, ${input.kind}, ${subject}, coalesce(${occurredAt}, now()))
     returning ${columnsOf(activityColumns)}`,
   );
 }

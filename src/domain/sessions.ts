@@ -7,14 +7,8 @@ import { Refusal, Unauthenticated } from '../errors.ts';
 import type { Permission } from '../permissions/catalogue.ts';
 import { sql } from '../sql.ts';
 import { logAction } from './action-log.ts';
-import type { Actor, App, Viewer } from './app.ts';
-
-/** What a verified access token says. */
-export interface AccessClaims {
-  readonly accountId: string;
-  readonly organizationId: string | null;
-  readonly expiresAt: Date;
-}
+import { keyFrom, keyOpening, readApiKey } from './api-keys.ts';
+import type { AccessClaims, Actor, App, From, Viewer } from './app.ts';
 
 interface AccountRow {
   id: string;
@@ -87,8 +81,10 @@ async function isActive(app: App, account: AccountRow): Promise<boolean> {
 const verified = new WeakMap<App, Map<string, AccessClaims>>();
 const mostVerified = 10_000;
 
-/** What a token says, or null when it is missing its signature, its audience, its expiry, or is past it. */
+/** What a token or an API key says, or null when it is missing its signature, its audience, its expiry, or is past it. */
 export async function readAccessToken(app: App, token: string): Promise<AccessClaims | null> {
+  const key = readApiKey(token);
+  if (key) return key;
   const known = verified.get(app) ?? new Map<string, AccessClaims>();
   verified.set(app, known);
   const claims = known.get(token) ?? (await verifyAccessToken(app, token));
@@ -116,8 +112,6 @@ async function verifyAccessToken(app: App, token: string): Promise<AccessClaims 
     return null;
   }
 }
-
-type From = { id: string; address: string | null; agent: string | null };
 
 const fromRequest = ({ id, address, agent }: From, { accountId }: AccessClaims) => ({ requestId: id, address, agent, accountId });
 
@@ -169,3 +163,10 @@ export function staffFrom(opened: readonly object[], claims: AccessClaims, reque
   const organization = { id: claims.organizationId!, name: staff.organization, plan, currency };
   return { ...fromRequest(request, claims), kind: 'STAFF', id, name, email, organization, roles, permissions: new Set(staff.permissions) };
 }
+
+/** Goes along with the BEGIN of an operation in an organization: who the token or the key stands for, with the permissions of this moment. */
+export const openingOf = (claims: AccessClaims): Opening => (claims.keyDigest ? keyOpening(claims) : staffOpening(claims));
+
+/** Who is in the rows of `openingOf`. @throws Unauthenticated */
+export const viewerFrom = (opened: readonly object[], claims: AccessClaims, request: From): Viewer =>
+  claims.keyDigest ? keyFrom(opened, claims, request) : staffFrom(opened, claims, request);

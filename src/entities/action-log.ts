@@ -2,7 +2,7 @@
 import { defineEntity, p } from '@mikro-orm/postgresql';
 import { createdNow, instant, ofOneOrganization, tenantKey } from './columns.ts';
 
-export const actorKinds = ['STAFF', 'OPERATOR', 'SYSTEM'] as const;
+export const actorKinds = ['STAFF', 'OPERATOR', 'SYSTEM', 'API_KEY'] as const;
 export const actionOutcomes = ['DONE', 'REFUSED'] as const;
 
 const ofAction = { organizationId: p.uuid().primary(), actionId: p.uuid().primary() };

@@ -1,5 +1,6 @@
 // Every table, in one list for the ORM.
 import * as actionLog from './action-log.ts';
+import * as apiKey from './api-key.ts';
 import * as contact from './contact.ts';
 import * as deletion from './deletion.ts';
 import * as drill from './drill.ts';
@@ -13,6 +14,18 @@ import * as staff from './staff.ts';
 import * as webhook from './webhook.ts';
 import { EntitySchema } from '@mikro-orm/postgresql';
 
-export const entities = [organization, staff, contact, actionLog, deletion, snapshot, organizationSnapshot, drill, recovery, erasure, job, webhook].flatMap(
-  (file) => Object.values(file).filter((value) => value instanceof EntitySchema),
-);
+export const entities = [
+  organization,
+  staff,
+  apiKey,
+  contact,
+  actionLog,
+  deletion,
+  snapshot,
+  organizationSnapshot,
+  drill,
+  recovery,
+  erasure,
+  job,
+  webhook,
+].flatMap((file) => Object.values(file).filter((value) => value instanceof EntitySchema));

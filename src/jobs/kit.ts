@@ -15,7 +15,7 @@ const payload = z.object({
   actor: z.object({
     id: z.uuid().nullable(),
     name: z.string(),
-    kind: z.enum(['STAFF', 'OPERATOR', 'SYSTEM']),
+    kind: z.enum(['STAFF', 'OPERATOR', 'SYSTEM', 'API_KEY']),
     requestId: z.string(),
     address: z.string().nullable(),
     agent: z.string().nullable(),

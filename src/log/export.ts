@@ -14,7 +14,8 @@ const shown = (row: ActionLogRow) => ({
   id: globalId('ActionLogEntry', row.id),
   occurredAt: row.occurredAt.toISOString(),
   actorKind: row.actorKind,
-  actorId: row.actorId && row.actorKind === 'STAFF' ? globalId('StaffMember', row.actorId) : null,
+  actorId:
+    row.actorId && (row.actorKind === 'STAFF' ? globalId('StaffMember', row.actorId) : row.actorKind === 'API_KEY' ? globalId('ApiKey', row.actorId) : null),
   actorName: row.actorName,
   action: row.action,
   outcome: row.outcome,

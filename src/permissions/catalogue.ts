@@ -21,6 +21,7 @@ export const catalogue = {
   'staff:read': ['See staff', 'See who works for the organization, the roles there are, and who holds which.'],
   'staff:manage': ['Manage staff', 'Keep staff out and let them back in.'],
   'roles:manage': ['Manage roles', 'Make, change and delete roles, and say who holds which. Nobody gives or takes what they do not hold.'],
+  'keys:manage': ['Manage API keys', 'Make API keys for integrations, with what one holds oneself, and revoke them.'],
   'integrations:manage': ['Manage integrations', 'Register webhook endpoints, remove them, and see what was delivered to them.'],
   'platform:organizations': ['Find organizations', 'Operators: list the organizations and their open invoices.'],
   'platform:payments': ['Confirm payments', 'Operators: record that an invoice was paid.'],
@@ -33,6 +34,9 @@ export const permissions = Object.keys(catalogue) as Permission[];
 
 /** The permissions that staff can hold; the others are for operators. */
 export const staffPermissions = permissions.filter((permission) => !permission.startsWith('platform:'));
+
+/** The permissions that say who may do what: for people, and never for an API key. */
+export const personalPermissions: readonly Permission[] = ['staff:manage', 'roles:manage', 'keys:manage'];
 
 /** The permissions that only operators hold. */
 export const platformPermissions = permissions.filter((permission) => permission.startsWith('platform:'));

@@ -40,8 +40,8 @@ async function viewerOf(context: Context): Promise<Viewer> {
 /** Anyone with a valid token. */
 export const signedIn = ask('signedIn', () => true);
 
-/** Whether they are staff with a role that holds the permission. */
-export const holds = (viewer: Viewer, permission: StaffPermission): boolean => viewer.kind === 'STAFF' && viewer.permissions.has(permission);
+/** Whether they are staff with a role that holds the permission, or an API key that does. */
+export const holds = (viewer: Viewer, permission: StaffPermission): boolean => viewer.kind !== 'OPERATOR' && viewer.permissions.has(permission);
 
 /** Staff with a role that holds the permission. The rule bears the permission's name. */
 export const may = (permission: StaffPermission) => ask(permission, (viewer) => holds(viewer, permission) || lacking(permission));

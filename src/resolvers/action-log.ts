@@ -13,7 +13,8 @@ export const shownAction = (row: ActionLogRow): ActionLogEntry & { __typename: s
   ...row,
   __typename: 'ActionLogEntry',
   id: encodeId('ActionLogEntry', row.id),
-  actorId: row.actorId && row.actorKind === 'STAFF' ? encodeId('StaffMember', row.actorId) : null,
+  actorId:
+    row.actorId && (row.actorKind === 'STAFF' ? encodeId('StaffMember', row.actorId) : row.actorKind === 'API_KEY' ? encodeId('ApiKey', row.actorId) : null),
   targetId: row.targetId && row.targetKind ? encodeId(row.targetKind as Kinds, row.targetId) : null,
   deletionUuid: row.deletionId,
   subjectUuid: row.targetId,

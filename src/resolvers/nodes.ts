@@ -5,6 +5,7 @@ import { holds, type StaffPermission } from '../permissions/rules.ts';
 import { Forbidden, NotFound } from '../errors.ts';
 import { decodeAnyId, Node, type Kinds } from '../schema/common.ts';
 import { loadAction } from './action-log.ts';
+import { loadApiKey } from './api-keys.ts';
 import { loadContact } from './contacts.ts';
 import { loadDeletion } from './deletions.ts';
 import { loadDrill } from './drills.ts';
@@ -26,6 +27,7 @@ export interface NodeSource {
 
 const sources: Partial<Record<Kinds, NodeSource>> = {
   ActionLogEntry: { permission: 'log:read', load: loadAction },
+  ApiKey: { permission: 'keys:manage', load: loadApiKey },
   Contact: { permission: 'contacts:read', load: loadContact },
   Deletion: { permission: 'deletions:read', load: loadDeletion },
   Erasure: { permission: 'deletions:read', load: loadErasure },

@@ -4,7 +4,7 @@ import type { Context } from '../context.ts';
 import { signIn } from '../domain/sessions.ts';
 import { catalogue, permissions } from '../permissions/catalogue.ts';
 import { encodeId, payload } from '../schema/common.ts';
-import { PermissionDescription, SignInInput, SignInPayload, Viewer } from '../schema/sessions.ts';
+import { PermissionDescription, SignInInput, SignInPayload, Viewer, type ViewerKind } from '../schema/sessions.ts';
 import { shownOrganization } from './organizations.ts';
 
 @Resolver()
@@ -23,14 +23,14 @@ export class SessionResolver {
 
   @Query(() => Viewer, { description: 'Who is signed in, with what they may do at this moment.' })
   async viewer(@Ctx() context: Context): Promise<Viewer> {
-    const { id, name, email, organization, roles, permissions } = await context.viewer();
+    const { kind, id, name, email, organization, roles, permissions } = await context.viewer();
     return {
       name,
       email,
       roles: [...roles],
       permissions: [...permissions].sort(),
-      kind: organization ? 'STAFF' : 'OPERATOR',
-      id: organization && encodeId('StaffMember', id),
+      kind: kind as keyof typeof ViewerKind,
+      id: organization && encodeId(kind === 'STAFF' ? 'StaffMember' : 'ApiKey', id),
       organization: organization && shownOrganization(organization),
     };
   }

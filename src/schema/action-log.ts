@@ -4,7 +4,7 @@ import { type LogFormat as Format } from '../log/export.ts';
 import { DateTime, Node, UserError } from './common.ts';
 import { connectionOf } from './pages.ts';
 
-export const ActorKind = { STAFF: 'STAFF', OPERATOR: 'OPERATOR', SYSTEM: 'SYSTEM' } as const;
+export const ActorKind = { STAFF: 'STAFF', OPERATOR: 'OPERATOR', SYSTEM: 'SYSTEM', API_KEY: 'API_KEY' } as const;
 registerEnumType(ActorKind, {
   name: 'ActorKind',
   description: 'What kind of actor did something.',
@@ -12,6 +12,7 @@ registerEnumType(ActorKind, {
     STAFF: { description: 'A staff member of the organization.' },
     OPERATOR: { description: 'An operator: staff of the company that runs Reinstate.' },
     SYSTEM: { description: 'Reinstate itself, by the clock.' },
+    API_KEY: { description: 'An integration, with an API key of the organization.' },
   },
 });
 
@@ -33,7 +34,7 @@ export class ActionLogEntry extends Node {
   @Field(() => ActorKind, { description: 'What kind of actor it was.' })
   actorKind!: keyof typeof ActorKind;
 
-  @Field(() => ID, { nullable: true, description: 'The id of the staff member; null for others.' })
+  @Field(() => ID, { nullable: true, description: 'The id of the staff member or the API key; null for others.' })
   actorId!: string | null;
 
   @Field(() => String, { description: 'The name of the actor at that time.' })

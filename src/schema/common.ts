@@ -9,6 +9,7 @@ import { globalId, uuid } from '../global-id.ts';
 const kinds = [
   'ActionLogEntry',
   'Activity',
+  'ApiKey',
   'Contact',
   'ContactPoint',
   'CustomFieldDefinition',

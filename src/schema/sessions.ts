@@ -3,7 +3,7 @@ import { Field, ID, InputType, ObjectType, registerEnumType } from 'type-graphql
 import { DateTime, UserError } from './common.ts';
 import { Organization } from './organizations.ts';
 
-export const ViewerKind = { STAFF: 'STAFF', OPERATOR: 'OPERATOR' } as const;
+export const ViewerKind = { STAFF: 'STAFF', OPERATOR: 'OPERATOR', API_KEY: 'API_KEY' } as const;
 
 registerEnumType(ViewerKind, {
   name: 'ViewerKind',
@@ -11,21 +11,22 @@ registerEnumType(ViewerKind, {
   valuesConfig: {
     STAFF: { description: 'A staff member of one organization.' },
     OPERATOR: { description: 'Staff of the company that runs the platform; works across organizations.' },
+    API_KEY: { description: 'An integration of one organization.' },
   },
 });
 
 @ObjectType({ description: 'Who is signed in, with what they may do at this moment.' })
 export class Viewer {
-  @Field(() => ID, { nullable: true, description: 'The global id of the staff member; null for an operator.' })
+  @Field(() => ID, { nullable: true, description: 'The global id of the staff member or the API key; null for an operator.' })
   id!: string | null;
 
   @Field(() => String, { description: 'Their name, as the action log shows it.' })
   name!: string;
 
-  @Field(() => String, { description: 'The email that they sign in with.' })
-  email!: string;
+  @Field(() => String, { nullable: true, description: 'The email that they sign in with; null for an API key.' })
+  email!: string | null;
 
-  @Field(() => ViewerKind, { description: 'Whether they are staff of an organization or an operator.' })
+  @Field(() => ViewerKind, { description: 'Whether they are staff of an organization, an operator, or an integration.' })
   kind!: keyof typeof ViewerKind;
 
   @Field(() => Organization, { nullable: true, description: 'The organization that they work for; null for an operator.' })

@@ -1,0 +1,128 @@
+// Integrations come in with keys of their own: what those may do, for how long and from where, and who they are in the log.
+import { describe, expect, it } from 'vitest';
+import * as sdk from '../sdk/generated.ts';
+import { decodeId } from '../src/schema/common.ts';
+import { post } from './asking.ts';
+import { hire, makeKey } from './custom-roles.ts';
+import { contactId, fill, liveIds } from './graphs.ts';
+import { createWorld, type World } from './harness.ts';
+
+const create = async (world: World, input: Partial<sdk.CreateApiKeyInput>) =>
+  (await (await world.as('Super admin')).request(sdk.CreateApiKeyDocument, { input: { name: 'Newsletter', permissions: [], ...input } })).createApiKey;
+
+const codes = ({ userErrors }: { userErrors: { code: string }[] }) => userErrors.map(({ code }) => code);
+const whoIs = (world: World, key: string) => world.client(key).request(sdk.ViewerDocument);
+const signedOut = { code: 'UNAUTHENTICATED' };
+
+describe('an API key', () => {
+  it('does what it holds and nothing else, as itself, and tells when it was last used', async () => {
+    await using world = await createWorld();
+    await fill(world, 3);
+    const [first] = (await liveIds(world)).map(contactId);
+    const { apiKey, key } = await create(world, { permissions: ['contacts:update', 'contacts:read', 'contacts:delete'] });
+    expect(key).toMatch(/^rik_[\w-]{86}$/);
+    expect(apiKey).toMatchObject({
+      name: 'Newsletter',
+      permissions: ['contacts:read', 'contacts:update', 'contacts:delete'],
+      lastUsedAt: null,
+      revokedAt: null,
+    });
+    const { viewer } = await whoIs(world, key!);
+    expect(viewer).toMatchObject({ id: apiKey!.id, kind: 'API_KEY', name: 'Newsletter', email: null, roles: [], organization: { name: 'Riverside Club' } });
+    const integration = world.client(key!);
+    const { addNote } = await integration.request(sdk.AddNoteDocument, { input: { contactId: first!, body: 'Subscribed' } });
+    expect(addNote.userErrors).toEqual([]);
+    const { contactDeletionPreview } = await integration.request(sdk.ContactDeletionPreviewDocument, { input: { contactIds: [first!] } });
+    const input = { contactIds: [first!], confirmation: contactDeletionPreview.confirmation!, reason: 'Unsubscribed' };
+    expect((await integration.request(sdk.DeleteContactsDocument, { input })).deleteContacts.userErrors).toEqual([]);
+    await expect(integration.request(sdk.ActionLogDocument, {})).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    const { rows } = await world.owner.query(`select actor_id as id, actor_name as who, action, code from action_log where actor_kind = 'API_KEY' order by id`);
+    const id = decodeId('ApiKey', apiKey!.id);
+    expect(rows).toEqual([
+      { id, who: 'Newsletter', action: 'note.added', code: null },
+      { id, who: 'Newsletter', action: 'contacts.deleted', code: null },
+      { id, who: 'Newsletter', action: 'actionLog', code: 'FORBIDDEN' },
+    ]);
+    const { actionLog } = await (await world.as('Super admin')).request(sdk.ActionLogDocument, { filter: { action: 'contacts.deleted' } });
+    expect(actionLog.nodes).toMatchObject([{ actorKind: 'API_KEY', actorName: 'Newsletter' }]);
+    const seen = await (await world.as('Super admin')).request(sdk.ApiKeyDocument, { id: apiKey!.id });
+    expect(Date.now() - new Date(seen.apiKey.lastUsedAt!).getTime()).toBeLessThan(60_000);
+  });
+
+  it('is kept nowhere: the database has its digest, and nobody is shown it again', async () => {
+    await using world = await createWorld();
+    const { apiKey, key } = await create(world, {});
+    const { rows } = await world.owner.query<{ row: string }>('select k::text as row from api_key k');
+    const secret = Buffer.from(key!.slice(4), 'base64url').subarray(32);
+    expect(rows[0]!.row).not.toContain(secret.toString('hex'));
+    const { text } = await post(world, await world.token('Super admin'), `{ apiKey(id: "${apiKey!.id}") { id name createdByName } apiKeys { nodes { id } } }`);
+    expect(text).not.toContain(key!.slice(-20));
+    expect(text).toContain('Super admin of Riverside Club');
+  });
+
+  it('holds no more than whoever makes it, and never what says who may do what', async () => {
+    await using world = await createWorld();
+    const { client } = await hire(world, 'keys:manage', 'contacts:read', 'roles:manage');
+    const make = async (...permissions: string[]) =>
+      codes((await client.request(sdk.CreateApiKeyDocument, { input: { name: 'Mine', permissions } })).createApiKey);
+    expect(await make('contacts:read')).toEqual([]);
+    expect(await make('contacts:delete')).toEqual(['CANNOT_GRANT']);
+    expect(await make('roles:manage')).toEqual(['NOT_FOR_KEYS']);
+    expect(await make('platform:payments')).toEqual(['UNKNOWN_PERMISSION']);
+    expect(codes(await create(world, { name: ' ' }))).toEqual(['VALUE_MISSING']);
+    expect(codes(await create(world, { expiresAt: '2020-01-01T00:00:00.000Z' }))).toEqual(['INVALID_DATE']);
+    for (const network of ['', '10.0.0.0/33', '10.0.0', 'localhost', '::1/129', '10.0.0.1 ', '010.0.0.1'])
+      expect([network, codes(await create(world, { addresses: [network] }))]).toEqual([network, ['INVALID_NETWORK']]);
+    expect(codes(await create(world, { addresses: Array.from({ length: 21 }, () => '10.0.0.1') }))).toEqual(['TOO_MANY_VALUES']);
+  });
+
+  it('is none once it is revoked or has expired, also for a subscription that is open', async () => {
+    await using world = await createWorld();
+    const { apiKey, key } = await create(world, { permissions: ['jobs:read'] });
+    await whoIs(world, key!);
+    const events = world.client(key!).subscribe(sdk.OrganizationJobsDocument, {});
+    await events.next();
+    const admin = await world.as('Super admin');
+    const revoke = async () => (await admin.request(sdk.RevokeApiKeyDocument, { input: { id: apiKey!.id } })).revokeApiKey.apiKey!.revokedAt;
+    const revokedAt = await revoke();
+    expect(revokedAt).not.toBeNull();
+    expect(await revoke()).toBe(revokedAt);
+    await expect(whoIs(world, key!)).rejects.toMatchObject(signedOut);
+    await admin.request(sdk.TakeSnapshotDocument, { input: {} });
+    await expect(events.next()).rejects.toMatchObject(signedOut);
+    const other = await makeKey(world, 'jobs:read');
+    await whoIs(world, other.key);
+    await world.owner.query(`update api_key set expires_at = clock_timestamp() where id = $1`, [decodeId('ApiKey', other.id)]);
+    await expect(whoIs(world, other.key)).rejects.toMatchObject(signedOut);
+    const { rows } = await world.owner.query(`select action from action_log where action like 'key.%' order by id`);
+    expect(rows).toEqual([{ action: 'key.created' }, { action: 'key.revoked' }, { action: 'key.created' }]);
+  });
+
+  it('works from the networks that it is for, and from nowhere else', async () => {
+    await using world = await createWorld();
+    const near = await create(world, { addresses: ['192.0.2.0/24', '127.0.0.0/8'] });
+    await whoIs(world, near.key!);
+    for (const addresses of [['192.0.2.0/24'], ['2001:db8::/32', '::1'], ['127.0.0.2']])
+      await expect(whoIs(world, (await create(world, { addresses })).key!)).rejects.toMatchObject(signedOut);
+  });
+
+  it('is not taken for another’s: a bit, an organization or an id exchanged make it none', async () => {
+    await using world = await createWorld();
+    const mine = await makeKey(world, 'contacts:read');
+    const theirs = await makeKey(world, 'contacts:read', 'Hilltop Society');
+    const bytes = Buffer.from(mine.key.slice(4), 'base64url');
+    const others = Buffer.from(theirs.key.slice(4), 'base64url');
+    const forged = [
+      Buffer.concat([others.subarray(0, 16), bytes.subarray(16)]),
+      Buffer.concat([bytes.subarray(0, 16), others.subarray(16, 32), bytes.subarray(32)]),
+      Buffer.concat([bytes.subarray(0, 32), others.subarray(32)]),
+      Buffer.concat([bytes.subarray(0, 63), Buffer.from([bytes[63]! ^ 1])]),
+      bytes.subarray(0, 63),
+      Buffer.concat([bytes, Buffer.alloc(1)]),
+    ];
+    for (const bent of forged) await expect(whoIs(world, `rik_${bent.toString('base64url')}`)).rejects.toMatchObject(signedOut);
+    await expect(whoIs(world, 'rik_')).rejects.toMatchObject(signedOut);
+    await expect(whoIs(world, `${mine.key}=`)).rejects.toMatchObject(signedOut);
+    await whoIs(world, mine.key);
+  });
+});
