@@ -1,5 +1,6 @@
 // Measures the promise that reads keep up with a bare Apollo Server with hand-written SQL and dataloader: pages of 50
-// contacts with 3 notes, the membership and 3 payments each, from 16 connections, in turns in one run.
+// contacts with 3 notes, the membership and 3 payments each, from 16 connections, in turns in one run; and what our rules and
+// row-level security cost of that.
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { Agent, request } from 'node:http';
@@ -22,6 +23,7 @@ await owner.query('vacuum analyze');
 const { accessToken } = await signIn(app, { requestId: 'bench', address: null, agent: null }, bench.email, bench.password);
 
 const ours = await serve('bench/serve.ts', { DATABASE_URL: bench.ownerUrl, MASTER_KEY: bench.masterKey, PORT: '0' });
+const unguarded = await serve('bench/serve-unguarded.ts', { DATABASE_URL: bench.ownerUrl, MASTER_KEY: bench.masterKey, PORT: '0' });
 const bare = await serve('bench/bare-apollo.ts', { DATABASE_URL: bench.ownerUrl, ORGANIZATION_ID: organizationId });
 const pages = {
   nested: {
@@ -40,17 +42,20 @@ const pages = {
   },
 };
 for (const [name, query] of Object.entries(pages)) {
-  const rates = { ours: [] as number[], bare: [] as number[] };
+  const rates = { ours: [] as number[], unguarded: [] as number[], bare: [] as number[] };
   await load(ours.port, query.ours, 1500);
+  await load(unguarded.port, query.ours, 1500);
   await load(bare.port, query.bare, 1500);
   for (let round = 0; round < rounds; round++) {
     rates.ours.push(await load(ours.port, query.ours, millisecondsEach));
+    rates.unguarded.push(await load(unguarded.port, query.ours, millisecondsEach));
     rates.bare.push(await load(bare.port, query.bare, millisecondsEach));
   }
-  const [mine, theirs] = [median(rates.ours), median(rates.bare)];
+  const [mine, open, theirs] = [median(rates.ours), median(rates.unguarded), median(rates.bare)];
   console.log(`page of 50, ${name}: bare ${theirs.toFixed(0)} requests/s, ours ${mine.toFixed(0)} requests/s, ratio ${(mine / theirs).toFixed(2)}`);
+  console.log(`page of 50, ${name}: without rules and row-level security ${open.toFixed(0)} requests/s, ours ${(mine / open).toFixed(2)} of that`);
 }
-for (const { process: child } of [ours, bare]) await end(child);
+for (const { process: child } of [ours, unguarded, bare]) await end(child);
 
 function median(values: number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;

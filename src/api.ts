@@ -68,10 +68,16 @@ const roots: Record<string, string> = {
 
 /** @throws StartupError when a root field has no rule, or a permission is asked for nowhere */
 export function buildApi(): GraphQLSchema {
-  const schema = buildSchemaSync({ resolvers, validate: false, pubSub: unused });
-  for (const [name, description] of Object.entries(roots)) schema.getType(name)!.description = description;
+  const schema = buildUnguarded();
   assertComplete(schema, policy);
   return guard(schema, policy);
+}
+
+/** The same without its rules, for measuring what they cost: it must never be served to anyone. */
+export function buildUnguarded(): GraphQLSchema {
+  const schema = buildSchemaSync({ resolvers, validate: false, pubSub: unused });
+  for (const [name, description] of Object.entries(roots)) schema.getType(name)!.description = description;
+  return schema;
 }
 
 const ours = [Unauthenticated, Forbidden, NotFound, InvalidInput, Refusal];

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import * as sdk from '../sdk/generated.ts';
+import { startWorker } from '../src/jobs/worker.ts';
 import { deriveKeys } from '../src/keys.ts';
 import { exportCheckpoint } from '../src/log/checkpoints.ts';
 import { leafOf, rootOf } from '../src/log/merkle.ts';
@@ -17,6 +18,7 @@ import { hire } from './custom-roles.ts';
 import { eraseThem } from './erasing.ts';
 import { contactId, deleteThem, fill, liveIds, runJobs } from './graphs.ts';
 import { createWorld, type World } from './harness.ts';
+import { until } from './processes.ts';
 
 /** Three batches of entries under three seals: sign-ins, a contact that is created and changed, a deletion with a reason. */
 async function writeLog(world: World): Promise<string[]> {
@@ -94,6 +96,19 @@ describe('a log that nobody bent', () => {
     await world.as('Staff');
     await sealEntries(world.app, world.organizationId());
     expect(await verify(world, { number, hash })).toMatchObject({ intact: true, head: { number: 4, entryCount: ids.length + 1 } });
+  });
+
+  it('is sealed and checkpointed by a worker, without being asked', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'reinstate-checkpoints-'));
+    await using world = await createWorld({ settings: { CHECKPOINT_DIRECTORY: directory } });
+    const worker = await startWorker(world.app);
+    await world.as('Super admin');
+    await until('the entry to be sealed', 20, async () => (await world.owner.query('select 1 from action_seal')).rows.length > 0);
+    await world.owner.query(`select graphile_worker.add_job('keep_checkpoints')`);
+    await until('the checkpoint to be written', 20, async () => (await verify(world)).checkpointNumber === 1);
+    await worker.stop();
+    expect(await verify(world)).toMatchObject({ intact: true, waitingCount: 0 });
+    await rm(directory, { recursive: true });
   });
 
   it('is the same whoever seals it, at once, while others write', async () => {

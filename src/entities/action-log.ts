@@ -35,7 +35,7 @@ export const ActionLogEntry = defineEntity({
   indexes: [
     { properties: ['organizationId', 'occurredAt', 'id'] },
     { properties: ['organizationId', 'targetId'] },
-    { properties: ['organizationId', 'deletionId'] },
+    { properties: ['organizationId', 'deletionId'], where: 'deletion_id is not null' },
   ],
 });
 
