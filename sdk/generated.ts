@@ -8,7 +8,7 @@ import type { TypedDocumentNode as DocumentNode } from '@graphql-typed-document-
 export type ActionLogFilter = {
   /** This action. */
   action?: string | null | undefined;
-  /** Done by this staff member. */
+  /** Done by this staff member or API key. */
   actorId?: string | number | null | undefined;
   /** Before this instant. */
   before?: string | null | undefined;

@@ -10,6 +10,8 @@ export type RequestInfo = From;
 
 export class Context {
   #viewer: Promise<Viewer> | undefined;
+  /** Whoever was let in, once that was asked. */
+  protected entered: Viewer | undefined;
   #reading: Promise<Transaction> | undefined;
   #loaders = new Map<string, DataLoader<never, unknown>>();
 
@@ -28,9 +30,12 @@ export class Context {
   viewer(): Promise<Viewer> {
     const { claims } = this;
     if (!claims) return Promise.reject(new Unauthenticated());
-    return (this.#viewer ??= claims.organizationId
-      ? this.reading().then(({ opened }) => viewerFrom(opened, claims, this.request))
-      : readOperator(this.app, claims, this.request));
+    const enter = async () => {
+      const { organizationId } = claims;
+      const viewer = organizationId ? viewerFrom((await this.reading()).opened, claims, this.request) : await readOperator(this.app, claims, this.request);
+      return (this.entered = viewer);
+    };
+    return (this.#viewer ??= enter());
   }
 
   /** The read-only transaction that everything this operation reads shares. Staff only: operators have no organization. */

@@ -3,7 +3,8 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Request, Response } from 'express';
 import type { RequestInfo } from './context.ts';
-import type { AccessClaims, App } from './domain/app.ts';
+import { logAction } from './domain/action-log.ts';
+import type { AccessClaims, App, Viewer } from './domain/app.ts';
 import { type Download, readDownload } from './domain/downloads.ts';
 import { openingOf, viewerFrom } from './domain/sessions.ts';
 import { Unauthenticated } from './errors.ts';
@@ -41,9 +42,15 @@ export function serveDownloads(app: App, infoOf: () => RequestInfo, refuse: (res
 }
 
 async function send(app: App, { claims, wanted }: Download, info: RequestInfo, response: Response, refuse: Refuse): Promise<void> {
-  const tx = await app.database.begin(claims.organizationId!, { readOnly: true, opening: openingOf(claims) });
+  const organizationId = claims.organizationId!;
+  const tx = await app.database.begin(organizationId, { readOnly: true, opening: openingOf(claims) });
+  const viewer = enter(tx.opened, claims, info);
+  if (!viewer || !holds(viewer, 'log:read')) {
+    await app.database.end(tx, 'COMMIT');
+    if (viewer) await app.database.transact(organizationId, (log) => logAction(log, viewer, { action: 'exportActionLog', refusedWith: 'FORBIDDEN' }));
+    return refuse(403, 'FORBIDDEN', 'You may not read the action log any more. Nothing was read.');
+  }
   try {
-    if (!mayStill(tx.opened, claims, info)) return refuse(403, 'FORBIDDEN', 'You may not read the action log any more. Nothing was read.');
     const [type, ending] = types[wanted.format];
     response.set({ 'content-type': type, 'content-disposition': `attachment; filename="action-log.${ending}"`, 'x-content-type-options': 'nosniff' });
     response.setTimeout(patience, () => response.destroy());
@@ -56,11 +63,12 @@ async function send(app: App, { claims, wanted }: Download, info: RequestInfo, r
   }
 }
 
-function mayStill(opened: readonly object[], claims: AccessClaims, info: RequestInfo): boolean {
+/** Whoever the link was given to, as they are now; undefined when they may not come in any more. */
+function enter(opened: readonly object[], claims: AccessClaims, info: RequestInfo): Viewer | undefined {
   try {
-    return holds(viewerFrom(opened, claims, info), 'log:read');
+    return viewerFrom(opened, claims, info);
   } catch (error) {
-    if (error instanceof Unauthenticated) return false;
+    if (error instanceof Unauthenticated) return undefined;
     throw error;
   }
 }

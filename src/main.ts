@@ -48,7 +48,7 @@ export async function start(config: Config, role: ProcessRole, say: (line: strin
     const appUrl = await migrate({ url: ownerUrl, appUrl: config.DATABASE_APP_URL, secret: keys.database });
     const database = await Database.open(appUrl, config.POOL_SIZE);
     stops.push(() => database.close());
-    const checkpoints = await openCheckpoints(config);
+    const checkpoints = await openCheckpoints(config, store);
     const app: App = { config, database, keys, store, checkpoints, payments: manualPayments };
     // Refuses entities that it could not bring back.
     graphOf(app);

@@ -30,7 +30,7 @@ export class Operation extends Context {
   async close(): Promise<void> {
     this.#over = true;
     await this.settle();
-    if (this.claims) await touchApiKey(this.app, this.claims);
+    if (this.entered) await touchApiKey(this.app, this.entered);
   }
 
   /** Runs a query or mutation from its first field to its end. Never throws: its errors are those of the answer. */

@@ -45,6 +45,8 @@ describe('an API key', () => {
     ]);
     const { actionLog } = await (await world.as('Super admin')).request(sdk.ActionLogDocument, { filter: { action: 'contacts.deleted' } });
     expect(actionLog.nodes).toMatchObject([{ actorKind: 'API_KEY', actorName: 'Newsletter' }]);
+    const { actionLog: own } = await (await world.as('Super admin')).request(sdk.ActionLogDocument, { filter: { actorId: apiKey!.id } });
+    expect(own.nodes).toHaveLength(3);
     const seen = await (await world.as('Super admin')).request(sdk.ApiKeyDocument, { id: apiKey!.id });
     expect(Date.now() - new Date(seen.apiKey.lastUsedAt!).getTime()).toBeLessThan(60_000);
   });
@@ -123,6 +125,8 @@ describe('an API key', () => {
     for (const bent of forged) await expect(whoIs(world, `rik_${bent.toString('base64url')}`)).rejects.toMatchObject(signedOut);
     await expect(whoIs(world, 'rik_')).rejects.toMatchObject(signedOut);
     await expect(whoIs(world, `${mine.key}=`)).rejects.toMatchObject(signedOut);
+    const { rows } = await world.owner.query('select 1 from api_key where last_used_at is not null');
+    expect(rows).toEqual([]);
     await whoIs(world, mine.key);
   });
 });

@@ -15,7 +15,7 @@ import { PubSub } from '../src/pubsub.ts';
 import { startServer, type RunningServer } from '../src/server.ts';
 import { quoted } from '../src/sql.ts';
 import { openCheckpoints, openStore } from '../src/snapshots/stores/open.ts';
-import type { Template } from './setup.ts';
+import { dropRoles, type Template } from './setup.ts';
 import { emailOf, masterKey, operatorEmail, password, testKeys, type OrganizationName, type RoleName } from './people.ts';
 
 export interface WorldOptions {
@@ -41,8 +41,9 @@ export async function createWorld({ settings = {}, schema = (api ??= buildApi())
   const config = readConfig({ MASTER_KEY: masterKey.toString('base64'), NODE_ENV: 'test', ...settings });
   const pubsub = new PubSub(appUrl);
   const [database] = await Promise.all([Database.open(appUrl, config.POOL_SIZE), pubsub.open(), owner.connect()]);
-  const checkpoints = config.CHECKPOINT_DIRECTORY ? await openCheckpoints(config) : null;
-  const app: App = { config, database, keys: testKeys, store: await openStore(config), checkpoints, payments: manualPayments };
+  const store = await openStore(config);
+  const checkpoints = config.CHECKPOINT_DIRECTORY ? await openCheckpoints(config, store) : null;
+  const app: App = { config, database, keys: testKeys, store, checkpoints, payments: manualPayments };
   const server = await startServer({ app, pubsub, schema, host: '127.0.0.1', port: 0 });
   return new World(app, pubsub, server, owner, admin, name, template);
 }
@@ -132,6 +133,8 @@ export class World {
     this.app.database.pool.removeAllListeners('error').on('error', () => {});
     await this.owner.end();
     await this.admin.query(`drop database ${quoted(this.name)} with (force)`);
+    // A process of its own that worked on it has migrated it, and made roles for it.
+    await dropRoles(this.admin, this.name);
     await this.admin.end();
     if (leaked > 0) throw new Error(`${leaked} database connections were taken and never given back.`);
   }

@@ -1,6 +1,6 @@
 // The action log can't be bent: whatever is done to it behind the server's back is found, and the first bad entry is named.
 import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { createHash, createPublicKey } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,9 +9,12 @@ import { describe, expect, it } from 'vitest';
 import * as sdk from '../sdk/generated.ts';
 import { startWorker } from '../src/jobs/worker.ts';
 import { deriveKeys } from '../src/keys.ts';
+import { Chain } from '../src/log/chain.ts';
 import { exportCheckpoint } from '../src/log/checkpoints.ts';
 import { leafOf, rootOf } from '../src/log/merkle.ts';
+import { readSealed } from '../src/log/reading.ts';
 import { hashOf, makeSeal } from '../src/log/seal.ts';
+import { verifyFile } from '../src/log/verify-file.ts';
 import { sealEntries } from '../src/log/sealing.ts';
 import { encodeId } from '../src/schema/common.ts';
 import { hire } from './custom-roles.ts';
@@ -193,7 +196,7 @@ const bendings: [what: string, does: (ids: string[]) => [string, unknown[]?][], 
       [insertion, [ids[2]]],
       [`update action_seal set action_ids = action_ids[1:2] || (select id from action_log where action = 'contact.seen') || action_ids[3:] where number = 2`],
     ],
-    () => ({ sealNumber: 2, kind: 'EDITED' }),
+    () => ({ kind: 'INSERTED', sealNumber: 2, position: 5 }),
   ],
   ['two entries in each other’s place', (ids) => swap(ids[3]!, ids[5]!), (ids) => ({ kind: 'EDITED', sealNumber: 2, position: 4, entryId: ids[3] })],
   [
@@ -230,7 +233,7 @@ const bendings: [what: string, does: (ids: string[]) => [string, unknown[]?][], 
 ];
 
 describe('a log that was bent behind the server’s back', () => {
-  it.each(bendings)('is not intact after %s, which the API and the file both name', async (_what, does, says) => {
+  it.each(bendings)('is not intact after %s, which is named, and named again in a proof of it', async (_what, does, says) => {
     await using world = await createWorld();
     const ids = await writeLog(world);
     await behindTheBack(world, ...does(ids));
@@ -238,6 +241,14 @@ describe('a log that was bent behind the server’s back', () => {
     const { intact, fault } = await verify(world);
     expect(intact).toBe(false);
     expect(fault).toMatchObject({ ...expected, ...(typeof entryId === 'string' ? { entryId: encodeId('ActionLogEntry', entryId) } : {}) });
+    const directory = await mkdtemp(join(tmpdir(), 'reinstate-bent-'));
+    const [file, publicKey] = [join(directory, 'log.jsonl'), (await verify(world)).publicKey];
+    await writeFile(file, await (await download(world, { format: 'PROOF' })).text());
+    const { fault: inFile } = await verifyFile(file, publicKey, []);
+    await rm(directory, { recursive: true });
+    // What is under no seal is in no proof.
+    if (fault!.position === null && fault!.kind === 'INSERTED') expect(inFile).toBeUndefined();
+    else expect(inFile).toMatchObject({ kind: fault!.kind, sealNumber: fault!.sealNumber, position: fault!.position });
   });
 
   it('is not intact after an entry was taken away before it was sealed', async () => {
@@ -267,6 +278,16 @@ describe('a log that was bent behind the server’s back', () => {
     expect(await verify(world)).toMatchObject({ intact: true, checkpointNumber: 2 });
     await behindTheBack(world, ['delete from action_log where id = any($1)', [ids.slice(2)]], ['delete from action_seal where number = 2']);
     expect(await verify(world)).toMatchObject({ intact: false, checkpointNumber: 2, fault: { kind: 'CUT_OFF', sealNumber: 2, position: 3 } });
+    for (const location of [
+      `checkpoint-${world.organizationId()}/seal-9999999999-0-1-0123456789abcdef`,
+      'checkpoint-elsewhere/seal-0-0-1-0123456789abcdef',
+      '../etc',
+    ]) {
+      await world.owner.query('update action_checkpoint set location = $1', [location]);
+      expect((await verify(world)).fault).toMatchObject({ kind: 'CUT_OFF', sealNumber: 2 });
+    }
+    await world.owner.query('delete from action_checkpoint');
+    expect((await verify(world)).fault).toMatchObject({ kind: 'CUT_OFF', sealNumber: 2 });
     await rm(directory, { recursive: true });
   });
 
@@ -291,6 +312,19 @@ describe('a log that was bent behind the server’s back', () => {
     await behindTheBack(world, [put, [anew.text, anew.signature]]);
     expect((await verify(world)).intact).toBe(true);
     expect((await verify(world, { number, hash })).fault).toMatchObject({ kind: 'BAD_SEAL', sealNumber: 3 });
+    const now = (await verify(world)).head!;
+    const key = createPublicKey(world.app.keys.log);
+    // Of two heads of one seal, which can't both be right, neither hides the other.
+    for (const heads of [
+      [now, { number, hash }],
+      [{ number, hash }, now],
+    ]) {
+      const chain = new Chain(world.organizationId(), key, heads);
+      await world.app.database.transact(world.organizationId(), async (tx) => {
+        for await (const batch of readSealed(tx)) chain.take(batch);
+      });
+      expect(chain.fault).toMatchObject({ kind: 'BAD_SEAL', sealNumber: 3 });
+    }
   });
 });
 
@@ -382,6 +416,8 @@ describe('the action log as a file', () => {
       [name],
     );
     expect(await get(path)).toBe(403);
+    const { rows: refused } = await world.owner.query(`select actor_name as who from action_log where action = 'exportActionLog' and code = 'FORBIDDEN'`);
+    expect(refused).toEqual([{ who: name }]);
     await world.owner.query('update staff_member set suspended_at = now() where name = $1', [name]);
     expect(await get(path)).toBe(403);
     expect(await (await world.as('Super admin')).request(sdk.ExportActionLogDocument, { input: { format: 'PROOF', filter: { action: 'x' } } })).toMatchObject({

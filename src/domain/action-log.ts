@@ -2,7 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import { v7 as newId } from 'uuid';
 import type { Transaction } from '../database.ts';
-import { digestBeside, saltBytes } from '../log/entry.ts';
+import { globalId } from '../global-id.ts';
+import { digestBeside, type Entry, saltBytes } from '../log/entry.ts';
 import { join, raw, type Sql, sql } from '../sql.ts';
 import type { Actor } from './app.ts';
 
@@ -37,8 +38,8 @@ export async function logAction(tx: Transaction, actor: Actor, action: Action): 
 export async function logActions(tx: Transaction, actor: Actor, actions: readonly Action[]): Promise<string[]> {
   const ids = actions.map(() => newId());
   if (actions.length === 0) return ids;
-  const reasons = actions.map(({ reason }, index) => beside(ids[index]!, reason));
-  const changes = actions.map(({ changes }, index) => beside(ids[index]!, changes));
+  const reasons = actions.map(({ reason }, index) => (reason === undefined ? undefined : { id: ids[index]!, ...beside(reason) }));
+  const changes = actions.map(({ changes, target }, index) => (changes === undefined ? undefined : { id: ids[index]!, of: target!.id, ...beside(changes) }));
   const rows = actions.map(({ action, refusedWith: code = null, target, targetCount = target ? 1 : 0, batch }, index) => ({
     id: ids[index]!,
     action,
@@ -67,9 +68,8 @@ export async function logActions(tx: Transaction, actor: Actor, actions: readonl
   if (changed.length > 0)
     await tx.run(sql`
       insert into action_salt (organization_id, action_id, contact_id, salt)
-      select ${tx.organizationId}, a.id, a.target_id, given.salt
-      from unnest(${changed.map(({ id }) => id)}::uuid[], ${changed.map(({ salt }) => salt)}::bytea[]) given (id, salt)
-      join action_log a on a.organization_id = ${tx.organizationId} and a.id = given.id`);
+      select ${tx.organizationId}, id, contact_id, salt
+      from unnest(${changed.map(({ id }) => id)}::uuid[], ${changed.map(({ of }) => of)}::uuid[], ${changed.map(({ salt }) => salt)}::bytea[]) given (id, contact_id, salt)`);
   return ids;
 }
 
@@ -97,10 +97,9 @@ function manyRows(rows: readonly NewRow[]): Sql {
 }
 
 /** What is kept beside an entry, and its digest under a fresh salt. */
-function beside<T>(id: string, kept: T | undefined) {
-  if (kept === undefined) return undefined;
+function beside<T>(kept: T) {
   const salt = randomBytes(saltBytes);
-  return { id, kept, salt, digest: digestBeside(salt, kept) };
+  return { kept, salt, digest: digestBeside(salt, kept) };
 }
 
 /** Takes away what was given as a reason in entries about a deletion or an erasure, because it may name who was erased. The entries stay. */
@@ -110,26 +109,26 @@ export async function eraseReasons(tx: Transaction, subjectId: string): Promise<
     where r.organization_id = ${tx.organizationId} and a.organization_id = r.organization_id and a.id = r.action_id and ${subjectId} in (a.target_id, a.deletion_id)`);
 }
 
-export interface ActionLogRow {
-  id: string;
+export interface ActionLogRow extends Omit<Entry, 'occurredAt' | 'reasonDigest' | 'detailDigest'> {
   occurredAt: Date;
   actorKind: Actor['kind'];
-  actorId: string | null;
-  actorName: string;
-  action: string;
   outcome: 'DONE' | 'REFUSED';
-  code: string | null;
-  targetKind: string | null;
-  targetId: string | null;
-  targetCount: number;
-  deletionId: string | null;
-  chunkNumber: number | null;
   reason: string | null;
-  requestId: string;
-  address: string | null;
-  agent: string | null;
   /** The instant as text, for a cursor. */
   cursor: string;
+}
+
+/** The kinds of actor that have a global id, with the kind of that. */
+export const actorIdKinds = { STAFF: 'StaffMember', API_KEY: 'ApiKey' } as const;
+
+/** The global ids of an entry, of who did it, and of what it was done to. */
+export function globalIdsOf({ id, actorKind, actorId, targetKind, targetId }: ActionLogRow): { id: string; actorId: string | null; targetId: string | null } {
+  const kind = actorKind in actorIdKinds ? actorIdKinds[actorKind as keyof typeof actorIdKinds] : null;
+  return {
+    id: globalId('ActionLogEntry', id),
+    actorId: actorId && kind && globalId(kind, actorId),
+    targetId: targetId && targetKind && globalId(targetKind, targetId),
+  };
 }
 
 export interface ActionLogFilter {

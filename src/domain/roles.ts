@@ -56,10 +56,7 @@ export function mustHold(viewer: Viewer, permissions: Iterable<Permission>, path
   );
 }
 
-/**
- * Whoever changes who holds what does so one at a time, so that of two who take away the last Super admins one is refused.
- * @returns the roles that hold everything
- */
+/** Whoever changes who holds what does so one at a time, so that of two who take away the last Super admins one is refused. */
 export async function lockRoles(tx: Transaction): Promise<void> {
   await tx.run(sql`select 1 from role where organization_id = ${tx.organizationId} and built_in order by id for update`);
 }
@@ -74,11 +71,10 @@ export async function keepSuperAdmin(tx: Transaction): Promise<void> {
     throw new Refusal('LAST_SUPER_ADMIN', 'Then nobody would be left who may do everything. Nothing was changed. Give the role to someone else first.');
 }
 
-/** @throws Refusal UNKNOWN_PERMISSION; CANNOT_GRANT */
-function readPermissions(viewer: Viewer, given: readonly string[]): Permission[] {
+/** The permissions to be given, in the order of the catalogue. @throws Refusal UNKNOWN_PERMISSION, CANNOT_GRANT */
+export function readPermissions(viewer: Viewer, given: readonly string[]): Permission[] {
   const path = ['input', 'permissions'];
-  const unknown = given.find((permission) => !(staffPermissions as readonly string[]).includes(permission));
-  if (unknown !== undefined)
+  if (given.some((permission) => !(staffPermissions as readonly string[]).includes(permission)))
     throw new Refusal('UNKNOWN_PERMISSION', 'A permission is not one that staff can hold. Nothing was changed. `permissionCatalogue` lists them all.', path);
   const permissions = staffPermissions.filter((permission) => given.includes(permission));
   mustHold(viewer, permissions, path);

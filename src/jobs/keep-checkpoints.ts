@@ -8,5 +8,9 @@ export const keepCheckpoints =
   (app: App): Task =>
   async () => {
     if (!app.checkpoints) return;
-    for (const organizationId of await listOrganizationIds(app)) await exportCheckpoint(app, organizationId);
+    const failures: Error[] = [];
+    // What fails in one organization keeps no other from its checkpoint.
+    for (const organizationId of await listOrganizationIds(app)) await exportCheckpoint(app, organizationId).catch((error: Error) => failures.push(error));
+    if (failures.length > 0)
+      throw new Error(`Checkpoints of ${failures.length} organizations were not written: ${failures.map(({ message }) => message).join(' | ')}`);
   };

@@ -1,5 +1,5 @@
-// Every second: seals what was added to any organization's action log. No job of the runner, because
-// queueing one with each entry would make every writer wait for the others.
+// Every second: seals what was added to any organization's action log. No job of the runner, because queueing one with each
+// entry would make every writer wait for the others.
 import { setTimeout as wait } from 'node:timers/promises';
 import type { App } from '../domain/app.ts';
 import { listUnsealed, sealEntries } from '../log/sealing.ts';

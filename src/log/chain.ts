@@ -37,21 +37,16 @@ export interface Fault {
 export class Chain {
   #head: Head & { total: number } = noSeal;
   #sealedAt: string | null = null;
-  #marks: Map<number, string>;
   fault: Fault | undefined;
   /** Entries whose reason or details were erased since. */
   erased = 0;
 
-  /**
-   * @param checkpoints heads that were kept elsewhere: the log must go through each of them
-   */
+  /** @param checkpoints heads that were kept elsewhere: the log must go through each of them */
   constructor(
     readonly organizationId: string,
     readonly key: KeyObject,
     readonly checkpoints: readonly Head[] = [],
-  ) {
-    this.#marks = new Map(checkpoints.map(({ number, hash }) => [number, hash]));
-  }
+  ) {}
 
   /** The last good seal: null before there is one. */
   get head(): (Head & { total: number; sealedAt: string }) | null {
@@ -66,7 +61,7 @@ export class Chain {
 
   /** Tells that there are no more seals. */
   end(): void {
-    const last = Math.max(0, ...this.#marks.keys());
+    const last = Math.max(0, ...this.checkpoints.map(({ number }) => number));
     if (this.fault || last <= this.#head.number) return;
     this.fault = {
       kind: 'CUT_OFF',
@@ -94,8 +89,7 @@ export class Chain {
     const found = this.#faultOfEntries(seal, batch);
     if (found) return found;
     const hash = hashOf(batch.seal);
-    const mark = this.#marks.get(seal.number);
-    if (mark !== undefined && mark !== hash)
+    if (this.checkpoints.some((kept) => kept.number === seal.number && kept.hash !== hash))
       return wrong('BAD_SEAL', `Seal ${due} is not the one that a checkpoint outside of the log names: the log was written anew.`);
     this.#head = { number: seal.number, hash, total: seal.total };
     this.#sealedAt = seal.sealedAt;
@@ -112,30 +106,31 @@ export class Chain {
       entryId,
       message: `Entry ${before + index + 1} (seal ${seal.number}) ${what}.`,
     });
-    const trusted = ids.length === seal.count && leaves.length === seal.count * digestBytes && rootOf(leaves).toString('hex') === seal.root;
-    const found = entries.map((entry) => leafOfEntry(this.organizationId, entry));
-    if (!trusted) {
+    const sealed = Array.from({ length: leaves.length / digestBytes }, (_, index) => leaves.toString('latin1', index * digestBytes, (index + 1) * digestBytes));
+    const found = entries.map((entry) => leafOfEntry(this.organizationId, entry).toString('latin1'));
+    if (sealed.length !== seal.count || rootOf(leaves).toString('hex') !== seal.root) {
       // Without the leaves that were sealed it can't be told which entry was edited, unless it is the list alone.
-      if (rootOf(Buffer.concat(found)).toString('hex') === seal.root)
+      if (rootOf(Buffer.from(found.join(''), 'latin1')).toString('hex') === seal.root)
         return { ...at('BAD_SEAL', 0, null, 'begins a list of leaves that was edited; the entries themselves are as they were sealed'), position: null };
       return at('EDITED', 0, ids[0] ?? null, `begins a batch of ${seal.count} of which entries and leaves were edited`);
     }
-    const places = new Map(
-      Array.from({ length: seal.count }, (_, index) => [leaves.toString('latin1', index * digestBytes, (index + 1) * digestBytes), index]),
-    );
+    // The leaves alone are signed; the ids only help to name what is gone.
+    const [known, there] = [new Set(sealed), new Set(found)];
     for (let index = 0; index < Math.max(seal.count, entries.length); index++) {
       const entry = entries[index];
       const id = ids[index] ?? null;
       if (!entry) return at('REMOVED', index, id, 'was removed');
-      const place = places.get(found[index]!.toString('latin1'));
-      if (place === index) {
-        if (id !== entry.id) return at('REORDERED', index, id, 'is not where the list of its seal has it');
+      if (found[index] === sealed[index]) {
         if (!isIntact(entry)) return at('EDITED', index, entry.id, 'has a reason or details that are not the ones that were sealed');
         continue;
       }
-      if (!ids.includes(entry.id)) return at('INSERTED', index, entry.id, 'was inserted afterwards');
-      if (id !== entry.id && !entries.some((other) => other.id === id)) return at('REMOVED', index, id, 'was removed');
-      return place === undefined ? at('EDITED', index, entry.id, 'was edited') : at('REORDERED', index, entry.id, 'is not in its place');
+      const missing = index < seal.count && !there.has(sealed[index]!);
+      if (!known.has(found[index]!)) {
+        if (!missing) return at('INSERTED', index, entry.id, 'was inserted afterwards');
+        const gone = id !== null && !entries.some((other) => other.id === id);
+        return gone ? at('REMOVED', index, id, 'was removed') : at('EDITED', index, entry.id, 'was edited');
+      }
+      return missing ? at('REMOVED', index, id, 'was removed') : at('REORDERED', index, entry.id, 'is not in its place');
     }
     return undefined;
   }

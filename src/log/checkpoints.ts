@@ -2,8 +2,9 @@
 // off or written anew no longer goes through them.
 import { createPublicKey } from 'node:crypto';
 import { z } from 'zod';
+import type { Transaction } from '../database.ts';
 import type { App } from '../domain/app.ts';
-import { newName, withinTime } from '../snapshots/stores/outside.ts';
+import { madeAt, newName, withinTime } from '../snapshots/stores/outside.ts';
 import { sql } from '../sql.ts';
 import { type Head, hashOf, readSeal } from './seal.ts';
 
@@ -39,23 +40,32 @@ export async function exportCheckpoint(app: App, organizationId: string): Promis
 }
 
 /**
- * The newest head of an organization's log that the outside store holds; null where there is none, or no store.
+ * The newest head of an organization's log that the outside store holds; null where there is none, or no store. The database
+ * is believed only as to where to begin looking, because whoever cut the log off may have changed that too.
  * @throws StoreUnavailable; Error when what lies there was not signed by us
  */
-export async function newestCheckpoint(app: App, organizationId: string): Promise<Head | null> {
+export async function newestCheckpoint(tx: Transaction, app: App): Promise<Head | null> {
   const { checkpoints } = app;
   if (!checkpoints) return null;
+  const { organizationId } = tx;
   const within = <T>(work: (signal: AbortSignal) => Promise<T>) => withinTime(app.store.timeoutSeconds, work);
-  let newest: string | undefined;
-  for (let names = await within((signal) => checkpoints.list(folderOf(organizationId), '', signal)); names.length > 0;) {
-    newest = names.findLast((name) => !name.endsWith('.part')) ?? newest;
-    const after = names.at(-1)!;
-    names = await within((signal) => checkpoints.list(folderOf(organizationId), after, signal));
-  }
-  const body = newest && (await within((signal) => checkpoints.get(newest, signal)));
+  const newestAfter = async (start: string): Promise<string | undefined> => {
+    let newest: string | undefined;
+    for (let after: string | undefined = start; after !== undefined;) {
+      const names = await within((signal) => checkpoints.list(folderOf(organizationId), after!, signal));
+      newest = names.findLast((name) => !name.endsWith('.part')) ?? newest;
+      after = names.at(-1);
+    }
+    return newest;
+  };
+  const read = (name: string | undefined) => (name === undefined ? undefined : within((signal) => checkpoints.get(name, signal)));
+  const told = await tx.row<{ name: string }>(sql`
+    select location as name from action_checkpoint where organization_id = ${organizationId} order by seal_number desc limit 1`);
+  const known = told?.name.startsWith(`${folderOf(organizationId)}/`) && madeAt(told.name) !== undefined ? told.name : undefined;
+  const body = (known && (await read((await newestAfter(known)) ?? known))) || (await read(await newestAfter('')));
   if (!body) return null;
   const { seal, signature } = kept.parse(JSON.parse(body.toString()));
-  const told = readSeal(createPublicKey(app.keys.log), seal, Buffer.from(signature, 'base64'));
-  if (told?.organizationId !== organizationId) throw new Error(`The checkpoint ${newest} was not signed for this organization.`);
-  return { number: told.number, hash: hashOf(seal) };
+  const said = readSeal(createPublicKey(app.keys.log), seal, Buffer.from(signature, 'base64'));
+  if (said?.organizationId !== organizationId) throw new Error(`A checkpoint of organization ${organizationId} was not signed for it.`);
+  return { number: said.number, hash: hashOf(seal) };
 }

@@ -13,7 +13,7 @@ import { hashOf, makeSeal, noSeal, readSeal } from './seal.ts';
 /** Entries under one seal at most. */
 const mostAtOnce = 4096;
 
-/** The last entry of an organization's log can't be sealed, because what it would continue is not what was sealed. */
+/** Nothing can be sealed, because the seal that it would continue is not the one that was signed. */
 export class BrokenLog extends Error {
   constructor(organizationId: string, number: number) {
     super(`Seal ${number} of the action log of organization ${organizationId} is not the one that was signed. Nothing more of it is sealed: verify the log.`);

@@ -1,5 +1,4 @@
-// Verifies the log of an organization as it lies in the database, and against the newest checkpoint
-// outside of it.
+// Verifies the log of an organization as it lies in the database, and against the newest checkpoint outside of it.
 import { createPublicKey } from 'node:crypto';
 import type { Transaction } from '../database.ts';
 import type { App } from '../domain/app.ts';
@@ -28,7 +27,7 @@ export interface Verification {
  * @throws StoreUnavailable when the checkpoints can't be read
  */
 export async function verifyLog(tx: Transaction, app: App, known: Head | null): Promise<Verification> {
-  const checkpoint = await newestCheckpoint(app, tx.organizationId);
+  const checkpoint = await newestCheckpoint(tx, app);
   const chain = new Chain(
     tx.organizationId,
     createPublicKey(app.keys.log),

@@ -1,21 +1,18 @@
 // Reading the action log.
 import { Arg, Args, Ctx, FieldResolver, Mutation, Query, Resolver, Root } from 'type-graphql';
 import type { Context } from '../context.ts';
-import { type ActionLogRow, listActions, listBatchContacts, readActions } from '../domain/action-log.ts';
+import { type ActionLogRow, globalIdsOf, listActions, listBatchContacts, readActions } from '../domain/action-log.ts';
 import { orderLogFile } from '../domain/downloads.ts';
 import { InvalidInput } from '../errors.ts';
 import { ActionLogEntry, ActionLogEntryConnection, ActionLogFilter, ExportActionLogInput, ExportActionLogPayload } from '../schema/action-log.ts';
-import { decodeAnyId, decodeOptionalId, encodeId, type Kinds, payload } from '../schema/common.ts';
+import { decodeAnyId, decodeId, encodeId, payload } from '../schema/common.ts';
 import { checkFirst, decodeCursor, PageArgs, pageOf, type Page } from '../schema/pages.ts';
 import { type DeletedContact, DeletedContactConnection } from '../schema/deletions.ts';
 
 export const shownAction = (row: ActionLogRow): ActionLogEntry & { __typename: string } => ({
   ...row,
   __typename: 'ActionLogEntry',
-  id: encodeId('ActionLogEntry', row.id),
-  actorId:
-    row.actorId && (row.actorKind === 'STAFF' ? encodeId('StaffMember', row.actorId) : row.actorKind === 'API_KEY' ? encodeId('ApiKey', row.actorId) : null),
-  targetId: row.targetId && row.targetKind ? encodeId(row.targetKind as Kinds, row.targetId) : null,
+  ...globalIdsOf(row),
   deletionUuid: row.deletionId,
   subjectUuid: row.targetId,
 });
@@ -69,6 +66,12 @@ export class ActionLogResolver {
   }
 }
 
+/** @throws InvalidInput MALFORMED_ID for what is neither a staff member nor an API key */
+function decodeActorId(given: string): string {
+  const [kind, id] = decodeAnyId(given);
+  return kind === 'ApiKey' ? id : decodeId('StaffMember', given);
+}
+
 function filterOf({ actorId, targetId, ...filter }: ActionLogFilter) {
   const { action, outcome, requestId, from, before } = filter;
   return {
@@ -77,7 +80,7 @@ function filterOf({ actorId, targetId, ...filter }: ActionLogFilter) {
     requestId: requestId ?? undefined,
     from: from ?? undefined,
     before: before ?? undefined,
-    actorId: decodeOptionalId('StaffMember', actorId) ?? undefined,
+    actorId: actorId == null ? undefined : decodeActorId(actorId),
     targetId: targetId == null ? undefined : decodeAnyId(targetId)[1],
   };
 }

@@ -84,7 +84,7 @@ export const ActionLogEntryConnection = connectionOf(ActionLogEntry, 'action log
 
 @InputType({ description: 'Which entries. What is given must all fit.' })
 export class ActionLogFilter {
-  @Field(() => ID, { nullable: true, description: 'Done by this staff member.' })
+  @Field(() => ID, { nullable: true, description: 'Done by this staff member or API key.' })
   actorId?: string | null;
 
   @Field(() => String, { nullable: true, description: 'This action.' })

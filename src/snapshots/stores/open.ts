@@ -28,15 +28,16 @@ export async function openStore(config: Config): Promise<SnapshotStore> {
  * Null with a database of one's own and neither of them.
  * @throws StartupError when a directory that is set can't be used
  */
-export async function openCheckpoints(config: Config): Promise<OutsideStore | null> {
-  const { CHECKPOINT_DIRECTORY: directory, S3_BUCKET, DATABASE_URL, DATA_DIRECTORY } = config;
+export async function openCheckpoints(config: Config, store: SnapshotStore): Promise<OutsideStore | null> {
+  const { CHECKPOINT_DIRECTORY: directory, DATABASE_URL, DATA_DIRECTORY } = config;
   if (directory) {
     await access(directory, constants.W_OK).catch((error: Error) => {
       throw new StartupError(`Checkpoints can’t be kept in the directory ${directory} (CHECKPOINT_DIRECTORY): ${error.message}. Nothing was started.`);
     });
     return directoryStore(directory);
   }
-  if (S3_BUCKET) return openS3(config);
+  const bucket = store.outside.find(({ kind }) => kind === 'S3');
+  if (bucket) return bucket;
   if (DATABASE_URL) return null;
   const beside = join(DATA_DIRECTORY, 'checkpoints');
   await mkdir(beside, { recursive: true, mode: 0o700 });
