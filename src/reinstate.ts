@@ -7,7 +7,7 @@ import { hashOf, type Head } from './log/seal.ts';
 import { NoProof, verifyFile } from './log/verify-file.ts';
 
 const usage = `Usage:
-  npx reinstate verify-log FILE [--key KEY.pem] [--checkpoint CHECKPOINT.json]... [--head NUMBER:HASH]
+  npx reinstate verify-log FILE [--key KEY.pem] [--checkpoint CHECKPOINT]... [--head NUMBER:HASH]
 FILE is an export of the action log in the format PROOF. The key is the log's public key, which you were given before and
 not with the file. A checkpoint is a file that the server keeps outside of its database, a head what an earlier
 verification gave: with one of them it is noticed, too, when the end of the log was cut off.
