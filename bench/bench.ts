@@ -9,7 +9,9 @@ import { Database } from '../src/database.ts';
 import type { App, Viewer } from '../src/domain/app.ts';
 import { createOrganization } from '../src/domain/organizations.ts';
 import { manualPayments } from '../src/domain/payments.ts';
-import { hashPassword, readAccessToken, signIn, staffFrom, staffOpening } from '../src/domain/sessions.ts';
+import { hashPassword } from '../src/domain/accounts.ts';
+import { readAccessToken, staffFrom, staffOpening } from '../src/domain/sessions.ts';
+import { signIn } from '../src/domain/signing-in.ts';
 import { startEmbedded } from '../src/embedded.ts';
 import { deriveKeys } from '../src/keys.ts';
 import { migrate } from '../src/migrate.ts';
@@ -83,8 +85,8 @@ export async function openBench(url?: string): Promise<Bench> {
 /** Signs the Super admin in, as anyone would. */
 export async function readViewer({ app, organizationId, email, password }: Bench): Promise<Viewer> {
   const request = { id: 'bench', address: null, agent: null };
-  const { accessToken } = await signIn(app, { requestId: 'bench', address: null, agent: null }, email, password);
-  const claims = (await readAccessToken(app, accessToken))!;
+  const { tokens } = await signIn(app, { id: 'bench', address: null, agent: null }, email, password);
+  const claims = (await readAccessToken(app, tokens!.accessToken))!;
   const tx = await app.database.begin(organizationId, { opening: staffOpening(claims) });
   await app.database.end(tx, 'COMMIT');
   return staffFrom(tx.opened, claims, request);

@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { Agent, request } from 'node:http';
 import { makeContacts } from '../demo/contacts.ts';
 import { giveHistory } from '../demo/history.ts';
-import { signIn } from '../src/domain/sessions.ts';
+import { signIn } from '../src/domain/signing-in.ts';
 import { openBench } from './bench.ts';
 
 const connections = 16;
@@ -20,7 +20,8 @@ await makeContacts(owner, organizationId, 10_000, 1);
 await giveHistory(owner, organizationId, { seed: 1 });
 await owner.query('commit');
 await owner.query('vacuum analyze');
-const { accessToken } = await signIn(app, { requestId: 'bench', address: null, agent: null }, bench.email, bench.password);
+const { tokens } = await signIn(app, { id: 'bench', address: null, agent: null }, bench.email, bench.password);
+const { accessToken } = tokens!;
 
 const ours = await serve('bench/serve.ts', { DATABASE_URL: bench.ownerUrl, MASTER_KEY: bench.masterKey, PORT: '0' });
 const unguarded = await serve('bench/serve-unguarded.ts', { DATABASE_URL: bench.ownerUrl, MASTER_KEY: bench.masterKey, PORT: '0' });

@@ -1,7 +1,7 @@
 // The two organizations of the demo, one on PREMIUM and one on FREE, and the people who can sign in.
 import type pg from 'pg';
 import { createOperator, createOrganization } from '../src/domain/organizations.ts';
-import { hashPassword } from '../src/domain/sessions.ts';
+import { hashPassword } from '../src/domain/accounts.ts';
 import { platformPermissions } from '../src/permissions/catalogue.ts';
 import { makeContacts } from './contacts.ts';
 import { giveHistory, makePlans } from './history.ts';

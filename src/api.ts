@@ -12,6 +12,8 @@ import { DeletionResolver } from './resolvers/deletions.ts';
 import { RestoreDrillResolver } from './resolvers/drills.ts';
 import { ErasureResolver } from './resolvers/erasures.ts';
 import { HistoryResolver } from './resolvers/history.ts';
+import { IdentityProviderResolver } from './resolvers/identity-providers.ts';
+import { InvitationResolver } from './resolvers/invitations.ts';
 import { OperatorResolver } from './resolvers/invoices.ts';
 import { JobResolver } from './resolvers/jobs.ts';
 import { LedgerResolver } from './resolvers/ledger.ts';
@@ -21,6 +23,7 @@ import { OrganizationResolver } from './resolvers/organizations.ts';
 import { RecoveryResolver, UndoResolver } from './resolvers/recoveries.ts';
 import { ConflictResolver, RecoveryPlanResolver } from './resolvers/recovery-plans.ts';
 import { ReferenceResolver } from './resolvers/references.ts';
+import { AccountResolver } from './resolvers/accounts.ts';
 import { SessionResolver } from './resolvers/sessions.ts';
 import { SnapshotResolver } from './resolvers/snapshots.ts';
 import { StaffResolver } from './resolvers/staff.ts';
@@ -29,6 +32,9 @@ import { WebhookResolver } from './resolvers/webhooks.ts';
 
 const resolvers: NonEmptyArray<Function> = [
   SessionResolver,
+  AccountResolver,
+  InvitationResolver,
+  IdentityProviderResolver,
   OrganizationResolver,
   NodeResolver,
   ContactResolver,

@@ -20,7 +20,28 @@ const schema = z.object({
   HOST: z.string().default('127.0.0.1'),
   PORT: count(0, 65535).default(4000),
   POOL_SIZE: count(4, 200).default(20),
-  ACCESS_TOKEN_MINUTES: count(1, 1440).default(60),
+  /** How long an access token is good; a refresh token gives the next one. */
+  ACCESS_TOKEN_MINUTES: count(1, 1440).default(15),
+  /** How long a sign-in lasts, however often it is refreshed. */
+  SESSION_DAYS: count(1, 365).default(30),
+  /** How long a proof of identity is fresh enough for what asks for one. */
+  PROOF_MINUTES: count(1, 1440).default(15),
+  /** Deletions of more contacts than this ask for a fresh proof of identity. */
+  PROOF_DELETE_CONTACTS: count(0, 1_000_000_000).default(1000),
+  INVITATION_DAYS: count(1, 90).default(7),
+  PASSWORD_RESET_MINUTES: count(1, 1440).default(30),
+  /** The mail server, as in smtps://user:password@mail.example.com:465. Without it emails are put into MAIL_DIRECTORY. */
+  SMTP_URL: z.url({ protocol: /^smtps?$/ }).optional(),
+  /** The sender of emails. */
+  MAIL_FROM: z.string().default('Reinstate <no-reply@localhost>'),
+  /** The local mailbox: a folder of .eml files, for trying things out. `mail` in DATA_DIRECTORY when it isn't set. */
+  MAIL_DIRECTORY: z.string().optional(),
+  /** The admin frontend, which links in emails lead to: they add /invitation and /password-reset to it. */
+  FRONTEND_URL: z.url({ protocol: /^https?$/ }).default('http://localhost:3000'),
+  /** How long an identity provider may take for one answer. */
+  IDENTITY_TIMEOUT_SECONDS: count(1, 60).default(10),
+  /** Whether identity providers may be at private addresses and over plain HTTP: for tests and a machine of one's own. */
+  IDENTITY_ALLOW_PRIVATE: flag.default(false),
   CONFIRMATION_MINUTES: count(1, 60).default(10),
   /** How long the link of a download can be used. */
   DOWNLOAD_MINUTES: count(1, 1440).default(10),

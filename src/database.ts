@@ -84,12 +84,17 @@ export class Transaction {
   get em(): SqlEntityManager {
     if (!this.#em) {
       const em = this.database.orm.em.fork({ clear: true });
-      const client = this.client;
-      const single = { connect: async () => new Proxy(client, borrowed), end: async () => {} };
-      em.setTransactionContext(new Kysely({ dialect: new PostgresDialect({ pool: single as unknown as pg.Pool }) }));
+      em.setTransactionContext(this.kysely);
       this.#em = em;
     }
     return this.#em;
+  }
+
+  /** A query builder inside this transaction, for libraries that work with one. */
+  get kysely(): Kysely<unknown> {
+    const client = this.client;
+    const single = { connect: async () => new Proxy(client, borrowed), end: async () => {} };
+    return new Kysely({ dialect: new PostgresDialect({ pool: single as unknown as pg.Pool }) });
   }
 
   /** Writes what the entity manager holds. */

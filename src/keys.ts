@@ -14,6 +14,12 @@ export interface Keys {
   readonly confirmations: Buffer;
   /** Signs the links of downloads. */
   readonly downloads: Buffer;
+  /** Signs what is asked back of someone who signs in, and encrypts second factors. */
+  readonly identity: Buffer;
+  /** Encrypts emails that wait to be sent. */
+  readonly mail: Buffer;
+  /** Encrypts the secrets that identity providers know us by. */
+  readonly providers: Buffer;
   /** Hashes the ids in the erasure ledger, which tells nothing without it. */
   readonly erasures: Buffer;
   /** Encrypts the secrets of webhook endpoints. */
@@ -36,6 +42,9 @@ export function deriveKeys(masterKey: Buffer): Keys {
     tokens: derive('tokens'),
     confirmations: derive('confirmations'),
     downloads: derive('downloads'),
+    identity: derive('identity'),
+    mail: derive('mail'),
+    providers: derive('identity providers'),
     erasures: derive('erasures'),
     webhooks: derive('webhooks'),
     certificates: ed25519(derive('certificates')),

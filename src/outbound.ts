@@ -70,35 +70,56 @@ export const lookupPublic: LookupFunction = (hostname, options, callback) =>
     else callback(null, first.address, first.family);
   });
 
-export interface Post {
+export interface Request {
+  method: string;
   headers: Record<string, string>;
-  body: string;
+  body?: string;
   /** Also to private addresses and over plain HTTP. */
   allowPrivate: boolean;
-  /** How long all of it may take, until the status is there. */
+  /** How long all of it may take. */
   seconds: number;
+  /** How much of the answer is read; a longer one is an error. Nothing by default. */
+  mostBytes?: number;
+}
+
+export interface Answer {
+  status: number;
+  headers: http.IncomingHttpHeaders;
+  body: Buffer;
 }
 
 /**
- * Sends one POST. Redirects are not followed, and of the answer nothing but its status is read.
- * @returns the status
+ * Sends one request. Redirects are not followed, and of the answer's body nothing is read but what was asked for.
  * @throws NotPublic, TooLate, or what the network says, with its `code`
  */
-export async function post(url: URL, { headers, body, allowPrivate, seconds }: Post): Promise<number> {
+export async function send(url: URL, { method, headers, body = '', allowPrivate, seconds, mostBytes = 0 }: Request): Promise<Answer> {
   if (!allowPrivate && (url.protocol !== 'https:' || namesPrivateAddress(url))) throw new NotPublic();
   const { request } = url.protocol === 'https:' ? https : http;
   return new Promise((resolve, reject) => {
     const signal = AbortSignal.timeout(seconds * 1000);
-    const length = String(Buffer.byteLength(body));
+    const length: Record<string, string> = body || method === 'POST' ? { 'content-length': String(Buffer.byteLength(body)) } : {};
     // An agent of its own, so that no connection is kept, and none is used that someone else has opened.
-    const options = { method: 'POST', agent: false, signal, headers: { ...headers, 'content-length': length } };
+    const options = { method, agent: false, signal, headers: { ...headers, ...length } };
     const sent = request(url, allowPrivate ? options : { ...options, lookup: lookupPublic });
+    const fail = (error: Error) => reject(signal.aborted ? new TooLate(`It did not answer within ${seconds} seconds.`) : error);
     sent.once('response', (answer) => {
-      resolve(answer.statusCode!);
-      answer.destroy();
+      const { statusCode: status = 0, headers: told } = answer;
+      readBody(answer, mostBytes).then((read) => resolve({ status, headers: told, body: read }), fail);
     });
-    sent.on('error', (error) => reject(signal.aborted ? new TooLate(`It did not answer within ${seconds} seconds.`) : error));
+    sent.on('error', fail);
     sent.once('close', () => reject(new Error('The connection was closed without an answer.')));
     sent.end(body);
   });
+}
+
+async function readBody(answer: http.IncomingMessage, most: number): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let length = 0;
+  if (most > 0)
+    for await (const part of answer as AsyncIterable<Buffer>) {
+      parts.push(part);
+      if ((length += part.length) > most) throw new Error(`The answer is longer than ${most} bytes.`);
+    }
+  answer.destroy();
+  return Buffer.concat(parts);
 }

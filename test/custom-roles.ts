@@ -18,10 +18,19 @@ export async function hire(world: World, ...permissions: Permission[]): Promise<
   await insert('role', { id: roleId, name: `Custom ${roleId}`, description: 'Made for a test.', built_in: false, permissions });
   await insert('staff_member', { id: staffId, name, email });
   await insert('staff_member_role', { staff_member_id: staffId, role_id: roleId });
-  const { rows } = await world.owner.query<{ hash: string }>('select password_hash as hash from account where email = $1', [
-    emailOf('Viewer', 'Riverside Club'),
+  const accountId = newId();
+  await world.owner.query(`insert into account (id, email, name, organization_id, staff_member_id, platform_permissions) values ($1, $2, $3, $4, $5, '{}')`, [
+    accountId,
+    email,
+    name,
+    organizationId,
+    staffId,
   ]);
-  await insert('account', { id: newId(), email, name, password_hash: rows[0]!.hash, staff_member_id: staffId, platform_permissions: [] });
+  await world.owner.query(
+    `insert into credential (id, account_id, provider_id, subject, password)
+     select gen_random_uuid(), $1::uuid, 'credential', $1::text, c.password from credential c join account a on a.id = c.account_id where a.email = $2`,
+    [accountId, emailOf('Viewer', 'Riverside Club')],
+  );
   const { signIn } = await world.client().request(SignInDocument, { input: { email, password } });
   return { client: world.client(signIn.accessToken!), token: signIn.accessToken!, name };
 }

@@ -1,19 +1,19 @@
 // API keys: what an integration comes in with. A key is shown once and kept as a digest; it holds no more than whoever made
 // it held then, is an actor of its own in the log, and stops working the moment it is revoked.
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import { v7 as newId } from 'uuid';
 import type { Opening, Transaction } from '../database.ts';
 import type { Plan } from '../entities/organization.ts';
 import { NotFound, Refusal, Unauthenticated } from '../errors.ts';
-import { uuid } from '../global-id.ts';
 import { type Permission, personalPermissions } from '../permissions/catalogue.ts';
 import { sql } from '../sql.ts';
 import { logAction } from './action-log.ts';
 import type { AccessClaims, App, From, Viewer } from './app.ts';
 import { readPermissions } from './roles.ts';
+import { makeSecret, readSecret } from './secrets.ts';
 import { readInstant, requireText } from './text.ts';
-import { write } from './writing.ts';
+import { organizationOf, write } from './writing.ts';
 
 /** How many keys that are not revoked an organization may have. */
 const mostKeys = 50;
@@ -22,7 +22,6 @@ const longestName = 60;
 
 /** What a key begins with, so that it is known for one wherever it turns up. */
 const prefix = 'rik_';
-const secretBytes = 32;
 
 export interface ApiKeyRow {
   id: string;
@@ -67,7 +66,8 @@ export async function createApiKey(app: App, viewer: Viewer, given: NewApiKey): 
   const permissions = readPermissions(viewer, given.permissions);
   const addresses = readNetworks(given.addresses);
   const expiresAt = readInstant(given.expiresAt, ['input', 'expiresAt']);
-  const [id, secret] = [newId(), randomBytes(secretBytes)];
+  const id = newId();
+  const { text: key, digest } = makeSecret(prefix, organizationOf(viewer).id, id);
   await write(app, viewer, async (tx) => {
     await tx.run(sql`select pg_advisory_xact_lock(hashtextextended(${`api keys/${tx.organizationId}`}, 0))`);
     const { count, late } = (await tx.row<{ count: number; late: boolean | null }>(sql`
@@ -81,10 +81,10 @@ export async function createApiKey(app: App, viewer: Viewer, given: NewApiKey): 
       );
     await tx.run(sql`
       insert into api_key (organization_id, id, name, permissions, addresses, secret_digest, created_by_id, created_by_name, expires_at)
-      values (${tx.organizationId}, ${id}, ${name}, ${permissions}::text[], ${addresses}::text[], ${digestOf(secret)}, ${viewer.id}, ${viewer.name}, ${expiresAt})`);
+      values (${tx.organizationId}, ${id}, ${name}, ${permissions}::text[], ${addresses}::text[], ${digest}, ${viewer.id}, ${viewer.name}, ${expiresAt})`);
     await logAction(tx, viewer, { action: 'key.created', target: { kind: 'ApiKey', id } });
   });
-  return { id, key: prefix + Buffer.concat([bytesOf(viewer.organization!.id), bytesOf(id), secret]).toString('base64url') };
+  return { id, key };
 }
 
 /** Revokes a key, whatever it holds: from its next request and event on it is none. @throws NotFound */
@@ -130,20 +130,13 @@ function subnetOf(network: string): [address: string, prefix: number, family: 'i
   return length <= most ? [address, length, family] : undefined;
 }
 
-const digestOf = (secret: Buffer): Buffer => createHash('sha256').update(secret).digest();
-const bytesOf = (id: string): Buffer => Buffer.from(id.replaceAll('-', ''), 'hex');
-const idOf = (bytes: Buffer): string => bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
-
 /** Never reached: a key says itself when it ends. */
 const never = new Date(8.64e15);
 
 /** Who would be let in by this key if it is right, which `keyFrom` tells; null for what is no key, whatever it is. */
 export function readApiKey(token: string): AccessClaims | null {
-  if (!token.startsWith(prefix)) return null;
-  const bytes = Buffer.from(token.slice(prefix.length), 'base64url');
-  if (bytes.length !== 32 + secretBytes || prefix + bytes.toString('base64url') !== token) return null;
-  const [organizationId, id] = [idOf(bytes.subarray(0, 16)), idOf(bytes.subarray(16, 32))];
-  return uuid.test(organizationId) && uuid.test(id) ? { accountId: id, organizationId, expiresAt: never, keyDigest: digestOf(bytes.subarray(32)) } : null;
+  const read = readSecret(prefix, token);
+  return read && { accountId: read.id, organizationId: read.organizationId, expiresAt: never, keyDigest: read.digest };
 }
 
 /** Goes along with the BEGIN of an operation that a key asks for. */
@@ -184,6 +177,8 @@ export function keyFrom(opened: readonly object[], { accountId, organizationId, 
     agent,
     accountId,
     keyDigest,
+    sessionId: null,
+    provenAgo: null,
     kind: 'API_KEY',
     id,
     name,

@@ -39,6 +39,10 @@ export interface Viewer extends Actor {
   readonly organization: { readonly id: string; readonly name: string; readonly plan: Plan; readonly currency: string } | null;
   /** Of an API key: see `AccessClaims`. */
   readonly keyDigest?: Buffer;
+  /** Null for an API key. */
+  readonly sessionId: string | null;
+  /** How many seconds ago they last proved who they are; null for an API key, and where an identity provider did not ask. */
+  readonly provenAgo: number | null;
   readonly roles: readonly string[];
   readonly permissions: ReadonlySet<Permission>;
 }
@@ -52,6 +56,8 @@ export interface AccessClaims {
   readonly accountId: string;
   readonly organizationId: string | null;
   readonly expiresAt: Date;
+  /** Of an access token. */
+  readonly sessionId?: string;
   /** Of an API key: the SHA-256 of the secret that came with it. */
   readonly keyDigest?: Buffer;
 }

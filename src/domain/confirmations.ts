@@ -40,7 +40,7 @@ export async function signConfirmation(
 
 /**
  * Reads a confirmation back.
- * @returns its id, and the digest of the set that it is for
+ * @returns its id, and the set that it is for
  * @throws Refusal CONFIRMATION_EXPIRED, CONFIRMATION_INVALID, CONFIRMATION_NOT_YOURS
  */
 export async function readConfirmation(
@@ -49,19 +49,19 @@ export async function readConfirmation(
   confirmation: string,
   now: Date,
   purpose: Purpose = 'deletion',
-): Promise<{ id: string; digest: string }> {
+): Promise<{ id: string } & ConfirmedSet> {
   const again = `${unchanged[purpose]} Ask for a new preview and confirm that.`;
   try {
     const { payload } = await jwtVerify(confirmation, app.keys.confirmations, {
       algorithms: ['HS256'],
       audience: audiences[purpose],
       typ: 'confirmation+jwt',
-      requiredClaims: ['exp', 'sub', 'jti', 'org', 'set'],
+      requiredClaims: ['exp', 'sub', 'jti', 'org', 'set', 'count'],
       currentDate: now,
     });
     if (payload.sub !== viewer.id || payload['org'] !== viewer.organization!.id)
       throw new Refusal('CONFIRMATION_NOT_YOURS', `This confirmation was given to someone else. ${again}`, path);
-    return { id: payload.jti!, digest: String(payload['set']) };
+    return { id: payload.jti!, digest: String(payload['set']), count: Number(payload['count']) };
   } catch (error) {
     if (error instanceof errors.JWTExpired) throw new Refusal('CONFIRMATION_EXPIRED', `The confirmation has expired. ${again}`, path);
     if (error instanceof errors.JOSEError) throw new Refusal('CONFIRMATION_INVALID', `This is not a confirmation that a preview gave. ${again}`, path);

@@ -11,6 +11,7 @@ import { type ContactFilter, matching } from './contacts.ts';
 import { completeDeletion, removeAndLog } from './deleting.ts';
 import type { Amount, RowCount } from './deletion-rows.ts';
 import { queueJob } from './jobs.ts';
+import { isProven, proofRequired } from './second-factor.ts';
 
 /** Which contacts: these, or all that the filter finds. */
 export interface DeletionTarget {
@@ -90,6 +91,7 @@ export async function deleteContacts(app: App, viewer: Viewer, input: DeletionTa
   return app.database.transact(viewer.organization!.id, async (tx) => {
     const { now } = (await tx.row<{ now: Date }>(sql`select clock_timestamp() as now`))!;
     const confirmed = await readConfirmation(app, viewer, input.confirmation, now);
+    if (confirmed.count > app.config.PROOF_DELETE_CONTACTS && !isProven(app, viewer)) throw proofRequired(app);
     const [id, snapshotId] = [newId(), newId()];
     const added = await tx.run(sql`
       insert into deletion (organization_id, id, state, reason, requested_by_id, requested_by_name, confirmation_id, snapshot_id, contact_count)

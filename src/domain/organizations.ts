@@ -4,8 +4,8 @@ import { v7 as newId } from 'uuid';
 import type { Plan } from '../entities/organization.ts';
 import { builtInRoles, type Permission } from '../permissions/catalogue.ts';
 import { sql } from '../sql.ts';
+import { accountEmail } from './accounts.ts';
 import type { App } from './app.ts';
-import { accountEmail } from './sessions.ts';
 
 export interface OrganizationRow {
   id: string;
@@ -88,7 +88,9 @@ export async function createOperator(owner: pg.ClientBase, account: NewAccount, 
 async function createAccount(owner: pg.ClientBase, { name, email, passwordHash }: NewAccount, place: readonly unknown[]): Promise<string> {
   const id = newId();
   await owner.query(
-    `insert into account (id, name, email, password_hash, organization_id, staff_member_id, platform_permissions) values ($1, $2, $3, $4, $5, $6, $7)`,
+    `with made as (
+       insert into account (id, name, email, organization_id, staff_member_id, platform_permissions) values ($1, $2, $3, $5, $6, $7) returning id)
+     insert into credential (id, account_id, provider_id, subject, password) select gen_random_uuid(), id, 'credential', id::text, $4 from made`,
     [id, name, accountEmail(email), passwordHash, ...place],
   );
   return id;

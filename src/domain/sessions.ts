@@ -1,80 +1,29 @@
-// Signing in, and what an access token stands for. The token says who; what they may do is read fresh each time.
-import { hash, verify } from '@node-rs/argon2';
+// What an access token stands for. The token says which session; whether that is still open, who it is and what they may do is
+// read fresh each time.
 import { jwtVerify, SignJWT } from 'jose';
-import type { Opening } from '../database.ts';
+import type { Opening, Transaction } from '../database.ts';
 import type { Plan } from '../entities/organization.ts';
-import { Refusal, Unauthenticated } from '../errors.ts';
+import { NotFound, Unauthenticated } from '../errors.ts';
 import type { Permission } from '../permissions/catalogue.ts';
 import { sql } from '../sql.ts';
-import { logAction } from './action-log.ts';
+import { logOwn, transactFor } from './accounts.ts';
 import { keyFrom, keyOpening, readApiKey } from './api-keys.ts';
-import type { AccessClaims, Actor, App, From, Viewer } from './app.ts';
-
-interface AccountRow {
-  id: string;
-  name: string;
-  email: string;
-  passwordHash: string;
-  organizationId: string | null;
-  staffMemberId: string | null;
-}
+import type { AccessClaims, App, From, Viewer } from './app.ts';
 
 const issuer = 'reinstate';
-/** OWASP's second recommendation for argon2id: 19 MiB, two passes, one lane. */
-const hashing = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
-/** Verified for unknown accounts, so that they take as long as known ones. */
-const nobodysHash = hash('nobody has this password', hashing);
 
-/** The argon2id hash to store for a password. */
-export const hashPassword = (password: string): Promise<string> => hash(password, hashing);
-
-/** Emails of accounts are compared in this form. */
-export const accountEmail = (email: string): string => email.normalize('NFKC').trim().toLowerCase();
-
-/**
- * Checks email and password.
- * @returns a signed access token and the instant it expires
- * @throws Refusal SIGN_IN_FAILED, the same for an unknown email and a wrong password; logged where the account is known
- */
-export async function signIn(app: App, from: Omit<Actor, 'kind' | 'id' | 'name'>, email: string, password: string) {
-  const { rows } = await app.database.pool.query<AccountRow>(
-    `select id, name, email, password_hash as "passwordHash", organization_id as "organizationId", staff_member_id as "staffMemberId"
-     from account where email = $1`,
-    [accountEmail(email)],
-  );
-  const account = rows[0];
-  const right = await verify(account?.passwordHash ?? (await nobodysHash), password);
-  const active = account && right && (await isActive(app, account));
-  if (account?.organizationId) {
-    const actor: Actor = { ...from, kind: 'STAFF', id: account.staffMemberId, name: account.name };
-    await app.database.transact(account.organizationId, (tx) =>
-      logAction(tx, actor, {
-        action: 'staff.signed_in',
-        ...(active ? {} : { refusedWith: 'SIGN_IN_FAILED' }),
-        target: { kind: 'StaffMember', id: account.staffMemberId! },
-      }),
-    );
-  }
-  if (!active) throw new Refusal('SIGN_IN_FAILED', 'The email or the password is not right. You are not signed in. Check both and try again.', ['input']);
-  const expiresAt = new Date(Math.floor(Date.now() / 1000) * 1000 + app.config.ACCESS_TOKEN_MINUTES * 60_000);
-  const accessToken = await new SignJWT(account.organizationId ? { org: account.organizationId } : {})
+/** Signs an access token for a session. @returns it, and when it ends */
+export async function signAccessToken({ config, keys }: App, accountId: string, organizationId: string | null, sessionId: string) {
+  const expiresAt = new Date(Math.floor(Date.now() / 1000) * 1000 + config.ACCESS_TOKEN_MINUTES * 60_000);
+  const accessToken = await new SignJWT({ sid: sessionId, ...(organizationId ? { org: organizationId } : {}) })
     .setProtectedHeader({ alg: 'HS256', typ: 'at+jwt' })
     .setIssuer(issuer)
     .setAudience(issuer)
-    .setSubject(account.id)
+    .setSubject(accountId)
     .setIssuedAt()
     .setExpirationTime(expiresAt)
-    .sign(app.keys.tokens);
+    .sign(keys.tokens);
   return { accessToken, expiresAt };
-}
-
-async function isActive(app: App, account: AccountRow): Promise<boolean> {
-  if (!account.organizationId) return true;
-  const staff = await app.database.transact(account.organizationId, (tx) =>
-    tx.row<{ active: boolean }>(sql`
-      select suspended_at is null as active from staff_member where organization_id = ${tx.organizationId} and id = ${account.staffMemberId}`),
-  );
-  return staff?.active ?? false;
 }
 
 /** Tokens that were verified, until they expire. Checking a signature takes longer than all else that a small query does. */
@@ -104,47 +53,58 @@ async function verifyAccessToken(app: App, token: string): Promise<AccessClaims 
       issuer,
       audience: issuer,
       typ: 'at+jwt',
-      requiredClaims: ['exp', 'sub', 'iat'],
+      requiredClaims: ['exp', 'sub', 'iat', 'sid'],
     });
     const organizationId = typeof payload['org'] === 'string' ? payload['org'] : null;
-    return { accountId: payload.sub!, organizationId, expiresAt: new Date(payload.exp! * 1000) };
+    return { accountId: payload.sub!, organizationId, sessionId: String(payload['sid']), expiresAt: new Date(payload.exp! * 1000) };
   } catch {
     return null;
   }
 }
 
-const fromRequest = ({ id, address, agent }: From, { accountId }: AccessClaims) => ({ requestId: id, address, agent, accountId });
+const fromRequest = ({ id, address, agent }: From, { accountId, sessionId }: AccessClaims) => ({
+  requestId: id,
+  address,
+  agent,
+  accountId,
+  sessionId: sessionId ?? null,
+});
 
-/** Reads an operator. @throws Unauthenticated when the account is gone */
+/** How long ago, in seconds, the one whose session `x` is last proved who they are. */
+const provenAgo = `extract(epoch from clock_timestamp() - x.proven_at)::float8 as "provenAgo"`;
+
+/** Reads an operator. @throws Unauthenticated when the account is gone, or the session has ended */
 export async function readOperator(app: App, claims: AccessClaims, request: From): Promise<Viewer> {
-  const { rows } = await app.database.pool.query<{ name: string; email: string; permissions: Permission[] }>(
-    `select name, email, platform_permissions as permissions from account where id = $1 and organization_id is null`,
-    [claims.accountId],
+  const { rows } = await app.database.pool.query<{ name: string; email: string; permissions: Permission[]; provenAgo: number | null }>(
+    `select a.name, a.email, a.platform_permissions as permissions, ${provenAgo} from account a join session x on x.account_id = a.id
+     where a.id = $1 and a.organization_id is null and x.id = $2 and x.expires_at > clock_timestamp()`,
+    [claims.accountId, claims.sessionId],
   );
   const operator = rows[0];
   if (!operator) throw new Unauthenticated();
-  const { name, email, permissions } = operator;
+  const { permissions, ...rest } = operator;
   const from = fromRequest(request, claims);
-  return { ...from, kind: 'OPERATOR', id: claims.accountId, name, email, organization: null, roles: [], permissions: new Set(permissions) };
+  return { ...from, ...rest, kind: 'OPERATOR', id: claims.accountId, organization: null, roles: [], permissions: new Set(permissions) };
 }
 
 /** Goes along with the BEGIN of a staff member's operation: who the token stands for, with the permissions of this moment. */
 export const staffOpening = (claims: AccessClaims): Opening => ({
   name: 'staff_opening',
-  text: `select s.id, s.name, s.email, o.name as organization, o.plan, o.currency,
+  text: `select s.id, s.name, s.email, o.name as organization, o.plan, o.currency, ${provenAgo},
       coalesce(array_agg(distinct r.name) filter (where r.id is not null), '{}') as roles, coalesce(array_agg(distinct p) filter (where p is not null), '{}') as permissions
     from account a
+    join session x on x.account_id = a.id
     join staff_member s on s.organization_id = a.organization_id and s.id = a.staff_member_id
     join organization o on o.id = s.organization_id
     left join staff_member_role l on l.organization_id = s.organization_id and l.staff_member_id = s.id
     left join role r on r.organization_id = l.organization_id and r.id = l.role_id
     left join lateral unnest(r.permissions) p on true
-    where s.organization_id = $1 and a.id = $2 and s.suspended_at is null
-    group by s.id, s.name, s.email, o.name, o.plan, o.currency`,
-  args: [claims.accountId],
+    where s.organization_id = $1 and a.id = $2 and s.suspended_at is null and x.id = $3 and x.expires_at > clock_timestamp()
+    group by s.id, s.name, s.email, o.name, o.plan, o.currency, x.proven_at`,
+  args: [claims.accountId, claims.sessionId!],
 });
 
-/** The staff member in the rows of `staffOpening`. @throws Unauthenticated when the account is gone or suspended */
+/** The staff member in the rows of `staffOpening`. @throws Unauthenticated when the account is gone or suspended, or the session has ended */
 export function staffFrom(opened: readonly object[], claims: AccessClaims, request: From): Viewer {
   const staff = opened[0] as
     | {
@@ -156,12 +116,13 @@ export function staffFrom(opened: readonly object[], claims: AccessClaims, reque
         currency: string;
         roles: string[];
         permissions: Permission[];
+        provenAgo: number | null;
       }
     | undefined;
   if (!staff) throw new Unauthenticated();
-  const { id, name, email, plan, currency, roles } = staff;
+  const { id, name, email, plan, currency, roles, provenAgo } = staff;
   const organization = { id: claims.organizationId!, name: staff.organization, plan, currency };
-  return { ...fromRequest(request, claims), kind: 'STAFF', id, name, email, organization, roles, permissions: new Set(staff.permissions) };
+  return { ...fromRequest(request, claims), kind: 'STAFF', id, name, email, organization, provenAgo, roles, permissions: new Set(staff.permissions) };
 }
 
 /** Goes along with the BEGIN of an operation in an organization: who the token or the key stands for, with the permissions of this moment. */
@@ -170,3 +131,36 @@ export const openingOf = (claims: AccessClaims): Opening => (claims.keyDigest ? 
 /** Who is in the rows of `openingOf`. @throws Unauthenticated */
 export const viewerFrom = (opened: readonly object[], claims: AccessClaims, request: From): Viewer =>
   claims.keyDigest ? keyFrom(opened, claims, request) : staffFrom(opened, claims, request);
+
+export interface SessionRow {
+  id: string;
+  createdAt: Date;
+  lastUsedAt: Date;
+  expiresAt: Date;
+  address: string | null;
+  agent: string | null;
+  current: boolean;
+}
+
+/** The sessions of the viewer's account that are open, the one that was used last first; a hundred at most. */
+export const listSessions = (app: App, viewer: Viewer): Promise<SessionRow[]> =>
+  transactFor(app, viewer.organization?.id ?? null, (tx) =>
+    tx.rows<SessionRow>(sql`
+      select id, created_at as "createdAt", last_used_at as "lastUsedAt", expires_at as "expiresAt", ip_address as address, user_agent as agent,
+        id = ${viewer.sessionId} as current
+      from session where account_id = ${viewer.accountId} and expires_at > clock_timestamp() order by last_used_at desc, id limit 100`),
+  );
+
+/** Ends sessions of the viewer's account: their tokens are worth nothing from the next request and event on. @throws NotFound */
+export async function endSessions(app: App, viewer: Viewer, ids: readonly string[]): Promise<void> {
+  await transactFor(app, viewer.organization?.id ?? null, async (tx) => {
+    const ended = await tx.run(sql`delete from session where account_id = ${viewer.accountId} and id = any(${ids}::uuid[])`);
+    if (ended.rowCount !== new Set(ids).size) throw new NotFound('session');
+    await logOwn(tx, viewer, 'session.ended');
+  });
+}
+
+/** Ends all sessions of an account, but for one. */
+export async function endOtherSessions(tx: Transaction, accountId: string, kept: string | null): Promise<void> {
+  await tx.run(sql`delete from session where account_id = ${accountId} and id is distinct from ${kept}::uuid`);
+}

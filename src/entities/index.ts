@@ -5,6 +5,7 @@ import * as contact from './contact.ts';
 import * as deletion from './deletion.ts';
 import * as drill from './drill.ts';
 import * as erasure from './erasure.ts';
+import * as identity from './identity.ts';
 import * as job from './job.ts';
 import * as organizationSnapshot from './organization-snapshot.ts';
 import * as organization from './organization.ts';
@@ -17,6 +18,7 @@ import { EntitySchema } from '@mikro-orm/postgresql';
 export const entities = [
   organization,
   staff,
+  identity,
   apiKey,
   contact,
   actionLog,

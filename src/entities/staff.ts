@@ -1,4 +1,4 @@
-// Who may act: staff members inside one organization, the roles they hold, and the accounts that sign in.
+// Who may act inside one organization: its staff, and the roles that they hold.
 import { defineEntity, p } from '@mikro-orm/postgresql';
 import { createdNow, instant, ofOneOrganization, rootKey } from './columns.ts';
 
@@ -41,21 +41,4 @@ export const StaffMemberRole = defineEntity({
       p.manyToOne(StaffMember).ref().primary().joinColumns('organization_id', 'staff_member_id').updateRule('no action').deleteRule('no action'),
     role: () => p.manyToOne(Role).ref().primary().joinColumns('organization_id', 'role_id').updateRule('no action').deleteRule('no action'),
   },
-});
-
-/** A sign-in identity. Not tenant data: it is looked up before the organization is known. */
-export const Account = defineEntity({
-  name: 'Account',
-  tableName: 'account',
-  properties: {
-    id: p.uuid().primary(),
-    email: p.text().unique(),
-    passwordHash: p.text(),
-    name: p.text(),
-    organizationId: p.uuid().nullable(),
-    staffMemberId: p.uuid().nullable(),
-    platformPermissions: p.array().columnType('text[]'),
-    createdAt: createdNow(),
-  },
-  checks: [{ name: 'account_is_staff_or_operator', expression: '(organization_id is null) = (staff_member_id is null)' }],
 });

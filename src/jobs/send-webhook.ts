@@ -5,7 +5,7 @@ import { z } from 'zod';
 import type { App } from '../domain/app.ts';
 import { type DueDelivery, type Outcome, readDue, recordAttempt } from '../domain/webhook-deliveries.ts';
 import { openSecret } from '../domain/webhooks.ts';
-import { NotPublic, post, TooLate } from '../outbound.ts';
+import { NotPublic, send, TooLate } from '../outbound.ts';
 import { softwareVersion } from '../version.ts';
 
 const payload = z.object({ organizationId: z.uuid(), deliveryId: z.uuid() });
@@ -18,11 +18,11 @@ export const sendWebhook =
     const due = await app.database.transact(organizationId, (tx) => readDue(tx, deliveryId), { readOnly: true });
     if (!due) return;
     const secret = openSecret(app, organizationId, due.endpointId, due);
-    const outcome = await send(app, due, secret);
+    const outcome = await deliver(app, due, secret);
     await app.database.transact(organizationId, (tx) => recordAttempt(tx, due, outcome));
   };
 
-async function send({ config }: App, { url, eventId, body }: DueDelivery, secret: string): Promise<Outcome> {
+async function deliver({ config }: App, { url, eventId, body }: DueDelivery, secret: string): Promise<Outcome> {
   const now = new Date();
   const headers = {
     'content-type': 'application/json',
@@ -32,7 +32,8 @@ async function send({ config }: App, { url, eventId, body }: DueDelivery, secret
     'webhook-signature': new Webhook(secret).sign(eventId, now, body),
   };
   try {
-    const status = await post(new URL(url), { headers, body, allowPrivate: config.WEBHOOK_ALLOW_PRIVATE, seconds: config.WEBHOOK_TIMEOUT_SECONDS });
+    const { WEBHOOK_ALLOW_PRIVATE: allowPrivate, WEBHOOK_TIMEOUT_SECONDS: seconds } = config;
+    const { status } = await send(new URL(url), { method: 'POST', headers, body, allowPrivate, seconds });
     return { status, failure: failureOfStatus(status) };
   } catch (error) {
     return { status: null, failure: failureOf(error) };

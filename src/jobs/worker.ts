@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events';
 import { makeWorkerUtils, parseCrontab, run, type TaskList, type WorkerEvents } from 'graphile-worker';
 import type { App } from '../domain/app.ts';
+import { sendMailTask } from '../domain/mails.ts';
 import { sendWebhookTask } from '../domain/webhook-deliveries.ts';
 import { quietWorkerLogger } from '../migrate.ts';
 import { removeBodiesTask } from '../snapshots/store.ts';
@@ -15,8 +16,10 @@ import { recoverContactsJob } from './recover-contacts.ts';
 import { removeBodiesOf } from './remove-bodies.ts';
 import { orderDrills, restoreDrillJob } from './restore-drill.ts';
 import { sealAll } from './seal-action-log.ts';
+import { sendQueuedMail } from './send-mail.ts';
 import { sendWebhook } from './send-webhook.ts';
 import { sweepBodiesOfAll } from './sweep-bodies.ts';
+import { sweepSessions } from './sweep-sessions.ts';
 import { takeSnapshotJob } from './take-snapshot.ts';
 import { undoRecoveryJob } from './undo-recovery.ts';
 
@@ -33,8 +36,10 @@ export const taskList = (app: App, signal: AbortSignal): TaskList => ({
   keep_snapshots: patient(app, signal, keepSnapshots(app)),
   order_drills: patient(app, signal, orderDrills(app)),
   [removeBodiesTask]: patient(app, signal, removeBodiesOf(app)),
+  [sendMailTask]: patient(app, signal, sendQueuedMail(app)),
   [sendWebhookTask]: patient(app, signal, sendWebhook(app)),
   sweep_bodies: patient(app, signal, sweepBodiesOfAll(app)),
+  sweep_sessions: patient(app, signal, sweepSessions(app)),
 });
 
 /** What runs by the clock, in UTC. A night whose beginning no worker saw is made up for within half a day. */
@@ -43,6 +48,7 @@ const crontab = ({ config }: App) => `
   * * * * * keep_snapshots
   * * * * * keep_checkpoints
   17 * * * * sweep_bodies
+  37 * * * * sweep_sessions
   0 ${config.DRILL_HOUR} * * * order_drills ?fill=12h`;
 
 export interface Worker {

@@ -19,9 +19,10 @@ export const catalogue = {
   'jobs:read': ['Watch jobs', 'See work in the background and its progress.'],
   'log:read': ['Read the action log', 'See who did what and exactly when, refused attempts included.'],
   'staff:read': ['See staff', 'See who works for the organization, the roles there are, and who holds which.'],
-  'staff:manage': ['Manage staff', 'Keep staff out and let them back in.'],
+  'staff:manage': ['Manage staff', 'Invite staff, keep them out and let them back in.'],
   'roles:manage': ['Manage roles', 'Make, change and delete roles, and say who holds which. Nobody gives or takes what they do not hold.'],
   'keys:manage': ['Manage API keys', 'Make API keys for integrations, with what one holds oneself, and revoke them.'],
+  'identity:manage': ['Manage sign-in', 'Say at which identity providers the staff of the organization may sign in.'],
   'integrations:manage': ['Manage integrations', 'Register webhook endpoints, remove them, and see what was delivered to them.'],
   'platform:organizations': ['Find organizations', 'Operators: list the organizations and their open invoices.'],
   'platform:payments': ['Confirm payments', 'Operators: record that an invoice was paid.'],
@@ -36,7 +37,7 @@ export const permissions = Object.keys(catalogue) as Permission[];
 export const staffPermissions = permissions.filter((permission) => !permission.startsWith('platform:'));
 
 /** The permissions that say who may do what: for people, and never for an API key. */
-export const personalPermissions: readonly Permission[] = ['staff:manage', 'roles:manage', 'keys:manage'];
+export const personalPermissions: readonly Permission[] = ['staff:manage', 'roles:manage', 'keys:manage', 'identity:manage'];
 
 /** The permissions that only operators hold. */
 export const platformPermissions = permissions.filter((permission) => permission.startsWith('platform:'));

@@ -2,12 +2,13 @@
 // start. Roles are data: no rule asks for a role's name.
 import { allow, chain } from './shield.ts';
 import type { Policy } from './guard.ts';
-import { balanceFilter, may, maySee, maySeeOwn, onPlan, operator, signedIn, withinWindow } from './rules.ts';
+import { balanceFilter, may, maySee, maySeeOwn, onPlan, operator, person, proven, signedIn, withinWindow } from './rules.ts';
 
 export const policy: Policy = {
   Query: {
     viewer: signedIn,
     permissionCatalogue: signedIn,
+    sessions: person,
     // A node is read under the permission of its kind: see resolvers/nodes.ts.
     node: signedIn,
     contact: may('contacts:read'),
@@ -37,6 +38,9 @@ export const policy: Policy = {
     roles: may('staff:read'),
     staffMember: may('staff:read'),
     staffMembers: may('staff:read'),
+    invitation: may('staff:read'),
+    invitations: may('staff:read'),
+    identityProviders: may('identity:manage'),
     apiKey: may('keys:manage'),
     apiKeys: may('keys:manage'),
     webhookEndpoint: may('integrations:manage'),
@@ -46,6 +50,20 @@ export const policy: Policy = {
   },
   Mutation: {
     signIn: allow,
+    completeSignIn: allow,
+    startProviderSignIn: allow,
+    completeProviderSignIn: allow,
+    refreshSession: allow,
+    requestPasswordReset: allow,
+    resetPassword: allow,
+    acceptInvitation: allow,
+    endSessions: person,
+    proveIdentity: person,
+    changePassword: person,
+    beginSecondFactor: person,
+    confirmSecondFactor: person,
+    removeSecondFactor: chain(person, proven),
+    renewRecoveryCodes: chain(person, proven),
     createContact: may('contacts:create'),
     createContacts: may('contacts:create'),
     updateContact: may('contacts:update'),
@@ -57,22 +75,27 @@ export const policy: Policy = {
     addPayment: may('payments:create'),
     addCharge: may('payments:create'),
     deleteContacts: may('contacts:delete'),
-    eraseContacts: may('contacts:erase'),
+    eraseContacts: chain(may('contacts:erase'), proven),
     takeSnapshot: may('snapshots:take'),
     exportActionLog: may('log:read'),
     requestRecovery: chain(may('recovery:request'), onPlan('PREMIUM'), withinWindow),
     cancelRecovery: may('recovery:request'),
     // It deletes again what the recovery brought back.
     undoRecovery: chain(may('recovery:request'), may('contacts:delete')),
-    createRole: may('roles:manage'),
-    copyRole: may('roles:manage'),
-    updateRole: may('roles:manage'),
-    deleteRole: may('roles:manage'),
-    assignRoles: may('roles:manage'),
+    createRole: chain(may('roles:manage'), proven),
+    copyRole: chain(may('roles:manage'), proven),
+    updateRole: chain(may('roles:manage'), proven),
+    deleteRole: chain(may('roles:manage'), proven),
+    assignRoles: chain(may('roles:manage'), proven),
+    // It says which roles someone new holds.
+    inviteStaffMember: chain(may('staff:manage'), may('roles:manage'), proven),
+    revokeInvitation: may('staff:manage'),
     suspendStaffMember: may('staff:manage'),
     reinstateStaffMember: may('staff:manage'),
-    createApiKey: may('keys:manage'),
+    createApiKey: chain(may('keys:manage'), proven),
     revokeApiKey: may('keys:manage'),
+    createIdentityProvider: chain(may('identity:manage'), proven),
+    deleteIdentityProvider: chain(may('identity:manage'), proven),
     createWebhookEndpoint: may('integrations:manage'),
     deleteWebhookEndpoint: may('integrations:manage'),
     sendTestEvent: may('integrations:manage'),

@@ -3,6 +3,7 @@
 import type { Context } from '../context.ts';
 import type { Viewer } from '../domain/app.ts';
 import { plans, type Plan } from '../entities/organization.ts';
+import { isProven, proofRequired } from '../domain/second-factor.ts';
 import { Forbidden, Unauthenticated } from '../errors.ts';
 import { decodeId } from '../schema/common.ts';
 import { sql } from '../sql.ts';
@@ -39,6 +40,14 @@ async function viewerOf(context: Context): Promise<Viewer> {
 
 /** Anyone with a valid token. */
 export const signedIn = ask('signedIn', () => true);
+
+/** A person, staff or operator; an API key has no password, no second factor and no sessions. */
+export const person = ask('person', ({ kind }) =>
+  kind === 'API_KEY' ? new Forbidden('FORBIDDEN', 'This is for people who sign in, and you are an API key. Nothing was changed. Have a person do it.') : true,
+);
+
+/** Whoever proved lately who they are: a stolen token alone must not be enough. */
+export const proven = ask('proven', (viewer, { app }) => isProven(app, viewer) || proofRequired(app));
 
 /** Whether they are staff with a role that holds the permission, or an API key that does. */
 export const holds = (viewer: Viewer, permission: StaffPermission): boolean => viewer.kind !== 'OPERATOR' && viewer.permissions.has(permission);

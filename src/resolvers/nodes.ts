@@ -12,6 +12,8 @@ import { loadDrill } from './drills.ts';
 import { loadErasure } from './erasures.ts';
 import { loadJob } from './jobs.ts';
 import { shownOrganization } from './organizations.ts';
+import { loadProvider } from './identity-providers.ts';
+import { loadInvitation } from './invitations.ts';
 import { loadInvoice } from './invoices.ts';
 import { loadRecovery } from './recoveries.ts';
 import { loadSnapshot } from './snapshots.ts';
@@ -31,6 +33,8 @@ const sources: Partial<Record<Kinds, NodeSource>> = {
   Contact: { permission: 'contacts:read', load: loadContact },
   Deletion: { permission: 'deletions:read', load: loadDeletion },
   Erasure: { permission: 'deletions:read', load: loadErasure },
+  IdentityProvider: { permission: 'identity:manage', load: loadProvider },
+  Invitation: { permission: 'staff:read', load: loadInvitation },
   Invoice: { permission: 'recovery:read', load: loadInvoice },
   Job: { permission: 'jobs:read', load: loadJob },
   Organization: {

@@ -1,11 +1,33 @@
-// Signing in, and who is signed in.
+// Signing in and out, and who is signed in.
 import { Arg, Ctx, Mutation, Query, Resolver } from 'type-graphql';
 import type { Context } from '../context.ts';
-import { signIn } from '../domain/sessions.ts';
+import { completeProviderSignIn, startProviderSignIn } from '../domain/provider-sign-in.ts';
+import { endSessions, listSessions } from '../domain/sessions.ts';
+import { completeSignIn, refreshSession, signIn } from '../domain/signing-in.ts';
 import { catalogue, permissions } from '../permissions/catalogue.ts';
-import { encodeId, payload } from '../schema/common.ts';
-import { PermissionDescription, SignInInput, SignInPayload, Viewer, type ViewerKind } from '../schema/sessions.ts';
+import { decodeId, encodeId, payload } from '../schema/common.ts';
+import {
+  CompleteProviderSignInInput,
+  CompleteProviderSignInPayload,
+  CompleteSignInInput,
+  CompleteSignInPayload,
+  EndSessionsInput,
+  EndSessionsPayload,
+  PermissionDescription,
+  RefreshSessionInput,
+  RefreshSessionPayload,
+  Session,
+  SignInInput,
+  SignInPayload,
+  StartProviderSignInInput,
+  StartProviderSignInPayload,
+  Viewer,
+  type ViewerKind,
+} from '../schema/sessions.ts';
 import { shownOrganization } from './organizations.ts';
+
+/** What someone has who is not signed in. */
+export const noTokens = { accessToken: null, expiresAt: null, refreshToken: null };
 
 @Resolver()
 export class SessionResolver {
@@ -17,8 +39,80 @@ export class SessionResolver {
     @Ctx() { app, request }: Context,
     @Arg('input', () => SignInInput, { description: 'Who wants to sign in.' }) input: SignInInput,
   ): Promise<SignInPayload> {
-    const from = { requestId: request.id, address: request.address, agent: request.agent };
-    return payload<SignInPayload>(() => signIn(app, from, input.email, input.password), { accessToken: null, expiresAt: null });
+    return payload<SignInPayload>(
+      async () => {
+        const { tokens = noTokens, challenge = null } = await signIn(app, request, input.email, input.password);
+        return { ...tokens, challenge };
+      },
+      { ...noTokens, challenge: null },
+    );
+  }
+
+  @Mutation(() => CompleteSignInPayload, { complexity: 1000, description: 'Completes a sign-in that waits for a second factor.' })
+  completeSignIn(
+    @Ctx() { app, request }: Context,
+    @Arg('input', () => CompleteSignInInput, { description: 'The challenge, and a code.' }) { challenge, code }: CompleteSignInInput,
+  ): Promise<CompleteSignInPayload> {
+    return payload<CompleteSignInPayload>(() => completeSignIn(app, request, challenge, code), noTokens);
+  }
+
+  @Mutation(() => StartProviderSignInPayload, {
+    complexity: 1000,
+    description: 'Begins a sign-in at an identity provider of an organization: send the browser to `url`, and keep the challenge.',
+  })
+  startProviderSignIn(
+    @Ctx() { app }: Context,
+    @Arg('input', () => StartProviderSignInInput, { description: 'Where.' }) { organizationId, providerId, fresh }: StartProviderSignInInput,
+  ): Promise<StartProviderSignInPayload> {
+    return payload<StartProviderSignInPayload>(
+      () => startProviderSignIn(app, decodeId('Organization', organizationId), decodeId('IdentityProvider', providerId), fresh ?? false),
+      { url: null, challenge: null },
+    );
+  }
+
+  @Mutation(() => CompleteProviderSignInPayload, {
+    complexity: 1000,
+    description:
+      'Completes a sign-in at an identity provider. Who signs in is the member of staff that the provider has named before, or the one with the address that it has verified, or joins by an invitation to that address.',
+  })
+  completeProviderSignIn(
+    @Ctx() { app, request }: Context,
+    @Arg('input', () => CompleteProviderSignInInput, { description: 'The challenge, and where the browser has come back to.' })
+    { challenge, callbackUrl }: CompleteProviderSignInInput,
+  ): Promise<CompleteProviderSignInPayload> {
+    return payload<CompleteProviderSignInPayload>(() => completeProviderSignIn(app, request, challenge, callbackUrl), noTokens);
+  }
+
+  @Mutation(() => RefreshSessionPayload, {
+    complexity: 100,
+    description: 'Gives new tokens for a refresh token, which is used up by that. Using one twice ends the session.',
+  })
+  refreshSession(
+    @Ctx() { app, request }: Context,
+    @Arg('input', () => RefreshSessionInput, { description: 'The refresh token.' }) input: RefreshSessionInput,
+  ): Promise<RefreshSessionPayload> {
+    return payload<RefreshSessionPayload>(() => refreshSession(app, request, input.refreshToken), noTokens);
+  }
+
+  @Query(() => [Session], { description: 'Your sessions that have not ended, the one that was refreshed last first; a hundred at most.' })
+  async sessions(@Ctx() context: Context): Promise<Session[]> {
+    const rows = await context.write(listSessions);
+    return rows.map((row) => ({ ...row, id: encodeId('Session', row.id) }));
+  }
+
+  @Mutation(() => EndSessionsPayload, { description: 'Ends sessions of yours: no token of theirs is worth anything from the next request and event on.' })
+  endSessions(
+    @Ctx() context: Context,
+    @Arg('input', () => EndSessionsInput, { description: 'Which ones.' }) input: EndSessionsInput,
+  ): Promise<EndSessionsPayload> {
+    return payload<EndSessionsPayload>(
+      async () => {
+        const ids = input.ids.map((id) => decodeId('Session', id));
+        await context.write((app, viewer) => endSessions(app, viewer, ids));
+        return { endedCount: new Set(ids).size };
+      },
+      { endedCount: null },
+    );
   }
 
   @Query(() => Viewer, { description: 'Who is signed in, with what they may do at this moment.' })

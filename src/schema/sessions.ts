@@ -1,5 +1,5 @@
 // Signing in and the one who is signed in, as clients see them.
-import { Field, ID, InputType, ObjectType, registerEnumType } from 'type-graphql';
+import { Field, ID, InputType, Int, ObjectType, registerEnumType } from 'type-graphql';
 import { DateTime, UserError } from './common.ts';
 import { Organization } from './organizations.ts';
 
@@ -60,18 +60,135 @@ export class SignInInput {
   password!: string;
 }
 
-@ObjectType({ description: 'What signing in gives.' })
-export class SignInPayload {
+/** What each way of signing in gives. */
+@ObjectType()
+export abstract class Tokens {
   @Field(() => String, {
     nullable: true,
     description:
-      'Send it as `Authorization: Bearer …` with each request, and as `accessToken` in the first message of a WebSocket. Null when signing in failed.',
+      'Send it as `Authorization: Bearer …` with each request, and as `accessToken` in the first message of a WebSocket. Null when you are not signed in by this.',
   })
   accessToken!: string | null;
 
-  @Field(() => DateTime, { nullable: true, description: 'When the token runs out. Null when signing in failed.' })
+  @Field(() => DateTime, { nullable: true, description: 'When the access token runs out.' })
   expiresAt!: Date | null;
 
-  @Field(() => [UserError], { description: 'Why signing in failed; empty when it did not.' })
+  @Field(() => String, {
+    nullable: true,
+    description: 'Gives the next tokens, by `refreshSession`, and works once. Keep it where no other page and no other person reads it.',
+  })
+  refreshToken!: string | null;
+
+  @Field(() => [UserError], { description: 'Why it was refused; empty when it was not.' })
+  userErrors!: UserError[];
+}
+
+@ObjectType({ description: 'What signing in gives: tokens, or the challenge of a second factor.' })
+export class SignInPayload extends Tokens {
+  @Field(() => String, {
+    nullable: true,
+    description: 'There when the account has a second factor: hand it to `completeSignIn` with a code, within 10 minutes. Null otherwise.',
+  })
+  challenge!: string | null;
+}
+
+@InputType({ description: 'The second step of signing in.' })
+export class CompleteSignInInput {
+  @Field(() => String, { description: 'The challenge that `signIn` gave.' })
+  challenge!: string;
+
+  @Field(() => String, { description: 'The six digits that the authenticator app shows, or a recovery code.' })
+  code!: string;
+}
+
+@ObjectType({ description: 'The outcome of `completeSignIn`.' })
+export class CompleteSignInPayload extends Tokens {}
+
+@InputType({ description: 'A sign-in at an identity provider.' })
+export class StartProviderSignInInput {
+  @Field(() => ID, { description: 'The id of the organization.' })
+  organizationId!: string;
+
+  @Field(() => ID, { description: 'The id of the identity provider.' })
+  providerId!: string;
+
+  @Field(() => Boolean, {
+    nullable: true,
+    description: 'Whether the provider is to ask anew who they are, which then counts as a proof of identity; false without it.',
+  })
+  fresh?: boolean | null;
+}
+
+@ObjectType({ description: 'The outcome of `startProviderSignIn`.' })
+export class StartProviderSignInPayload {
+  @Field(() => String, { nullable: true, description: 'Where to send the browser; null when it was refused.' })
+  url!: string | null;
+
+  @Field(() => String, { nullable: true, description: 'Keep it in the browser and hand it to `completeProviderSignIn`, within 10 minutes.' })
+  challenge!: string | null;
+
+  @Field(() => [UserError], { description: 'Why it was refused; empty when it was not.' })
+  userErrors!: UserError[];
+}
+
+@InputType({ description: 'The return from an identity provider.' })
+export class CompleteProviderSignInInput {
+  @Field(() => String, { description: 'The challenge that `startProviderSignIn` gave.' })
+  challenge!: string;
+
+  @Field(() => String, { description: 'The whole address that the provider sent the browser back to.' })
+  callbackUrl!: string;
+}
+
+@ObjectType({ description: 'The outcome of `completeProviderSignIn`.' })
+export class CompleteProviderSignInPayload extends Tokens {}
+
+@InputType({ description: 'Stays signed in.' })
+export class RefreshSessionInput {
+  @Field(() => String, {
+    description: 'The newest refresh token of the session. One that was used before ends the session for everyone who holds a token of it.',
+  })
+  refreshToken!: string;
+}
+
+@ObjectType({ description: 'The outcome of `refreshSession`.' })
+export class RefreshSessionPayload extends Tokens {}
+
+@ObjectType({ simpleResolvers: true, description: 'One sign-in that has not ended.' })
+export class Session {
+  @Field(() => ID, { description: 'The id of the session.' })
+  id!: string;
+
+  @Field(() => DateTime, { description: 'When they signed in.' })
+  createdAt!: Date;
+
+  @Field(() => DateTime, { description: 'When it was last refreshed.' })
+  lastUsedAt!: Date;
+
+  @Field(() => DateTime, { description: 'When it ends, however often it is refreshed.' })
+  expiresAt!: Date;
+
+  @Field(() => String, { nullable: true, description: 'The address that it was last refreshed from.' })
+  address!: string | null;
+
+  @Field(() => String, { nullable: true, description: 'The program that it was last refreshed with, in its own words.' })
+  agent!: string | null;
+
+  @Field(() => Boolean, { description: 'Whether it is the one that asks.' })
+  current!: boolean;
+}
+
+@InputType({ description: 'Ends sessions.' })
+export class EndSessionsInput {
+  @Field(() => [ID], { description: 'The ids of sessions of yours, this one included if you want to sign out.' })
+  ids!: string[];
+}
+
+@ObjectType({ description: 'The outcome of `endSessions`.' })
+export class EndSessionsPayload {
+  @Field(() => Int, { nullable: true, description: 'How many were ended; null when it was refused.' })
+  endedCount!: number | null;
+
+  @Field(() => [UserError], { description: 'Why none was ended; empty when it was done.' })
   userErrors!: UserError[];
 }

@@ -1,0 +1,169 @@
+// Signing in and staying signed in: password, second factor, refresh tokens that are good for one use.
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Transaction } from '../database.ts';
+import { Refusal } from '../errors.ts';
+import { sql } from '../sql.ts';
+import { type AccountRow, accountEmail, actorOf, findAccount, isActive, logOwn, transactFor } from './accounts.ts';
+import type { App, From } from './app.ts';
+import { ask, challengeMinutes, cookieHeader, cookieIn, identity } from './identity.ts';
+import { makeSecret, readSecret } from './secrets.ts';
+import { signAccessToken } from './sessions.ts';
+import { readTicket, signTicket } from './tickets.ts';
+
+/** What keeps a session going. */
+export interface Tokens {
+  accessToken: string;
+  expiresAt: Date;
+  refreshToken: string;
+}
+
+/** What refresh tokens begin with. */
+const prefix = 'rir_';
+
+/** Answers that must not tell whether there is an account leave at the next multiple of so many milliseconds. */
+const beat = 100;
+
+/** Waits for the beat: the milliseconds that a known account costs more, for its log entry, are not to be measured. */
+export async function nextBeat(start: number): Promise<void> {
+  const spent = performance.now() - start;
+  await delay(Math.ceil(spent / beat) * beat - spent);
+}
+
+/** Tokens, or what is asked for next. */
+export type SignIn = { tokens: Tokens; challenge?: never } | { tokens?: never; challenge: string };
+
+/**
+ * Checks email and password.
+ * @returns tokens; or, where the account has a second factor, a challenge for `completeSignIn`
+ * @throws Refusal SIGN_IN_FAILED, the same for an unknown email and a wrong password; logged where the account is known
+ */
+export async function signIn(app: App, from: From, email: string, password: string): Promise<SignIn> {
+  const start = performance.now();
+  const account = await findAccount(app, { email });
+  const signedIn = await transactFor(app, account?.organizationId ?? null, (tx) => checkPassword(app, tx, from, account, email, password));
+  if (signedIn) return signedIn;
+  await nextBeat(start);
+  throw new Refusal('SIGN_IN_FAILED', 'The email or the password is not right. You are not signed in. Check both and try again.', ['input']);
+}
+
+async function checkPassword(
+  app: App,
+  tx: Transaction,
+  from: From,
+  account: AccountRow | undefined,
+  email: string,
+  password: string,
+): Promise<SignIn | undefined> {
+  const answer = await ask(identity(app, tx).api.signInEmail({ body: { email: accountEmail(email), password }, returnHeaders: true }));
+  if (!account) return undefined;
+  const { response, headers } = answer.value ?? {};
+  if (!response || !(await isActive(tx, account))) {
+    if (response && 'token' in response) await endByToken(tx, response.token!);
+    await logOwn(tx, actorOf(account, from), 'staff.signed_in', 'SIGN_IN_FAILED');
+    return undefined;
+  }
+  if ('token' in response) return { tokens: await openSession(app, tx, account, from, response.token) };
+  const claims = { sub: account.id, waiting: cookieIn(headers!, 'two_factor') };
+  return { challenge: await signTicket(app, 'sign-in', claims, challengeMinutes) };
+}
+
+/**
+ * Ends a sign-in with the second factor: a code of the authenticator app, or a recovery code. A code works once.
+ * @throws Refusal CHALLENGE_EXPIRED, CODE_WRONG; the fifth wrong code ends the challenge, the tenth in a row locks the account's codes for 15 minutes
+ */
+export async function completeSignIn(app: App, from: From, challenge: string, code: string): Promise<Tokens> {
+  const ticket = await readTicket(app, 'sign-in', challenge);
+  const account = ticket && (await findAccount(app, { id: ticket.sub! }));
+  if (!account) throw expired();
+  const done = await transactFor(app, account.organizationId, async (tx) => {
+    const headers = cookieHeader('two_factor', String(ticket['waiting']));
+    const answer = await checkCode(app, tx, account.id, code, headers);
+    const actor = actorOf(account, from);
+    if (answer.refused !== undefined || !(await isActive(tx, account))) {
+      if (answer.value) await endByToken(tx, answer.value.response.token!);
+      await logOwn(tx, actor, 'staff.signed_in', answer.refused === 'INVALID_TWO_FACTOR_COOKIE' ? 'CHALLENGE_EXPIRED' : 'CODE_WRONG');
+      return answer.refused ?? 'SUSPENDED';
+    }
+    return openSession(app, tx, account, from, answer.value.response.token!);
+  });
+  if (typeof done !== 'string') return done;
+  if (done === 'INVALID_TWO_FACTOR_COOKIE') throw expired();
+  throw new Refusal(
+    'CODE_WRONG',
+    'The code is not right, was used before, or too many were wrong. You are not signed in. Wait for the next code of your app, or use a recovery code.',
+    ['input', 'code'],
+  );
+}
+
+const expired = () =>
+  new Refusal('CHALLENGE_EXPIRED', 'This sign-in has waited too long, or is over. You are not signed in. Begin again with email and password.', [
+    'input',
+    'challenge',
+  ]);
+
+/** How long a code of the app may be good, a minute and a half, is how long it is remembered as used. */
+const rememberSeconds = 120;
+
+/** Whether it has the form of a code of the app, and not of a recovery code. */
+export const isAppCode = (code: string): boolean => /^\d{6}$/.test(code.replaceAll(' ', ''));
+
+/** Checks a code of the app, each once, or a recovery code. `headers` say whose: a challenge's, or a session's. */
+export async function checkCode(app: App, tx: Transaction, accountId: string, code: string, headers: Headers) {
+  // One at a time, so that two who send the same code don't both come in.
+  await tx.run(sql`select 1 from second_factor where account_id = ${accountId} for update`);
+  const { api } = identity(app, tx);
+  const given = code.replaceAll(' ', '');
+  if (!isAppCode(given)) return ask(api.verifyBackupCode({ body: { code: given }, headers, returnHeaders: true }));
+  const name = `used code ${accountId} ${given}`;
+  const used = await tx.row(sql`select 1 from verification where identifier = ${name} and expires_at > clock_timestamp()`);
+  const answer = await ask(api.verifyTOTP({ body: { code: used ? 'used' : given }, headers, returnHeaders: true }));
+  if (answer.value)
+    await tx.run(sql`
+      insert into verification (id, identifier, value, expires_at)
+      values (gen_random_uuid(), ${name}, '', clock_timestamp() + make_interval(secs => ${rememberSeconds}))`);
+  return answer;
+}
+
+const endByToken = (tx: Transaction, token: string) => tx.run(sql`delete from session where token = ${token}`);
+
+/** Makes tokens for a session that was just opened, notes where from, and logs the sign-in. */
+export async function openSession(app: App, tx: Transaction, account: AccountRow, from: From, token: string, action = 'staff.signed_in'): Promise<Tokens> {
+  const session = (await tx.row<{ id: string }>(sql`
+    update session set ip_address = ${from.address}, user_agent = ${from.agent} where token = ${token} and account_id = ${account.id} returning id`))!;
+  await logOwn(tx, actorOf(account, from), action);
+  return nextTokens(app, tx, account, session.id);
+}
+
+async function nextTokens(app: App, tx: Transaction, { id, organizationId }: AccountRow, sessionId: string): Promise<Tokens> {
+  const { text, digest } = makeSecret(prefix, organizationId ?? tx.organizationId, sessionId);
+  await tx.run(sql`insert into refresh_token (digest, session_id) values (${digest}, ${sessionId})`);
+  return { ...(await signAccessToken(app, id, organizationId, sessionId)), refreshToken: text };
+}
+
+/**
+ * Gives new tokens for a refresh token, which is used up by that. One that was used before is in the hands of two: its session
+ * ends at once, with all tokens of it.
+ * @throws Refusal REFRESH_FAILED, the same for whatever is wrong
+ */
+export async function refreshSession(app: App, from: From, refreshToken: string): Promise<Tokens> {
+  const read = readSecret(prefix, refreshToken);
+  const tokens = read && (await transactFor(app, read.organizationId, (tx) => refresh(app, tx, from, read.id, read.digest)));
+  if (!tokens) throw new Refusal('REFRESH_FAILED', 'This refresh token is not valid any more. You are signed out. Sign in again.', ['input', 'refreshToken']);
+  return tokens;
+}
+
+async function refresh(app: App, tx: Transaction, from: From, sessionId: string, digest: Buffer): Promise<Tokens | undefined> {
+  const found = await tx.row<AccountRow & { used: boolean }>(sql`
+    select a.id, a.name, a.email, a.organization_id as "organizationId", a.staff_member_id as "staffMemberId", r.used_at is not null as used
+    from session x join refresh_token r on r.session_id = x.id join account a on a.id = x.account_id
+    where x.id = ${sessionId} and r.digest = ${digest} and x.expires_at > clock_timestamp() for update of x, r`);
+  if (!found || !(await isActive(tx, found))) return undefined;
+  if (found.used) {
+    await tx.run(sql`delete from session where id = ${sessionId}`);
+    await logOwn(tx, actorOf(found, from), 'session.refreshed', 'REFRESH_TOKEN_REUSED');
+    return undefined;
+  }
+  await tx.run(sql`update refresh_token set used_at = clock_timestamp() where digest = ${digest}`);
+  await tx.run(sql`update session set last_used_at = clock_timestamp(), ip_address = ${from.address}, user_agent = ${from.agent} where id = ${sessionId}`);
+  return nextTokens(app, tx, found, sessionId);
+}
