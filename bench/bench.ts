@@ -85,7 +85,7 @@ export async function openBench(url?: string): Promise<Bench> {
 /** Signs the Super admin in, as anyone would. */
 export async function readViewer({ app, organizationId, email, password }: Bench): Promise<Viewer> {
   const request = { id: 'bench', address: null, agent: null };
-  const { tokens } = await signIn(app, { id: 'bench', address: null, agent: null }, email, password);
+  const { tokens } = await signIn(app, request, email, password);
   const claims = (await readAccessToken(app, tokens!.accessToken))!;
   const tx = await app.database.begin(organizationId, { opening: staffOpening(claims) });
   await app.database.end(tx, 'COMMIT');

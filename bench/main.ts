@@ -1,7 +1,7 @@
 // Runs all measurements, one after the other, each in a process of its own with the settings of `npm start`.
 import { spawnSync } from 'node:child_process';
 
-const runs = [['recovery.ts'], ['reads.ts'], ['snapshots.ts'], ['log.ts'], ['recovery.ts', '500000', 'alone']] as const;
+const runs = [['recovery.ts'], ['reads.ts'], ['snapshots.ts'], ['log.ts'], ['sign-in.ts'], ['recovery.ts', '500000', 'alone']] as const;
 
 for (const [file, ...args] of runs) {
   console.log(`\n${[file, ...args].join(' ')}`);

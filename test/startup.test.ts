@@ -306,7 +306,17 @@ describe('the role that the server works with', () => {
       select c.relname as name from pg_class c where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and c.relname <> all ($1) order by 1`,
       [await tenantTables(world)],
     );
-    expect(others.map(({ name }) => name)).toEqual(['account', 'credential', 'migration', 'organization', 'refresh_token', 'second_factor', 'session', 'verification', 'worker_heartbeat']);
+    expect(others.map(({ name }) => name)).toEqual([
+      'account',
+      'credential',
+      'migration',
+      'organization',
+      'refresh_token',
+      'second_factor',
+      'session',
+      'verification',
+      'worker_heartbeat',
+    ]);
     const { rows: keys } = await world.owner.query(
       `
       select i.indrelid::regclass::text as of, i.indexrelid::regclass::text as key from pg_index i

@@ -21,7 +21,7 @@ export interface Tokens {
 const prefix = 'rir_';
 
 /** Answers that must not tell whether there is an account leave at the next multiple of so many milliseconds. */
-const beat = 100;
+const beat = 250;
 
 /** Waits for the beat: the milliseconds that a known account costs more, for its log entry, are not to be measured. */
 export async function nextBeat(start: number): Promise<void> {

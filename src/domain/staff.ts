@@ -78,6 +78,10 @@ export async function suspendStaffMember(app: App, viewer: Viewer, id: string): 
     if (suspendedAt) return;
     await tx.run(sql`update staff_member set suspended_at = clock_timestamp() where organization_id = ${tx.organizationId} and id = ${id}`);
     await keepSuperAdmin(tx);
+    // Let back in, they sign in anew.
+    await tx.run(
+      sql`delete from session where account_id in (select id from account where organization_id = ${tx.organizationId} and staff_member_id = ${id})`,
+    );
     await logAction(tx, viewer, { action: 'staff.suspended', target: { kind: 'StaffMember', id } });
   });
 }
