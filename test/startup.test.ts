@@ -299,14 +299,14 @@ describe('the role that the server works with', () => {
     expect(conditions).toEqual([expect.stringMatching(/^\(organization_id = .*current_setting\('app\.organization_id'/)]);
   });
 
-  it('finds every key led by the organization, but in the four tables that belong to none', async () => {
+  it('finds every key led by the organization, but in the five tables that belong to none', async () => {
     await using world = await createWorld();
     const { rows: others } = await world.owner.query<{ name: string }>(
       `
       select c.relname as name from pg_class c where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and c.relname <> all ($1) order by 1`,
       [await tenantTables(world)],
     );
-    expect(others.map(({ name }) => name)).toEqual(['account', 'migration', 'organization', 'worker_heartbeat']);
+    expect(others.map(({ name }) => name)).toEqual(['account', 'migration', 'organization', 'rate_limit', 'worker_heartbeat']);
     const { rows: keys } = await world.owner.query(
       `
       select i.indrelid::regclass::text as of, i.indexrelid::regclass::text as key from pg_index i

@@ -9,6 +9,7 @@ import { sql } from '../sql.ts';
 import { logAction } from './action-log.ts';
 import { keyFrom, keyOpening, readApiKey } from './api-keys.ts';
 import type { AccessClaims, Actor, App, From, Viewer } from './app.ts';
+import { beginAttempt } from './attempts.ts';
 
 interface AccountRow {
   id: string;
@@ -34,7 +35,8 @@ export const accountEmail = (email: string): string => email.normalize('NFKC').t
 /**
  * Checks email and password.
  * @returns a signed access token and the instant it expires
- * @throws Refusal SIGN_IN_FAILED, the same for an unknown email and a wrong password; logged where the account is known
+ * @throws Refusal SIGN_IN_FAILED, the same for an unknown email and a wrong password; logged where the account is known.
+ * TOO_MANY_ATTEMPTS, without looking at the password, after too many failures at the account or from the address
  */
 export async function signIn(app: App, from: Omit<Actor, 'kind' | 'id' | 'name'>, email: string, password: string) {
   const { rows } = await app.database.pool.query<AccountRow>(
@@ -43,19 +45,23 @@ export async function signIn(app: App, from: Omit<Actor, 'kind' | 'id' | 'name'>
     [accountEmail(email)],
   );
   const account = rows[0];
-  const right = await verify(account?.passwordHash ?? (await nobodysHash), password);
+  const attempt = await beginAttempt(app, 'password', accountEmail(email), from.address);
+  const right = !attempt.refusal && (await verify(account?.passwordHash ?? (await nobodysHash), password));
   const active = account && right && (await isActive(app, account));
   if (account?.organizationId) {
     const actor: Actor = { ...from, kind: 'STAFF', id: account.staffMemberId, name: account.name };
     await app.database.transact(account.organizationId, (tx) =>
       logAction(tx, actor, {
         action: 'staff.signed_in',
-        ...(active ? {} : { refusedWith: 'SIGN_IN_FAILED' }),
+        ...(active ? {} : { refusedWith: attempt.refusal?.code ?? 'SIGN_IN_FAILED' }),
         target: { kind: 'StaffMember', id: account.staffMemberId! },
       }),
     );
   }
+  await attempt.answered;
+  if (attempt.refusal) throw attempt.refusal;
   if (!active) throw new Refusal('SIGN_IN_FAILED', 'The email or the password is not right. You are not signed in. Check both and try again.', ['input']);
+  await attempt.succeeded();
   const expiresAt = new Date(Math.floor(Date.now() / 1000) * 1000 + app.config.ACCESS_TOKEN_MINUTES * 60_000);
   const accessToken = await new SignJWT(account.organizationId ? { org: account.organizationId } : {})
     .setProtectedHeader({ alg: 'HS256', typ: 'at+jwt' })

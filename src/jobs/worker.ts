@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events';
 import { makeWorkerUtils, parseCrontab, run, type TaskList, type WorkerEvents } from 'graphile-worker';
 import type { App } from '../domain/app.ts';
+import { clearRateLimits } from '../domain/rate-limits.ts';
 import { sendWebhookTask } from '../domain/webhook-deliveries.ts';
 import { quietWorkerLogger } from '../migrate.ts';
 import { removeBodiesTask } from '../snapshots/store.ts';
@@ -34,6 +35,7 @@ export const taskList = (app: App, signal: AbortSignal): TaskList => ({
   order_drills: patient(app, signal, orderDrills(app)),
   [removeBodiesTask]: patient(app, signal, removeBodiesOf(app)),
   [sendWebhookTask]: patient(app, signal, sendWebhook(app)),
+  clear_rate_limits: patient(app, signal, () => clearRateLimits(app)),
   sweep_bodies: patient(app, signal, sweepBodiesOfAll(app)),
 });
 
@@ -42,6 +44,7 @@ const crontab = ({ config }: App) => `
   * * * * * meet_deadlines
   * * * * * keep_snapshots
   * * * * * keep_checkpoints
+  */5 * * * * clear_rate_limits
   17 * * * * sweep_bodies
   0 ${config.DRILL_HOUR} * * * order_drills ?fill=12h`;
 
