@@ -28,8 +28,8 @@ export class Operation extends Context {
    */
   async admit(asked: Asked): Promise<void> {
     const cost = measureCost(asked);
-    const { allowed, ...standing } = await chargeCost(this.app, this.claims, this.request, cost > costliest ? 1 : Math.max(1, Math.ceil(cost)));
-    this.cost = { requested: Number.isFinite(cost) ? Math.ceil(cost) : null, ...standing };
+    const { allowed, ...standing } = await chargeCost(this.app, this.claims, this.request, cost > costliest ? 1 : cost);
+    this.cost = { requested: Number.isFinite(cost) ? cost : null, ...standing };
     if (!allowed) {
       const seconds = secondsUntil(standing.resetsAt);
       const said = `Everything that you asked for in this minute costs more than the ${standing.limit} that are allowed. Nothing was read or changed.`;

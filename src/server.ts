@@ -200,6 +200,14 @@ function answerTheRest(web: Express, requests: AsyncLocalStorage<RequestInfo>, a
     const status = error.status ?? 500;
     if (status === 413)
       return void answer(response, requests, status, 'BODY_TOO_LARGE', `The request is larger than ${largestBody}. Nothing was read or changed. Split it.`);
+    if (status === 415)
+      return void answer(
+        response,
+        requests,
+        status,
+        'UNSUPPORTED_MEDIA_TYPE',
+        'The request is in a charset, or packed in a way, that is not known here. Nothing was read or changed. Send JSON in UTF-8.',
+      );
     if (status < 500)
       return void answer(
         response,
