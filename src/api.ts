@@ -2,7 +2,8 @@
 import 'reflect-metadata';
 import { GraphQLError, type GraphQLFormattedError, type GraphQLSchema } from 'graphql';
 import { buildSchemaSync, type NonEmptyArray } from 'type-graphql';
-import { Forbidden, InvalidInput, NotFound, Refusal, Unauthenticated } from './errors.ts';
+import { type Config, isSchemaOpen } from './config.ts';
+import { Forbidden, InvalidInput, NotFound, RateLimited, Refusal, TimedOut, Unauthenticated } from './errors.ts';
 import { assertComplete, guard } from './permissions/guard.ts';
 import { policy } from './permissions/index.ts';
 import { ActionLogResolver } from './resolvers/action-log.ts';
@@ -86,19 +87,19 @@ export function buildUnguarded(): GraphQLSchema {
   return schema;
 }
 
-const ours = [Unauthenticated, Forbidden, NotFound, InvalidInput, Refusal];
+const ours = [Unauthenticated, Forbidden, NotFound, InvalidInput, Refusal, RateLimited, TimedOut];
 
 /**
  * What a client sees of an error, over HTTP and WebSocket alike: ours and GraphQL's own as they are, everything else
  * logged and masked. Never a stack trace.
  */
-export function present(error: unknown, requestId: string): GraphQLFormattedError {
+export function present(error: unknown, requestId: string, config: Config): GraphQLFormattedError {
   const cause = causeOf(error);
   const code = codeOf(error, cause);
   if (!code) logFault(cause, requestId);
   const shown = error instanceof GraphQLError ? error.toJSON() : {};
   const sorry = `Something went wrong on our side, and we have a record of it. Try again; if it stays, name request ${requestId}.`;
-  const said = isUnstorable(cause) ? 'A text has a NUL character, which can’t be stored or found. Nothing was changed. Remove it.' : (error as Error).message;
+  const said = saidOfDatabase(cause) ?? (isSchemaOpen(config) ? (error as Error).message : (error as Error).message.replace(suggestion, ''));
   return { ...shown, message: code ? said : sorry, extensions: { code: code ?? 'INTERNAL_SERVER_ERROR', requestId } };
 }
 
@@ -109,7 +110,9 @@ function causeOf(error: unknown): unknown {
 
 function codeOf(error: unknown, cause: unknown): string | undefined {
   if (ours.some((kind) => cause instanceof kind)) return (cause as Refusal).code;
-  if (isUnstorable(cause)) return 'BAD_INPUT';
+  const state = sqlState(cause);
+  if (state === unstorable) return 'BAD_INPUT';
+  if (state === cancelled) return new TimedOut().code;
   if (!(error instanceof GraphQLError && cause instanceof GraphQLError)) return undefined;
   const code = error.extensions['code'];
   if (typeof code === 'string') return code === 'INTERNAL_SERVER_ERROR' ? undefined : code;
@@ -117,8 +120,19 @@ function codeOf(error: unknown, cause: unknown): string | undefined {
   return error.path ? undefined : 'BAD_USER_INPUT';
 }
 
+/** What graphql adds to its own errors, and what tells of the schema to whoever may not know it. */
+const suggestion = / Did you mean [^?]*\?/;
+
 /** PostgreSQL has no character for NUL, in no text whatsoever. */
-const isUnstorable = (cause: unknown): boolean => sqlState(cause) === '22021';
+const unstorable = '22021';
+/** By `statement_timeout`. */
+const cancelled = '57014';
+
+function saidOfDatabase(cause: unknown): string | undefined {
+  const state = sqlState(cause);
+  if (state === unstorable) return 'A text has a NUL character, which can’t be stored or found. Nothing was changed. Remove it.';
+  return state === cancelled ? new TimedOut().message : undefined;
+}
 
 const sqlState = (error: unknown): string | undefined => (error as { code?: string } | null)?.code;
 

@@ -1,5 +1,6 @@
 // The only reader of process.env: everything that can be set from outside, checked before anything starts.
 import { z } from 'zod';
+import { isNetwork } from './addresses.ts';
 import { StartupError } from './errors.ts';
 
 const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
@@ -90,6 +91,22 @@ const schema = z.object({
   WEBHOOK_TIMEOUT_SECONDS: count(1, 60).default(10),
   /** Whether webhooks may go to private addresses and over plain HTTP: for tests and a machine of one's own. */
   WEBHOOK_ALLOW_PRIVATE: flag.default(false),
+  /** What the operations of one actor may cost in a minute; at least what a single one may. */
+  COST_PER_MINUTE: count(20_000, 1_000_000_000).default(200_000),
+  /** How many wrong passwords may be tried at an account, and from an address at all accounts together, within ATTEMPT_MINUTES. */
+  ATTEMPTS_PER_ACCOUNT: count(1, 1_000_000).default(10),
+  ATTEMPTS_PER_ADDRESS: count(1, 1_000_000).default(100),
+  ATTEMPT_MINUTES: count(1, 1440).default(15),
+  /** How long an operation may be at the database. Jobs and downloads may take longer. */
+  OPERATION_TIMEOUT_SECONDS: count(1, 3600).default(120),
+  /** How long a client may take to send a request. */
+  REQUEST_TIMEOUT_SECONDS: count(1, 3600).default(30),
+  /** The networks of proxies whose word for where a request came from, and how, is taken. */
+  TRUSTED_PROXIES: z
+    .string()
+    .default('')
+    .transform((list) => list.split(/[\s,]+/).filter(Boolean))
+    .refine((list) => list.every(isNetwork), 'must be addresses or networks as in 10.0.0.0/8, with commas between them'),
   /** Whether the schema may be queried and GraphiQL is served. */
   INTROSPECTION: flag.optional(),
   NODE_ENV: z.string().default('development'),
@@ -113,6 +130,9 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   checkStores(read.data);
   return read.data;
 }
+
+/** Whether clients may learn the schema from the server: by introspection, or from what its errors suggest. */
+export const isSchemaOpen = ({ INTROSPECTION, NODE_ENV }: Config): boolean => INTROSPECTION ?? NODE_ENV !== 'production';
 
 /** @throws StartupError when a store is chosen, or begun to be set, and something is missing */
 function checkStores(config: Config): void {

@@ -1,8 +1,10 @@
 // The connection to PostgreSQL and its one way of working: a transaction that belongs to one organization.
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { MikroORM, type SqlEntityManager } from '@mikro-orm/postgresql';
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 import { entities } from './entities/index.ts';
+import { TimedOut } from './errors.ts';
 import { uuid } from './global-id.ts';
 import type { Sql } from './sql.ts';
 
@@ -16,6 +18,12 @@ types.setTypeParser(pg.types.builtins.INT8, (text) => {
   if (!Number.isSafeInteger(value)) throw new Error(`The integer ${text} is too large to be exact.`);
   return value;
 });
+
+/** How many milliseconds a transaction that is begun now may take. */
+const mostTime = new AsyncLocalStorage<number>();
+
+/** Runs `work`, within which no transaction takes longer: no statement does, and none begins after that. Jobs take as long as they need. */
+export const withinTime = <T>(milliseconds: number, work: () => T): T => mostTime.run(milliseconds, work);
 
 export interface TransactionOptions {
   /** A read-only transaction: every write fails. */
@@ -40,6 +48,7 @@ export interface Opening {
 export class Transaction {
   #em: SqlEntityManager | undefined;
   #last: Promise<unknown> = Promise.resolve();
+  readonly #deadline = performance.now() + (mostTime.getStore() ?? Infinity);
   ended = false;
 
   constructor(
@@ -74,6 +83,7 @@ export class Transaction {
   async inTurn<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.#last.then(() => {
       if (this.ended) throw new Error('The transaction has ended.');
+      if (performance.now() > this.#deadline) throw new TimedOut();
       return work();
     });
     this.#last = turn.catch(() => undefined);
@@ -175,6 +185,7 @@ export class Database {
     const ids = [organizationId, ...(opening?.args ?? [])];
     if (!ids.every((id) => uuid.test(id))) throw new Error('An id is not a UUID.');
     if (view && !viewName.test(view)) throw new Error('A view has no such name.');
+    const most = mostTime.getStore();
     const client = await this.pool.connect();
     try {
       const parts = [
@@ -182,6 +193,7 @@ export class Database {
         ...(view && view !== 'new' ? [`SET TRANSACTION SNAPSHOT '${view}'`] : []),
         // Plain SET LOCAL, because set_config() does not travel to the nodes of a distributed PostgreSQL.
         `SET LOCAL app.organization_id = '${organizationId}'`,
+        ...(most ? [`SET LOCAL statement_timeout = ${most}`] : []),
       ];
       if (opening) {
         if (!this.#opened.get(client)?.has(opening.name)) parts.push(`PREPARE ${opening.name} AS ${opening.text}`);

@@ -52,7 +52,7 @@ async function send(app: App, { claims, wanted }: Download, info: RequestInfo, r
   }
   try {
     const [type, ending] = types[wanted.format];
-    response.set({ 'content-type': type, 'content-disposition': `attachment; filename="action-log.${ending}"`, 'x-content-type-options': 'nosniff' });
+    response.set({ 'content-type': type, 'content-disposition': `attachment; filename="action-log.${ending}"` });
     response.setTimeout(patience, () => response.destroy());
     // A client that goes away ends the walk; what it has got then does not end as a whole answer does.
     await pipeline(Readable.from(exportLog(tx, app, wanted.format, wanted.filter)), response).catch((error: NodeJS.ErrnoException) => {

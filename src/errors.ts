@@ -47,5 +47,25 @@ export class InvalidInput extends Error {
   }
 }
 
+/** Who asked has spent what may be asked for in a minute. */
+export class RateLimited extends Error {
+  readonly code = 'RATE_LIMITED';
+  constructor(
+    message: string,
+    /** How long to wait. */
+    readonly seconds: number,
+  ) {
+    super(message);
+  }
+}
+
+/** An operation was at the database for longer than it may be. */
+export class TimedOut extends Error {
+  readonly code = 'OPERATION_TIMEOUT';
+  constructor() {
+    super('This took longer than an operation may take, and was stopped. What it had begun was taken back. Ask for less at once, or try again later.');
+  }
+}
+
 /** The server can't start or go on; the message is one line for the person who runs it. */
 export class StartupError extends Error {}

@@ -22,6 +22,8 @@ export interface Keys {
   readonly providers: Buffer;
   /** Hashes the ids in the erasure ledger, which tells nothing without it. */
   readonly erasures: Buffer;
+  /** Hashes the emails and addresses that are counted. */
+  readonly limits: Buffer;
   /** Encrypts the secrets of webhook endpoints. */
   readonly webhooks: Buffer;
   /** Signs erasure certificates (Ed25519); its public half verifies them anywhere. */
@@ -46,6 +48,7 @@ export function deriveKeys(masterKey: Buffer): Keys {
     mail: derive('mail'),
     providers: derive('identity providers'),
     erasures: derive('erasures'),
+    limits: derive('limits'),
     webhooks: derive('webhooks'),
     certificates: ed25519(derive('certificates')),
     log: ed25519(derive('action log')),

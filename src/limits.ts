@@ -1,4 +1,4 @@
-// How deep and how costly an operation may be, judged before it runs and alike for HTTP and WebSocket.
+// How large, how deep and how costly an operation may be, judged before it runs and alike for HTTP and WebSocket.
 import {
   getNamedType,
   getNullableType,
@@ -8,6 +8,7 @@ import {
   isListType,
   Kind,
   Lexer,
+  OperationTypeNode,
   Source,
   TokenKind,
   type DocumentNode,
@@ -15,17 +16,23 @@ import {
   type GraphQLOutputType,
   type GraphQLSchema,
   type OperationDefinitionNode,
+  type SelectionNode,
   type SelectionSetNode,
 } from 'graphql';
 import { getComplexity, type ComplexityEstimator } from 'graphql-query-complexity';
 
 /** Levels of fields, the root field being the first. Introspection is not counted: graphql bounds it itself. */
 const deepest = 13;
+/** Of an operation with its fragments in their places, introspection included. */
+const mostFields = 500;
+const mostAliases = 50;
+/** Each is a transaction of its own. */
+const mostMutations = 20;
 /**
  * An object costs 1 and any other field a tenth; what is inside a list counts once for each row that it may hold. A field
  * that is much more work than it shows says so itself, in its `complexity`.
  */
-const costliest = 20_000;
+export const costliest = 20_000;
 /** What a list without `first` is taken to hold. */
 const unpaged = 10;
 /** Bounds the work of parsing and validating, which grows with the square of a query's size. */
@@ -33,7 +40,7 @@ export const mostTokens = 6_000;
 /** Brackets of any kind inside brackets. The parser goes one call deeper with each, and its stack has an end. */
 const deepestBrackets = 100;
 
-interface Operation {
+export interface Asked {
   schema: GraphQLSchema;
   document: DocumentNode;
   operation: OperationDefinitionNode;
@@ -62,12 +69,24 @@ export function checkBrackets(text: unknown): void {
 const opening = new Set<TokenKind>([TokenKind.BRACE_L, TokenKind.BRACKET_L, TokenKind.PAREN_L]);
 const closing = new Set<TokenKind>([TokenKind.BRACE_R, TokenKind.BRACKET_R, TokenKind.PAREN_R]);
 
-/** @throws GraphQLError QUERY_TOO_DEEP or QUERY_TOO_COSTLY, and BAD_USER_INPUT when the variables don't fit */
-export function checkLimits(asked: Operation): void {
-  const depth = depthOf(asked.operation.selectionSet, asked.document);
-  if (depth > deepest)
-    throw refusal('QUERY_TOO_DEEP', `The query is ${depth} levels deep, and ${deepest} are allowed. Nothing was read or changed. Ask for less at once.`);
-  const cost = estimate(asked);
+/**
+ * What an operation costs, in whole points; Infinity when that is beyond measuring.
+ * @throws GraphQLError QUERY_TOO_DEEP, TOO_MANY_FIELDS, TOO_MANY_ALIASES, and BAD_USER_INPUT when the variables don't fit
+ */
+export function measureCost(asked: Asked): number {
+  const { depth, fields, aliases, roots } = sizeOf(asked.operation.selectionSet, asked.document);
+  const refused = (code: string, what: string) => refusal(code, `The operation ${what} are allowed. Nothing was read or changed. Ask for less at once.`);
+  if (depth > deepest) throw refused('QUERY_TOO_DEEP', `is ${depth} levels deep, and ${deepest}`);
+  if (aliases > mostAliases) throw refused('TOO_MANY_ALIASES', `has ${aliases} aliases, and ${mostAliases}`);
+  if (asked.operation.operation === OperationTypeNode.MUTATION && roots > mostMutations)
+    throw refused('TOO_MANY_FIELDS', `does ${roots} things, and ${mostMutations}`);
+  if (fields > mostFields) throw refused('TOO_MANY_FIELDS', `has ${fields} fields with its fragments in their places, and ${mostFields}`);
+  // Tenths of binary fractions add up to a bit more or less than they are.
+  return Math.max(1, Math.ceil(Math.round(estimate(asked) * 10) / 10));
+}
+
+/** @throws GraphQLError QUERY_TOO_COSTLY */
+export function refuseCostly(cost: number): void {
   if (cost > costliest)
     throw refusal(
       'QUERY_TOO_COSTLY',
@@ -75,7 +94,7 @@ export function checkLimits(asked: Operation): void {
     );
 }
 
-function estimate({ schema, document, operation, variables }: Operation): number {
+function estimate({ schema, document, operation, variables }: Asked): number {
   const query = { kind: Kind.DOCUMENT, definitions: [operation, ...fragmentsOf(document)] } as const;
   try {
     return getComplexity({ schema, query, variables: variables ?? {}, estimators: [costOf], maxQueryNodes: costliest });
@@ -94,19 +113,40 @@ function fragmentsOf(document: DocumentNode): FragmentDefinitionNode[] {
   return document.definitions.filter((definition) => definition.kind === Kind.FRAGMENT_DEFINITION);
 }
 
+interface Size {
+  depth: number;
+  fields: number;
+  aliases: number;
+  /** Fields that are no field's field. */
+  roots: number;
+}
+
+const nothing: Size = { depth: 0, fields: 0, aliases: 0, roots: 0 };
+
 /** Each fragment is measured once: spreads of spreads could otherwise keep the measuring itself busy for hours. */
-function depthOf(root: SelectionSetNode, document: DocumentNode): number {
+function sizeOf(root: SelectionSetNode, document: DocumentNode): Size {
   const fragments = new Map(fragmentsOf(document).map((fragment) => [fragment.name.value, fragment.selectionSet]));
-  const known = new Map<string, number>();
-  const measure = (set: SelectionSetNode | undefined): number => {
-    const depths = (set?.selections ?? []).map((node) => {
-      if (node.kind === Kind.INLINE_FRAGMENT) return measure(node.selectionSet);
-      if (node.kind === Kind.FIELD) return node.name.value.startsWith('__') ? 1 : 1 + measure(node.selectionSet);
-      const name = node.name.value;
-      if (!known.has(name)) known.set(name, measure(fragments.get(name)));
-      return known.get(name)!;
-    });
-    return Math.max(0, ...depths);
+  const known = new Map<string, Size>();
+  const measure = (set: SelectionSetNode | undefined): Size =>
+    (set?.selections ?? []).map(measureOne).reduce(
+      (sum, { depth, fields, aliases, roots }) => ({
+        depth: Math.max(sum.depth, depth),
+        fields: sum.fields + fields,
+        aliases: sum.aliases + aliases,
+        roots: sum.roots + roots,
+      }),
+      nothing,
+    );
+  const measureOne = (node: SelectionNode): Size => {
+    if (node.kind === Kind.INLINE_FRAGMENT) return measure(node.selectionSet);
+    if (node.kind === Kind.FIELD) {
+      const inside = measure(node.selectionSet);
+      const depth = node.name.value.startsWith('__') ? 1 : 1 + inside.depth;
+      return { depth, fields: 1 + inside.fields, aliases: (node.alias ? 1 : 0) + inside.aliases, roots: 1 };
+    }
+    const name = node.name.value;
+    if (!known.has(name)) known.set(name, measure(fragments.get(name)));
+    return known.get(name)!;
   };
   return measure(root);
 }

@@ -21,6 +21,7 @@ import { Migration20261125120000 } from '../migrations/Migration20261125120000.t
 import { Migration20261125140000 } from '../migrations/Migration20261125140000.ts';
 import { Migration20261125160000 } from '../migrations/Migration20261125160000.ts';
 import { Migration20261125170000 } from '../migrations/Migration20261125170000.ts';
+import { Migration20261125180000 } from '../migrations/Migration20261125180000.ts';
 import { Migration20261125200000 } from '../migrations/Migration20261125200000.ts';
 import { entities } from './entities/index.ts';
 import { StartupError } from './errors.ts';
@@ -43,6 +44,7 @@ const migrations = [
   Migration20261125140000,
   Migration20261125160000,
   Migration20261125170000,
+  Migration20261125180000,
   Migration20261125200000,
 ];
 const oldestServer = 15;

@@ -3,17 +3,40 @@
 import { v7 as newId } from 'uuid';
 import type { IncomingMessage } from 'node:http';
 import { execute, type ExecutionArgs, type ExecutionResult, type FormattedExecutionResult, type GraphQLError } from 'graphql';
+import { clientOf } from './addresses.ts';
 import { present } from './api.ts';
+import type { Config } from './config.ts';
 import { Context, type RequestInfo } from './context.ts';
-import type { Transaction } from './database.ts';
+import { type Transaction, withinTime } from './database.ts';
 import { touchApiKey } from './domain/api-keys.ts';
-import { readAccessToken } from './domain/sessions.ts';
 import type { AccessClaims, App } from './domain/app.ts';
-import { Unauthenticated } from './errors.ts';
+import { chargeCost, type Cost } from './domain/costs.ts';
+import { secondsUntil } from './domain/rate-limits.ts';
+import { readAccessToken } from './domain/sessions.ts';
+import { RateLimited, Unauthenticated } from './errors.ts';
+import { type Asked, costliest, measureCost, refuseCostly } from './limits.ts';
 import { writeRefusals } from './permissions/refusals.ts';
 
 export class Operation extends Context {
   #over = false;
+  /** What it costs, once it was counted. */
+  cost: Cost | undefined;
+
+  /**
+   * Judges the operation before it runs, and counts what it costs. One that is too costly counts as the least of all.
+   * @throws GraphQLError for what it may not be, see limits.ts; RateLimited
+   */
+  async admit(asked: Asked): Promise<void> {
+    const cost = measureCost(asked);
+    const { allowed, ...standing } = await chargeCost(this.app, this.claims, this.request, cost > costliest ? 1 : cost);
+    this.cost = { requested: Number.isFinite(cost) ? cost : null, ...standing };
+    if (!allowed) {
+      const seconds = secondsUntil(standing.resetsAt);
+      const said = `Everything that you asked for in this minute costs more than the ${standing.limit} that are allowed. Nothing was read or changed.`;
+      throw new RateLimited(`${said} Ask again in ${seconds} seconds.`, seconds);
+    }
+    refuseCostly(cost);
+  }
 
   /** A field whose neighbour has failed runs on after the answer: it gets no connection that nobody would give back. */
   override reading(): Promise<Transaction> {
@@ -37,7 +60,7 @@ export class Operation extends Context {
   async execute(args: Omit<ExecutionArgs, 'contextValue'>): Promise<FormattedExecutionResult> {
     let result: ExecutionResult;
     try {
-      result = await execute({ ...args, contextValue: this });
+      result = await inTime(this.app, async () => execute({ ...args, contextValue: this }));
     } catch (error) {
       result = { errors: [error as GraphQLError] };
     }
@@ -45,9 +68,12 @@ export class Operation extends Context {
       result = { errors: [error] };
     });
     const { errors, ...rest } = result;
-    return errors ? { ...rest, errors: errors.map((error) => present(error, this.request.id)) } : rest;
+    return errors ? { ...rest, errors: errors.map((error) => present(error, this.request.id, this.app.config)) } : rest;
   }
 }
+
+/** Runs a part of an operation, in which no transaction takes longer than operations may. */
+export const inTime = <T>({ config }: App, work: () => T): T => withinTime(config.OPERATION_TIMEOUT_SECONDS * 1000, work);
 
 /** What is running, watched or not, so that a server that closes can wait for it. */
 export class Running {
@@ -65,8 +91,8 @@ export class Running {
 }
 
 /** Who sent it, and a fresh id for it. */
-export function requestInfo(request: IncomingMessage): RequestInfo {
-  return { id: newId(), address: request.socket.remoteAddress ?? null, agent: request.headers['user-agent']?.slice(0, 300) ?? null };
+export function requestInfo(request: IncomingMessage, { TRUSTED_PROXIES }: Config): RequestInfo {
+  return { id: newId(), address: clientOf(request, TRUSTED_PROXIES), agent: request.headers['user-agent']?.slice(0, 300) ?? null };
 }
 
 /**

@@ -8,8 +8,8 @@ import { WebSocketServer, type WebSocket } from 'ws';
 import { present } from './api.ts';
 import type { AccessClaims, App } from './domain/app.ts';
 import { readAccessToken } from './domain/sessions.ts';
-import { checkBrackets, checkLimits, mostTokens } from './limits.ts';
-import { Operation, requestInfo, type Running } from './operation.ts';
+import { type Asked, checkBrackets, mostTokens } from './limits.ts';
+import { inTime, Operation, requestInfo, type Running } from './operation.ts';
 import type { PubSub } from './pubsub.ts';
 
 const largestMessage = 64 * 1024;
@@ -35,7 +35,7 @@ export function serveSockets({ app, pubsub, schema, http, path, running }: Socke
   const sockets = new WebSocketServer({ server: http, path, maxPayload: largestMessage, handleProtocols });
   /** By operation: graphql-ws hands the arguments to some hooks, and the message to all. */
   const requestIds = new WeakMap<SubscribePayload, string>();
-  const shown = (payload: SubscribePayload, errors: readonly unknown[]) => errors.map((error) => present(error, requestIds.get(payload)!));
+  const shown = (payload: SubscribePayload, errors: readonly unknown[]) => errors.map((error) => present(error, requestIds.get(payload)!, app.config));
 
   const server = useServer<Record<string, unknown>, Extra>(
     {
@@ -52,13 +52,17 @@ export function serveSockets({ app, pubsub, schema, http, path, running }: Socke
         return true;
       },
       async onSubscribe(socket, _id, payload) {
-        const request = requestInfo(socket.extra.request);
+        const request = requestInfo(socket.extra.request, app.config);
         requestIds.set(payload, request.id);
         const checked = check(schema, socket, payload);
         if (Array.isArray(checked)) return checked;
-        return { ...(checked as ExecutionArgs), contextValue: new Operation(app, pubsub, request, socket.extra.claims!) };
+        const operation = new Operation(app, pubsub, request, socket.extra.claims!);
+        const refused = await operation.admit(checked).then(() => undefined, asErrors);
+        if (refused) return refused;
+        const { document, variables: variableValues } = checked;
+        return { schema, document, operationName: payload.operationName, variableValues, contextValue: operation };
       },
-      subscribe: (args) => running.track(run(args, running)),
+      subscribe: (args) => running.track(inTime(app, () => run(args, running))),
       onNext: (_socket, _id, payload, _args, { errors, ...result }) => (errors ? { ...result, errors: shown(payload, errors) } : result),
       onError: (_socket, _id, payload, errors) => shown(payload, errors),
     },
@@ -75,7 +79,7 @@ function tokenIn(params: Record<string, unknown>): string | undefined {
   return typeof header === 'string' ? header.replace(/^Bearer +/i, '') : undefined;
 }
 
-function check(schema: GraphQLSchema, { subscriptions }: Socket, { query, operationName, variables }: SubscribePayload): ExecutionArgs | GraphQLError[] {
+function check(schema: GraphQLSchema, { subscriptions }: Socket, { query, operationName, variables }: SubscribePayload): Asked | GraphQLError[] {
   const fail = (code: string, message: string) => [new GraphQLError(message, { extensions: { code } })];
   if (Object.keys(subscriptions).length > mostSubscriptions)
     return fail('TOO_MANY_SUBSCRIPTIONS', `A connection carries ${mostSubscriptions} subscriptions at most. End one, or open a second connection.`);
@@ -88,13 +92,17 @@ function check(schema: GraphQLSchema, { subscriptions }: Socket, { query, operat
     if (!operation) return fail('OPERATION_RESOLUTION_FAILURE', 'Name the operation that is meant in `operationName`.');
     if (operation.operation !== 'subscription')
       return fail('SUBSCRIPTIONS_ONLY', 'The WebSocket takes subscriptions only. Nothing was read or changed. Send queries and mutations over HTTP.');
-    checkLimits({ schema, document, operation, variables: variables ?? undefined });
-    return { schema, document, operationName, variableValues: variables };
+    return { schema, document, operation, variables: variables ?? undefined };
   } catch (error) {
     if (!(error instanceof GraphQLError)) throw error;
-    return [error.extensions['code'] ? error : coded(error, error.message.startsWith('Syntax Error') ? 'GRAPHQL_PARSE_FAILED' : 'BAD_USER_INPUT')];
+    return [error.extensions['code'] ? error : coded(error, 'GRAPHQL_PARSE_FAILED')];
   }
 }
+
+/** Of what was thrown before the subscription began, in the form that `shown` presents. */
+const asErrors = (error: unknown): GraphQLError[] => [
+  error instanceof GraphQLError ? error : new GraphQLError((error as Error).message, { originalError: error as Error }),
+];
 
 const coded = (error: GraphQLError, code: string) =>
   new GraphQLError(error.message, {
@@ -125,7 +133,7 @@ async function run(args: ExecutionArgs, running: Running): Promise<AsyncIterable
 /** Not a generator: its `return` would wait for the next event. */
 function settling(results: AsyncGenerator<ExecutionResult>, operation: Operation, running: Running): AsyncIterableIterator<ExecutionResult> {
   return {
-    next: () => running.track(results.next().finally(() => operation.settle())),
+    next: () => running.track(inTime(operation.app, () => results.next()).finally(() => operation.settle())),
     return: () => results.return(undefined),
     throw: (error: unknown) => results.throw(error),
     [Symbol.asyncIterator]() {

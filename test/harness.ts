@@ -27,6 +27,9 @@ export interface WorldOptions {
   template?: Template;
 }
 
+/** What tests of other things are not to run into. */
+const unlimited = { COST_PER_MINUTE: '1000000000', ATTEMPTS_PER_ACCOUNT: '1000000', ATTEMPTS_PER_ADDRESS: '1000000' };
+
 /** One per process: building it is most of what starting a server takes. */
 let api: GraphQLSchema | undefined;
 
@@ -38,7 +41,7 @@ export async function createWorld({ settings = {}, schema = (api ??= buildApi())
   await admin.query(`create database ${quoted(name)} template ${quoted(template.name)}`);
   const owner = new pg.Client({ connectionString: at(template.url, name) });
   const appUrl = at(template.appUrl, name);
-  const config = readConfig({ MASTER_KEY: masterKey.toString('base64'), NODE_ENV: 'test', ...settings });
+  const config = readConfig({ MASTER_KEY: masterKey.toString('base64'), NODE_ENV: 'test', ...unlimited, ...settings });
   const pubsub = new PubSub(appUrl);
   const [database] = await Promise.all([Database.open(appUrl, config.POOL_SIZE), pubsub.open(), owner.connect()]);
   const store = await openStore(config);

@@ -181,8 +181,6 @@ test('a query that could give too much is refused, and an ordinary page is far f
   const variables = { first: 100 };
   const query = 'query ($first: Int!) { contacts(first: $first) { nodes { friends(first: $first) { nodes { friends(first: $first) { nodes { name } } } } } } }';
   expect((await post(world, '', { body: JSON.stringify({ query, variables }) })).codes).toEqual(['QUERY_TOO_COSTLY']);
-  const aliases = Array.from({ length: 1900 }, (_, n) => `a${n}: name`).join(' ');
-  expect((await post(world, page(100, `friends(first: 2) { nodes { ${aliases} } }`))).codes).toEqual(['QUERY_TOO_COSTLY']);
 });
 
 test('queries that are made to keep the server busy are refused at once', async () => {
@@ -192,7 +190,8 @@ test('queries that are made to keep the server busy are refused at once', async 
     (_, n) => `fragment F${n} on Contact { ${Array.from({ length: 10 }, (_, a) => `a${a}: friend { ...F${n + 1} }`).join(' ')} }`,
   ).join(' ');
   const started = performance.now();
-  expect((await post(world, `{ contact { ...F0 } } ${doubling} fragment F10 on Contact { name }`)).codes).toEqual(['QUERY_TOO_COSTLY']);
+  expect((await post(world, `{ contact { ...F0 } } ${doubling} fragment F10 on Contact { name }`)).codes).toEqual(['TOO_MANY_ALIASES']);
+  expect((await post(world, `{ contact { ...F0 } } ${doubling.replaceAll(/a\d: /g, '')} fragment F10 on Contact { name }`)).codes).toEqual(['TOO_MANY_FIELDS']);
   expect((await post(world, `{ contact { ${'name '.repeat(5000)} } }`)).codes).toEqual(['GRAPHQL_VALIDATION_FAILED']);
   expect((await post(world, `{ contact { ${'name '.repeat(100_000)} } }`)).codes).toEqual(['GRAPHQL_PARSE_FAILED']);
   expect(performance.now() - started).toBeLessThan(10_000);

@@ -311,6 +311,7 @@ describe('the role that the server works with', () => {
       'credential',
       'migration',
       'organization',
+      'rate_limit',
       'refresh_token',
       'second_factor',
       'session',

@@ -1,8 +1,8 @@
 // API keys: what an integration comes in with. A key is shown once and kept as a digest; it holds no more than whoever made
 // it held then, is an actor of its own in the log, and stops working the moment it is revoked.
 import { timingSafeEqual } from 'node:crypto';
-import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import { v7 as newId } from 'uuid';
+import { isNetwork, isWithin } from '../addresses.ts';
 import type { Opening, Transaction } from '../database.ts';
 import type { Plan } from '../entities/organization.ts';
 import { NotFound, Refusal, Unauthenticated } from '../errors.ts';
@@ -116,18 +116,9 @@ function readNetworks(given: readonly string[]): string[] {
   if (given.length > mostNetworks)
     throw new Refusal('TOO_MANY_VALUES', `More than ${mostNetworks} networks were given. Nothing was made. Give larger ones.`, path);
   for (const network of given)
-    if (!subnetOf(network))
+    if (!isNetwork(network))
       throw new Refusal('INVALID_NETWORK', 'A network is not an address, or an address and a prefix as in 192.0.2.0/24. Nothing was made. Correct it.', path);
   return [...given];
-}
-
-function subnetOf(network: string): [address: string, prefix: number, family: 'ipv4' | 'ipv6'] | undefined {
-  const [, address = '', bits] = /^([0-9a-fA-F:.]+)(?:\/(\d{1,3}))?$/.exec(network) ?? [];
-  const family = isIPv4(address) ? 'ipv4' : isIPv6(address) ? 'ipv6' : undefined;
-  if (!family) return undefined;
-  const most = family === 'ipv4' ? 32 : 128;
-  const length = bits === undefined ? most : Number(bits);
-  return length <= most ? [address, length, family] : undefined;
 }
 
 /** Never reached: a key says itself when it ends. */
@@ -168,7 +159,9 @@ export function keyFrom(opened: readonly object[], { accountId, organizationId, 
   const refused = new Unauthenticated(
     'This API key is not valid, or not from here. Nothing was changed. Ask an administrator of your organization for another one.',
   );
-  if (!key || !keyDigest || !timingSafeEqual(key.secretDigest, keyDigest) || !isWithin(key.addresses, address)) throw refused;
+  if (!key || !keyDigest || !timingSafeEqual(key.secretDigest, keyDigest) || !isFrom(key.addresses, address)) throw refused;
+  if (letIn.size >= mostLetIn) letIn.clear();
+  letIn.add(keyDigest.toString('hex'));
   const { id, name, plan, currency } = key;
   const organization = { id: organizationId!, name: key.organization, plan, currency };
   return {
@@ -189,14 +182,14 @@ export function keyFrom(opened: readonly object[], { accountId, organizationId, 
   };
 }
 
-function isWithin(networks: readonly string[], address: string | null): boolean {
-  if (networks.length === 0) return true;
-  if (!address) return false;
-  const list = new BlockList();
-  for (const network of networks) list.addSubnet(...subnetOf(network)!);
-  const plain = address.replace(/^::ffff:(?=\d+\.)/i, '');
-  return list.check(plain, isIPv4(plain) ? 'ipv4' : 'ipv6');
-}
+const isFrom = (networks: readonly string[], address: string | null): boolean => networks.length === 0 || (address !== null && isWithin(networks, address));
+
+/** The digests of keys that this process has let in. */
+const letIn = new Set<string>();
+const mostLetIn = 10_000;
+
+/** Whether this is a key that was let in before, and not just anything under the id of one. */
+export const wasLetIn = (keyDigest: Buffer): boolean => letIn.has(keyDigest.toString('hex'));
 
 /** When this process last wrote down that a key was used. */
 const touched = new Map<string, number>();

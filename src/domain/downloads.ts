@@ -50,7 +50,8 @@ export async function orderLogFile(app: App, viewer: Viewer, file: Wanted): Prom
 /** Signs a link. @returns its path on the server, and the instant it expires */
 async function signDownload(app: App, viewer: Viewer, file: Wanted): Promise<{ path: string; expiresAt: Date }> {
   const expiresAt = new Date(Math.floor(Date.now() / 1000) * 1000 + app.config.DOWNLOAD_MINUTES * 60_000);
-  const token = await new SignJWT({ org: viewer.organization!.id, file, ...(viewer.keyDigest ? { key: viewer.keyDigest.toString('base64') } : {}) })
+  const { sessionId, keyDigest } = viewer;
+  const token = await new SignJWT({ org: viewer.organization!.id, file, ...(keyDigest ? { key: keyDigest.toString('base64') } : { sid: sessionId }) })
     .setProtectedHeader({ alg: 'HS256', typ: 'download+jwt' })
     .setAudience(audience)
     .setSubject(viewer.accountId)
@@ -68,9 +69,10 @@ export async function readDownload(app: App, token: string): Promise<Download | 
       typ: 'download+jwt',
       requiredClaims: ['exp', 'sub', 'org', 'file'],
     });
-    const key = payload['key'] as string | undefined;
+    const { key, sid } = payload as { key?: string; sid?: string };
     const claims = { accountId: payload.sub!, organizationId: String(payload['org']), expiresAt: new Date(payload.exp! * 1000) };
-    return { claims: key === undefined ? claims : { ...claims, keyDigest: Buffer.from(key, 'base64') }, wanted: wanted.parse(payload['file']) };
+    const held = key === undefined ? { sessionId: sid! } : { keyDigest: Buffer.from(key, 'base64') };
+    return { claims: { ...claims, ...held }, wanted: wanted.parse(payload['file']) };
   } catch (error) {
     if (error instanceof errors.JOSEError || error instanceof z.ZodError) return undefined;
     throw error;

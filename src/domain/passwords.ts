@@ -1,10 +1,11 @@
 // Passwords: forgotten and chosen anew, or changed by who knows the old one. Either ends all other sessions.
 import { Refusal } from '../errors.ts';
-import { actorOf, findAccount, logOwn, transactFor } from './accounts.ts';
+import { accountEmail, actorOf, findAccount, logOwn, transactFor } from './accounts.ts';
 import type { App, From, Viewer } from './app.ts';
+import { asAttempt, beginAttempt, nextBeat } from './attempts.ts';
 import { type Answer, ask, headersOf, identity, passwordLength } from './identity.ts';
 import { changeMail, queueMail, resetMail } from './mails.ts';
-import { nextBeat, openSession, type Tokens } from './signing-in.ts';
+import { openSession, type Tokens } from './signing-in.ts';
 import { readTicket, signTicket } from './tickets.ts';
 
 const path = ['input', 'newPassword'];
@@ -26,8 +27,10 @@ export function checkPassword(password: string, at: string[] = path): void {
 /** Sends a link to choose a new password with, where there is an account; says nothing of whether there is. */
 export async function requestPasswordReset(app: App, from: From, email: string): Promise<void> {
   const start = performance.now();
+  const attempt = await beginAttempt(app, 'reset', accountEmail(email), from.address);
   const account = await findAccount(app, { email });
-  if (account)
+  // Who asks too often has got emails enough, and is not told more than others.
+  if (account && !attempt.refusal)
     await transactFor(app, account.organizationId, async (tx) => {
       const send = async (_id: string, token: string) =>
         queueMail(
@@ -72,18 +75,20 @@ export async function resetPassword(app: App, from: From, token: string, newPass
  */
 export async function changePassword(app: App, viewer: Viewer, currentPassword: string, newPassword: string): Promise<Tokens> {
   checkPassword(newPassword);
-  return transactFor(app, viewer.organization?.id ?? null, async (tx) => {
-    const headers = await headersOf(tx, viewer);
-    const answer: Answer<{ token: string | null }> = await ask(
-      identity(app, tx).api.changePassword({ body: { currentPassword, newPassword, revokeOtherSessions: true }, headers }),
-    );
-    if (!answer.value?.token)
-      throw new Refusal('WRONG_PASSWORD', 'The current password is not right. Nothing was changed. Check it, or ask for a password reset.', [
-        'input',
-        'currentPassword',
-      ]);
-    const account = (await findAccount(app, { id: viewer.accountId }))!;
-    await queueMail(tx, app, changeMail(account.email, told));
-    return openSession(app, tx, account, { ...viewer, id: viewer.requestId }, answer.value.token, 'password.changed');
-  });
+  return asAttempt(app, 'password', viewer, () =>
+    transactFor(app, viewer.organization?.id ?? null, async (tx) => {
+      const headers = await headersOf(tx, viewer);
+      const answer: Answer<{ token: string | null }> = await ask(
+        identity(app, tx).api.changePassword({ body: { currentPassword, newPassword, revokeOtherSessions: true }, headers }),
+      );
+      if (!answer.value?.token)
+        throw new Refusal('WRONG_PASSWORD', 'The current password is not right. Nothing was changed. Check it, or ask for a password reset.', [
+          'input',
+          'currentPassword',
+        ]);
+      const account = (await findAccount(app, { id: viewer.accountId }))!;
+      await queueMail(tx, app, changeMail(account.email, told));
+      return openSession(app, tx, account, { ...viewer, id: viewer.requestId }, answer.value.token, 'password.changed');
+    }),
+  );
 }

@@ -5,14 +5,15 @@ import { Forbidden, Refusal } from '../errors.ts';
 import { sql } from '../sql.ts';
 import { findAccount, logOwn, transactFor } from './accounts.ts';
 import type { App, Viewer } from './app.ts';
-import { ask, headersOf, identity, type Identity, sessionTokenIn } from './identity.ts';
+import { asAttempt, type Proof as Kind } from './attempts.ts';
+import { ask, headersOf, identity, sessionTokenIn } from './identity.ts';
 import { changeMail, queueMail } from './mails.ts';
 import { endOtherSessions } from './sessions.ts';
 import { checkCode, isAppCode, openSession, type Tokens } from './signing-in.ts';
 
-/** Runs `work` in the viewer's own account. */
-const inOwnAccount = <T>(app: App, viewer: Viewer, work: (tx: Transaction, headers: Headers) => Promise<T>): Promise<T> =>
-  transactFor(app, viewer.organization?.id ?? null, async (tx) => work(tx, await headersOf(tx, viewer)));
+/** Runs `work`, which checks a password or a code, in the viewer's own account; as an attempt, see attempts.ts. */
+const inOwnAccount = <T>(app: App, viewer: Viewer, proof: Kind, work: (tx: Transaction, headers: Headers) => Promise<T>): Promise<T> =>
+  asAttempt(app, proof, viewer, () => transactFor(app, viewer.organization?.id ?? null, async (tx) => work(tx, await headersOf(tx, viewer))));
 
 const wrongPassword = () => new Refusal('WRONG_PASSWORD', 'The password is not right. Nothing was changed. Check it and try again.', ['input', 'password']);
 
@@ -22,7 +23,7 @@ const wrongPassword = () => new Refusal('WRONG_PASSWORD', 'The password is not r
  * @throws Refusal WRONG_PASSWORD, SECOND_FACTOR_ON
  */
 export async function beginSecondFactor(app: App, viewer: Viewer, password: string): Promise<{ uri: string; recoveryCodes: string[] }> {
-  return inOwnAccount(app, viewer, async (tx, headers) => {
+  return inOwnAccount(app, viewer, 'password', async (tx, headers) => {
     const { value, refused } = await ask(identity(app, tx).api.enableTwoFactor({ body: { password, method: 'totp' }, headers }));
     if (refused === 'TOTP_ALREADY_ENABLED')
       throw new Refusal('SECOND_FACTOR_ON', 'The account has a second factor. Nothing was changed. Remove it first to set up another app.');
@@ -37,7 +38,7 @@ export async function beginSecondFactor(app: App, viewer: Viewer, password: stri
  * @throws Refusal CODE_WRONG, SECOND_FACTOR_OFF
  */
 export async function confirmSecondFactor(app: App, viewer: Viewer, code: string): Promise<Tokens> {
-  return inOwnAccount(app, viewer, async (tx, headers) => {
+  return inOwnAccount(app, viewer, 'code', async (tx, headers) => {
     const { on, made } = await factorOf(tx, viewer);
     if (on) throw new Refusal('SECOND_FACTOR_ON', 'The second factor is confirmed already. Nothing was changed.');
     if (!made) throw new Refusal('SECOND_FACTOR_OFF', 'No second factor waits to be confirmed. Nothing was changed. Begin with beginSecondFactor.');
@@ -62,7 +63,7 @@ export async function confirmSecondFactor(app: App, viewer: Viewer, code: string
 
 /** Removes the second factor, and ends all other sessions. @returns tokens, as above @throws Refusal WRONG_PASSWORD, SECOND_FACTOR_OFF */
 export async function removeSecondFactor(app: App, viewer: Viewer, password: string): Promise<Tokens> {
-  return inOwnAccount(app, viewer, async (tx, headers) => {
+  return inOwnAccount(app, viewer, 'password', async (tx, headers) => {
     await mustBeOn(tx, viewer);
     const answer = await ask(identity(app, tx).api.disableTwoFactor({ body: { password }, headers, returnHeaders: true }));
     if (!answer.value) throw wrongPassword();
@@ -79,7 +80,7 @@ export async function removeSecondFactor(app: App, viewer: Viewer, password: str
 
 /** Makes new recovery codes; the ones before are worth nothing. @throws Refusal WRONG_PASSWORD, SECOND_FACTOR_OFF */
 export async function renewRecoveryCodes(app: App, viewer: Viewer, password: string): Promise<string[]> {
-  return inOwnAccount(app, viewer, async (tx, headers) => {
+  return inOwnAccount(app, viewer, 'password', async (tx, headers) => {
     await mustBeOn(tx, viewer);
     const answer = await ask(identity(app, tx).api.generateBackupCodes({ body: { password }, headers }));
     if (!answer.value) throw wrongPassword();
@@ -115,28 +116,33 @@ export interface Proof {
 
 /**
  * Proves anew who the viewer is: by a code where the account has a second factor, else by the password.
- * @throws Refusal PROOF_FAILED
+ * @throws Refusal PROOF_FAILED, TOO_MANY_ATTEMPTS
  */
 export async function proveIdentity(app: App, viewer: Viewer, { password, code }: Proof): Promise<Date> {
-  const until = await inOwnAccount(app, viewer, async (tx, headers) => {
-    const { on } = await factorOf(tx, viewer);
-    const { api }: Identity = identity(app, tx);
-    const answer = on
-      ? await checkCode(app, tx, viewer.accountId, code ?? '', headers)
-      : await ask(api.verifyPassword({ body: { password: password ?? '' }, headers }));
-    if (!answer.value) return undefined;
-    const proven = await tx.row<{ until: Date }>(sql`
-      update session set proven_at = clock_timestamp() where id = ${viewer.sessionId}
-      returning proven_at + make_interval(mins => ${app.config.PROOF_MINUTES}) as until`);
-    await logOwn(tx, viewer, 'identity.proven');
-    return proven!.until;
+  return asAttempt(app, 'code', viewer, async () => {
+    // A wrong code is counted at the second factor too, which a rollback would forget.
+    const until = await transactFor(app, viewer.organization?.id ?? null, (tx) => prove(app, tx, viewer, password ?? '', code ?? ''));
+    if (until) return until;
+    throw new Refusal(
+      'PROOF_FAILED',
+      'That does not prove who you are. Nothing was changed. Give a code of your authenticator app where you have one, else your password; who signs in at an identity provider does so again with `fresh`.',
+      ['input'],
+    );
   });
-  if (until) return until;
-  throw new Refusal(
-    'PROOF_FAILED',
-    'That does not prove who you are. Nothing was changed. Give a code of your authenticator app where you have one, else your password; who signs in at an identity provider does so again with `fresh`.',
-    ['input'],
-  );
+}
+
+async function prove(app: App, tx: Transaction, viewer: Viewer, password: string, code: string): Promise<Date | undefined> {
+  const headers = await headersOf(tx, viewer);
+  const { on } = await factorOf(tx, viewer);
+  const answer = on
+    ? await checkCode(app, tx, viewer.accountId, code, headers)
+    : await ask(identity(app, tx).api.verifyPassword({ body: { password }, headers }));
+  if (!answer.value) return undefined;
+  const proven = await tx.row<{ until: Date }>(sql`
+    update session set proven_at = clock_timestamp() where id = ${viewer.sessionId}
+    returning proven_at + make_interval(mins => ${app.config.PROOF_MINUTES}) as until`);
+  await logOwn(tx, viewer, 'identity.proven');
+  return proven!.until;
 }
 
 /** Whether they proved who they are lately. A key was made by someone who had. */

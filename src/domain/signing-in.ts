@@ -1,10 +1,10 @@
 // Signing in and staying signed in: password, second factor, refresh tokens that are good for one use.
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Transaction } from '../database.ts';
 import { Refusal } from '../errors.ts';
 import { sql } from '../sql.ts';
 import { type AccountRow, accountEmail, actorOf, findAccount, isActive, logOwn, transactFor } from './accounts.ts';
 import type { App, From } from './app.ts';
+import { beginAttempt, nextBeat } from './attempts.ts';
 import { ask, challengeMinutes, cookieHeader, cookieIn, identity } from './identity.ts';
 import { makeSecret, readSecret } from './secrets.ts';
 import { signAccessToken } from './sessions.ts';
@@ -20,30 +20,32 @@ export interface Tokens {
 /** What refresh tokens begin with. */
 const prefix = 'rir_';
 
-/** Answers that must not tell whether there is an account leave at the next multiple of so many milliseconds. */
-const beat = 250;
-
-/** Waits for the beat: the milliseconds that a known account costs more, for its log entry, are not to be measured. */
-export async function nextBeat(start: number): Promise<void> {
-  const spent = performance.now() - start;
-  await delay(Math.ceil(spent / beat) * beat - spent);
-}
-
 /** Tokens, or what is asked for next. */
 export type SignIn = { tokens: Tokens; challenge?: never } | { tokens?: never; challenge: string };
 
 /**
  * Checks email and password.
  * @returns tokens; or, where the account has a second factor, a challenge for `completeSignIn`
- * @throws Refusal SIGN_IN_FAILED, the same for an unknown email and a wrong password; logged where the account is known
+ * @throws Refusal SIGN_IN_FAILED, the same for an unknown email and a wrong password; logged where the account is known.
+ * TOO_MANY_ATTEMPTS, without looking at the password, after too many failures at the account or from the address
  */
 export async function signIn(app: App, from: From, email: string, password: string): Promise<SignIn> {
   const start = performance.now();
+  const attempt = await beginAttempt(app, 'password', accountEmail(email), from.address);
   const account = await findAccount(app, { email });
-  const signedIn = await transactFor(app, account?.organizationId ?? null, (tx) => checkPassword(app, tx, from, account, email, password));
-  if (signedIn) return signedIn;
+  const signedIn = await transactFor(app, account?.organizationId ?? null, (tx) =>
+    attempt.refusal ? logRefused(tx, account, from, attempt.refusal.code) : checkPassword(app, tx, from, account, email, password),
+  );
+  if (signedIn) {
+    await attempt.succeeded();
+    return signedIn;
+  }
   await nextBeat(start);
-  throw new Refusal('SIGN_IN_FAILED', 'The email or the password is not right. You are not signed in. Check both and try again.', ['input']);
+  throw attempt.refusal ?? new Refusal('SIGN_IN_FAILED', 'The email or the password is not right. You are not signed in. Check both and try again.', ['input']);
+}
+
+async function logRefused(tx: Transaction, account: AccountRow | undefined, from: From, code: string): Promise<undefined> {
+  if (account) await logOwn(tx, actorOf(account, from), 'staff.signed_in', code);
 }
 
 async function checkPassword(
@@ -55,12 +57,10 @@ async function checkPassword(
   password: string,
 ): Promise<SignIn | undefined> {
   const answer = await ask(identity(app, tx).api.signInEmail({ body: { email: accountEmail(email), password }, returnHeaders: true }));
-  if (!account) return undefined;
   const { response, headers } = answer.value ?? {};
-  if (!response || !(await isActive(tx, account))) {
+  if (!account || !response || !(await isActive(tx, account))) {
     if (response && 'token' in response) await endByToken(tx, response.token!);
-    await logOwn(tx, actorOf(account, from), 'staff.signed_in', 'SIGN_IN_FAILED');
-    return undefined;
+    return logRefused(tx, account, from, 'SIGN_IN_FAILED');
   }
   if ('token' in response) return { tokens: await openSession(app, tx, account, from, response.token) };
   const claims = { sub: account.id, waiting: cookieIn(headers!, 'two_factor') };
@@ -75,18 +75,26 @@ export async function completeSignIn(app: App, from: From, challenge: string, co
   const ticket = await readTicket(app, 'sign-in', challenge);
   const account = ticket && (await findAccount(app, { id: ticket.sub! }));
   if (!account) throw expired();
+  const attempt = await beginAttempt(app, 'code', account.id, from.address, ['input', 'code']);
   const done = await transactFor(app, account.organizationId, async (tx) => {
+    if (attempt.refusal) {
+      await logRefused(tx, account, from, attempt.refusal.code);
+      return attempt.refusal.code;
+    }
     const headers = cookieHeader('two_factor', String(ticket['waiting']));
     const answer = await checkCode(app, tx, account.id, code, headers);
-    const actor = actorOf(account, from);
     if (answer.refused !== undefined || !(await isActive(tx, account))) {
       if (answer.value) await endByToken(tx, answer.value.response.token!);
-      await logOwn(tx, actor, 'staff.signed_in', answer.refused === 'INVALID_TWO_FACTOR_COOKIE' ? 'CHALLENGE_EXPIRED' : 'CODE_WRONG');
+      await logRefused(tx, account, from, answer.refused === 'INVALID_TWO_FACTOR_COOKIE' ? 'CHALLENGE_EXPIRED' : 'CODE_WRONG');
       return answer.refused ?? 'SUSPENDED';
     }
     return openSession(app, tx, account, from, answer.value.response.token!);
   });
-  if (typeof done !== 'string') return done;
+  if (typeof done !== 'string') {
+    await attempt.succeeded();
+    return done;
+  }
+  if (attempt.refusal) throw attempt.refusal;
   if (done === 'INVALID_TWO_FACTOR_COOKIE') throw expired();
   throw new Refusal(
     'CODE_WRONG',

@@ -9,6 +9,7 @@ import * as identity from './identity.ts';
 import * as job from './job.ts';
 import * as organizationSnapshot from './organization-snapshot.ts';
 import * as organization from './organization.ts';
+import * as rateLimit from './rate-limit.ts';
 import * as recovery from './recovery.ts';
 import * as snapshot from './snapshot.ts';
 import * as staff from './staff.ts';
@@ -29,5 +30,6 @@ export const entities = [
   recovery,
   erasure,
   job,
+  rateLimit,
   webhook,
 ].flatMap((file) => Object.values(file).filter((value) => value instanceof EntitySchema));

@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events';
 import { makeWorkerUtils, parseCrontab, run, type TaskList, type WorkerEvents } from 'graphile-worker';
 import type { App } from '../domain/app.ts';
 import { sendMailTask } from '../domain/mails.ts';
+import { clearRateLimits } from '../domain/rate-limits.ts';
 import { sendWebhookTask } from '../domain/webhook-deliveries.ts';
 import { quietWorkerLogger } from '../migrate.ts';
 import { removeBodiesTask } from '../snapshots/store.ts';
@@ -38,6 +39,7 @@ export const taskList = (app: App, signal: AbortSignal): TaskList => ({
   [removeBodiesTask]: patient(app, signal, removeBodiesOf(app)),
   [sendMailTask]: patient(app, signal, sendQueuedMail(app)),
   [sendWebhookTask]: patient(app, signal, sendWebhook(app)),
+  clear_rate_limits: patient(app, signal, () => clearRateLimits(app)),
   sweep_bodies: patient(app, signal, sweepBodiesOfAll(app)),
   sweep_sessions: patient(app, signal, sweepSessions(app)),
 });
@@ -47,6 +49,7 @@ const crontab = ({ config }: App) => `
   * * * * * meet_deadlines
   * * * * * keep_snapshots
   * * * * * keep_checkpoints
+  */5 * * * * clear_rate_limits
   17 * * * * sweep_bodies
   37 * * * * sweep_sessions
   0 ${config.DRILL_HOUR} * * * order_drills ?fill=12h`;

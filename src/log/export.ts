@@ -34,8 +34,13 @@ function shown(row: ActionLogRow): Record<string, unknown> {
   return Object.fromEntries(columns.map((column) => [column, all[column]]));
 }
 
+/** What makes text be shown in another order than it has, so that it could pass for another one: spelled out, as JSON spells it. */
+const spelled = (text: string): string =>
+  text.replaceAll(/[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+
 /** Lines of RFC 4180. A cell that a spreadsheet would take for a formula begins with an apostrophe. */
-const csv = (rows: readonly unknown[]): string => stringify([...rows], { columns: [...columns], record_delimiter: '\r\n', escape_formulas: true });
+const csv = (rows: readonly unknown[]): string =>
+  stringify([...rows], { columns: [...columns], record_delimiter: '\r\n', escape_formulas: true, cast: { string: spelled } });
 
 /** The log of the transaction's organization, piece by piece. A PROOF is whole: it takes no filter. */
 export async function* exportLog(tx: Transaction, app: App, format: LogFormat, filter: ActionLogFilter): AsyncGenerator<string> {
@@ -43,7 +48,7 @@ export async function* exportLog(tx: Transaction, app: App, format: LogFormat, f
   if (format === 'CSV') yield csv([columns]);
   for await (const rows of eachAction(tx, filter)) {
     const lines = rows.map(shown);
-    yield format === 'CSV' ? csv(lines) : lines.map(jsonLine).join('');
+    yield format === 'CSV' ? csv(lines) : spelled(lines.map(jsonLine).join(''));
   }
 }
 

@@ -33,7 +33,8 @@ export const noTokens = { accessToken: null, expiresAt: null, refreshToken: null
 export class SessionResolver {
   @Mutation(() => SignInPayload, {
     complexity: 1000,
-    description: 'Signs in with email and password. A wrong password and an unknown email get the same answer.',
+    description:
+      'Signs in with email and password. A wrong password and an unknown email get the same answer. After 10 wrong ones at an account, or 100 from an address, within 15 minutes, the rest of that time is refused with `TOO_MANY_ATTEMPTS`, whatever the password.',
   })
   signIn(
     @Ctx() { app, request }: Context,
