@@ -1,7 +1,7 @@
 // What operations cost, and how much of it an actor may spend in a minute.
 import { wasLetIn } from './api-keys.ts';
 import type { AccessClaims, App, From } from './app.ts';
-import { addressKey, limiterOf, spend, type Standing } from './rate-limits.ts';
+import { addressKey, limiterOf, spendOfAdvance, type Standing } from './rate-limits.ts';
 
 /** What a client is told of its account. */
 export interface Cost {
@@ -20,7 +20,7 @@ export interface Cost {
 export async function chargeCost(app: App, claims: AccessClaims | null, { address }: From, points: number): Promise<Standing & { limit: number }> {
   const limit = app.config.COST_PER_MINUTE;
   const isSure = claims && (!claims.keyDigest || wasLetIn(claims.keyDigest));
-  const standing = await spend(
+  const standing = await spendOfAdvance(
     limiterOf(app, { name: 'cost', points: limit, seconds: 60, remembered: true }),
     isSure ? claims.accountId : addressKey(app, address),
     points,
