@@ -152,6 +152,27 @@ describe('a log that nobody bent', () => {
     expect(verifyActionLog).toMatchObject({ intact: true, head: { number: 1, entryCount: 1 } });
   });
 
+  it('takes no action whose entry can’t be written, or what lies beside it, and its connections work on', async () => {
+    await using world = await createWorld({ settings: { POOL_SIZE: '4' } });
+    const admin = await world.as('Super admin');
+    const { createContact } = await admin.request(sdk.CreateContactDocument, { input: { firstName: 'Ada' } });
+    const { id, version } = createContact.contact!;
+    const server = new URL(world.app.database.url).username;
+    const change = (city: string) => admin.request(sdk.UpdateContactDocument, { input: { id, version, city } });
+    for (const table of ['action_log', 'action_salt', 'action_unsealed']) {
+      await world.owner.query(`revoke insert on ${table} from ${server}`);
+      const tried = await Promise.allSettled(['Porto', 'Ghent'].map(change));
+      expect(tried).toMatchObject(tried.map(() => ({ status: 'rejected', reason: { code: 'INTERNAL_SERVER_ERROR' } })));
+      await world.owner.query(`grant insert on ${table} to ${server}`);
+      const { contact } = await admin.request(sdk.ContactDocument, { id });
+      expect(contact).toMatchObject({ version, city: null });
+    }
+    expect((await change('Porto')).updateContact.contact).toMatchObject({ city: 'Porto' });
+    await deleteThem(world, { contactIds: [id] });
+    const { rows } = await world.owner.query<{ action: string }>(`select action from action_log where target_kind <> 'StaffMember' order by id`);
+    expect(rows.map(({ action }) => action)).toEqual(['contact.created', 'contact.updated', 'contacts.deleted']);
+  });
+
   it('is only ever added to, by its owner too', async () => {
     await using world = await createWorld();
     await writeLog(world);

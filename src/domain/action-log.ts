@@ -24,7 +24,7 @@ export interface Action {
 }
 
 /**
- * Adds an entry, stamped by the database clock.
+ * Adds an entry, stamped by the database clock: with the commit, which fails when the entry can't be written.
  * @returns the entry's id
  */
 export async function logAction(tx: Transaction, actor: Actor, action: Action): Promise<string> {
@@ -52,21 +52,16 @@ export async function logActions(tx: Transaction, actor: Actor, actions: readonl
     reason: reasons[index]?.digest ?? null,
     detail: changes[index]?.digest ?? null,
   }));
-  await tx.run(sql`
-    insert into action_log (organization_id, actor_kind, actor_id, actor_name, request_id, address, agent,
-      id, action, outcome, code, target_kind, target_id, target_count, deletion_id, chunk_number, reason_digest, detail_digest)
-    select ${tx.organizationId}, ${actor.kind}, ${actor.id}, ${actor.name}, ${actor.requestId}, ${actor.address}, ${actor.agent},
-      id, action, case when code is null then 'DONE' else 'REFUSED' end, code, kind, target, count, deletion_id, chunk_number, reason, detail
-    from ${rows.length === 1 ? oneRow(rows[0]!) : manyRows(rows)} entry (id, action, code, kind, target, count, deletion_id, chunk_number, reason, detail)`);
+  tx.atEnd(rows.length === 1 ? oneEntry(tx, actor, rows[0]!) : manyEntries(tx, actor, rows));
   const told = reasons.filter((one) => one !== undefined);
   if (told.length > 0)
-    await tx.run(sql`
+    tx.atEnd(sql`
       insert into action_reason (organization_id, action_id, reason, salt)
       select ${tx.organizationId}, id, reason, salt
       from unnest(${told.map(({ id }) => id)}::uuid[], ${told.map(({ kept }) => kept)}::text[], ${told.map(({ salt }) => salt)}::bytea[]) given (id, reason, salt)`);
   const changed = changes.filter((one) => one !== undefined);
   if (changed.length > 0)
-    await tx.run(sql`
+    tx.atEnd(sql`
       insert into action_salt (organization_id, action_id, contact_id, salt)
       select ${tx.organizationId}, id, contact_id, salt
       from unnest(${changed.map(({ id }) => id)}::uuid[], ${changed.map(({ of }) => of)}::uuid[], ${changed.map(({ salt }) => salt)}::bytea[]) given (id, contact_id, salt)`);
@@ -87,13 +82,22 @@ interface NewRow {
 }
 
 /** Most writes add one entry, and arrays of one are the slower way. */
-const oneRow = ({ id, action, code, kind, target, count, deletionId, chunkNumber, reason, detail }: NewRow): Sql => sql`
-  (values (${id}::uuid, ${action}::text, ${code}::text, ${kind}::text, ${target}::uuid, ${count}::int, ${deletionId}::uuid, ${chunkNumber}::int, ${reason}::bytea, ${detail}::bytea))`;
+const oneEntry = (tx: Transaction, actor: Actor, { id, action, code, kind, target, count, deletionId, chunkNumber, reason, detail }: NewRow): Sql => sql`
+  insert into action_log (organization_id, actor_kind, actor_id, actor_name, request_id, address, agent,
+    id, action, outcome, code, target_kind, target_id, target_count, deletion_id, chunk_number, reason_digest, detail_digest)
+  values (${tx.organizationId}, ${actor.kind}, ${actor.id}, ${actor.name}, ${actor.requestId}, ${actor.address}, ${actor.agent},
+    ${id}, ${action}, ${code === null ? 'DONE' : 'REFUSED'}, ${code}, ${kind}, ${target}, ${count}, ${deletionId}, ${chunkNumber}, ${reason}, ${detail})`;
 
-function manyRows(rows: readonly NewRow[]): Sql {
+function manyEntries(tx: Transaction, actor: Actor, rows: readonly NewRow[]): Sql {
   const all = <Key extends keyof NewRow>(key: Key) => rows.map((row) => row[key]);
-  return sql`unnest(${all('id')}::uuid[], ${all('action')}::text[], ${all('code')}::text[], ${all('kind')}::text[], ${all('target')}::uuid[], ${all('count')}::int[],
-    ${all('deletionId')}::uuid[], ${all('chunkNumber')}::int[], ${all('reason')}::bytea[], ${all('detail')}::bytea[])`;
+  return sql`
+    insert into action_log (organization_id, actor_kind, actor_id, actor_name, request_id, address, agent,
+      id, action, outcome, code, target_kind, target_id, target_count, deletion_id, chunk_number, reason_digest, detail_digest)
+    select ${tx.organizationId}, ${actor.kind}, ${actor.id}, ${actor.name}, ${actor.requestId}, ${actor.address}, ${actor.agent},
+      id, action, case when code is null then 'DONE' else 'REFUSED' end, code, kind, target, count, deletion_id, chunk_number, reason, detail
+    from unnest(${all('id')}::uuid[], ${all('action')}::text[], ${all('code')}::text[], ${all('kind')}::text[], ${all('target')}::uuid[], ${all('count')}::int[],
+      ${all('deletionId')}::uuid[], ${all('chunkNumber')}::int[], ${all('reason')}::bytea[], ${all('detail')}::bytea[])
+      entry (id, action, code, kind, target, count, deletion_id, chunk_number, reason, detail)`;
 }
 
 /** What is kept beside an entry, and its digest under a fresh salt. */
