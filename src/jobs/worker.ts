@@ -11,6 +11,7 @@ import { patient, taskOf } from './kit.ts';
 import { keepCheckpoints } from './keep-checkpoints.ts';
 import { keepSnapshots } from './keep-snapshots.ts';
 import { meetDeadlinesTask } from './meet-deadlines.ts';
+import { pruneActionLog } from './prune-action-log.ts';
 import { recoverContactsJob } from './recover-contacts.ts';
 import { removeBodiesOf } from './remove-bodies.ts';
 import { orderDrills, restoreDrillJob } from './restore-drill.ts';
@@ -31,6 +32,7 @@ export const taskList = (app: App, signal: AbortSignal): TaskList => ({
   meet_deadlines: patient(app, signal, meetDeadlinesTask(app)),
   keep_checkpoints: patient(app, signal, keepCheckpoints(app)),
   keep_snapshots: patient(app, signal, keepSnapshots(app)),
+  prune_action_log: patient(app, signal, pruneActionLog(app)),
   order_drills: patient(app, signal, orderDrills(app)),
   [removeBodiesTask]: patient(app, signal, removeBodiesOf(app)),
   [sendWebhookTask]: patient(app, signal, sendWebhook(app)),
@@ -43,6 +45,7 @@ const crontab = ({ config }: App) => `
   * * * * * keep_snapshots
   * * * * * keep_checkpoints
   17 * * * * sweep_bodies
+  37 * * * * prune_action_log
   0 ${config.DRILL_HOUR} * * * order_drills ?fill=12h`;
 
 export interface Worker {
