@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { v7 as newId } from 'uuid';
 import type { Transaction } from '../database.ts';
+import { InvalidInput } from '../errors.ts';
 import { globalId } from '../global-id.ts';
 import { digestBeside, type Entry, saltBytes } from '../log/entry.ts';
 import { join, raw, type Sql, sql } from '../sql.ts';
@@ -156,7 +157,7 @@ export async function readActions(tx: Transaction, ids: readonly string[]): Prom
   return tx.rows<ActionLogRow>(sql`select ${columns} from action_log a where a.organization_id = ${tx.organizationId} and a.id = any(${ids}::uuid[])`);
 }
 
-/** What a row must be like. A target that was part of a batch is found through the batch's contacts. */
+/** What a row must be like. */
 function conditionsOf(tx: Transaction, filter: ActionLogFilter): Sql[] {
   return [
     sql`a.organization_id = ${tx.organizationId}`,
@@ -166,15 +167,25 @@ function conditionsOf(tx: Transaction, filter: ActionLogFilter): Sql[] {
     ...(filter.requestId !== undefined ? [sql`a.request_id = ${filter.requestId}`] : []),
     ...(filter.from !== undefined ? [sql`a.occurred_at >= ${filter.from}`] : []),
     ...(filter.before !== undefined ? [sql`a.occurred_at < ${filter.before}`] : []),
-    ...(filter.targetId
-      ? [
-          sql`(a.target_id = ${filter.targetId} or ((a.deletion_id, a.chunk_number) in (
-              select d.deletion_id, d.chunk_number from deletion_contact d where d.organization_id = ${tx.organizationId} and d.contact_id = ${filter.targetId})
-            and not ${leftOut(tx, sql`a.target_id`, sql`a.deletion_id`, sql`a.chunk_number`, sql`${filter.targetId}::uuid`)}))`,
-        ]
-      : []),
+    ...(filter.targetId !== undefined ? [sql`a.id in (${aboutTarget(tx, filter.targetId)})`] : []),
   ];
 }
+
+/**
+ * The ids of the entries about a record. For a contact these are, too, the batches that it was part of, and its erasure: which
+ * deletions took a contact and which erasure was its end is known by its id for as long as the log is, whatever became of it.
+ */
+const aboutTarget = (tx: Transaction, id: string): Sql => sql`
+  select t.id from action_log t where t.organization_id = ${tx.organizationId} and t.target_id = ${id}
+  union all select b.id from deletion_contact d
+    join action_log b on b.organization_id = d.organization_id and b.deletion_id = d.deletion_id and b.chunk_number = d.chunk_number
+    where d.organization_id = ${tx.organizationId} and d.contact_id = ${id}
+      and not ${leftOut(tx, sql`b.target_id`, sql`b.deletion_id`, sql`b.chunk_number`, sql`d.contact_id`)}
+  union all select e.id from erasure_subject s
+    join erasure r on r.organization_id = s.organization_id and r.id = s.erasure_id
+    join action_log e on e.organization_id = s.organization_id and e.target_id in (r.id, r.deletion_id)
+      and e.action in ('contacts.erased', 'erasure.completed', 'deletion.erasing', 'deletion.erased')
+    where s.organization_id = ${tx.organizationId} and s.contact_id = ${id}`;
 
 /** Entries that fit the filter, the newest first. `after` is the instant and the id of the last entry of the page before. */
 export async function listActions(
@@ -198,6 +209,70 @@ export async function* eachAction(tx: Transaction, filter: ActionLogFilter): Asy
     select ${columns} from action_log a where ${join(conditionsOf(tx, filter), ' and ')} order by a.occurred_at, a.id`);
   for (let rows = await tx.rows<ActionLogRow>(sql`fetch 1000 from entries`); rows.length > 0; rows = await tx.rows<ActionLogRow>(sql`fetch 1000 from entries`))
     yield rows;
+}
+
+/** The next entry in the order of the log, which is that of its seals: the seal, and how many entries of it come before. */
+export interface LogPlace {
+  seal: number;
+  index: number;
+}
+
+/** Behind the newest seal. */
+export async function endOfLog(tx: Transaction): Promise<LogPlace> {
+  const { seal } = (await tx.row<{ seal: number }>(sql`
+    select coalesce(max(number), 0) + 1 as seal from action_seal where organization_id = ${tx.organizationId}`))!;
+  return { seal, index: 0 };
+}
+
+const lookedAtAtOnce = 500;
+const lookedAtInAll = 5000;
+
+/**
+ * Sealed entries that fit the filter, in the order of the log from `place` on, up to `limit` of them: each is under one seal, so each
+ * comes once. @returns them, where to go on, and whether there is more to look at
+ * @throws InvalidInput LOG_PRUNED when entries that would have come were pruned; BAD_CURSOR when the log does not reach there
+ */
+export async function followActions(
+  tx: Transaction,
+  filter: ActionLogFilter,
+  place: LogPlace,
+  limit: number,
+): Promise<{ rows: ActionLogRow[]; place: LogPlace; more: boolean }> {
+  const rows: ActionLogRow[] = [];
+  let { seal, index } = place;
+  for (let looked = 0; looked < lookedAtInAll;) {
+    const next = await tx.row<{ number: number; count: number; ids: string[] }>(sql`
+      select number, cardinality(action_ids) as count, action_ids[${index + 1}::int : ${index + lookedAtAtOnce}::int] as ids
+      from action_seal where organization_id = ${tx.organizationId} and number >= ${seal} order by number limit 1`);
+    if (!next) {
+      if (seal > (await endOfLog(tx)).seal)
+        throw new InvalidInput(
+          'BAD_CURSOR',
+          'The action log does not reach as far as this cursor. Verify it with `verifyActionLog`, and start again without `after`.',
+        );
+      return { rows, place: { seal, index }, more: false };
+    }
+    if (next.number > seal)
+      throw new InvalidInput(
+        'LOG_PRUNED',
+        'Entries that follow this cursor were pruned. They can’t be given any more. Start again without `after`; an exported proof may hold them.',
+      );
+    const fit = new Map(
+      (
+        await tx.rows<ActionLogRow>(sql`
+        select ${columns} from action_log a where ${join(conditionsOf(tx, filter), ' and ')} and a.id = any(${next.ids}::uuid[])`)
+      ).map((row) => [row.id, row]),
+    );
+    for (const id of next.ids) {
+      if (rows.length === limit) return { rows, place: { seal, index }, more: true };
+      index++;
+      const row = fit.get(id);
+      if (row) rows.push(row);
+    }
+    if (index >= next.count) [seal, index] = [seal + 1, 0];
+    looked += next.ids.length;
+  }
+  return { rows, place: { seal, index }, more: true };
 }
 
 /** Whether a recovery (`request`) left the contact of a deletion's chunk where it was: not chosen, or skipped. False for what is no recovery. */
