@@ -69,6 +69,8 @@ const schema = z.object({
   CHECKPOINT_DIRECTORY: z.string().optional(),
   /** How often at most. */
   CHECKPOINT_MINUTES: count(0, 1440).default(10),
+  /** Entries of the action log that are older are removed, as far as a checkpoint reaches; 0 keeps all of them for ever. */
+  LOG_RETENTION_DAYS: count(0, 36_500).default(0),
   /** A worker that was not heard of for so long is dead, and its jobs are given to others. */
   WORKER_SILENCE_SECONDS: count(1, 3600).default(8),
   /** The hour, in UTC, from which on restore drills run; each organization has a moment of its own in the four hours from then. */
@@ -128,6 +130,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   if (read.data.DATABASE_URL && !read.data.MASTER_KEY)
     throw new StartupError('MASTER_KEY is required with DATABASE_URL: 32 random bytes in base64, for example from `openssl rand -base64 32`.');
   checkStores(read.data);
+  checkRetention(read.data);
   return read.data;
 }
 
@@ -142,4 +145,20 @@ function checkStores(config: Config): void {
   const missing = keys.filter((key) => !config[key]);
   if (missing.length > 0 && (config.SNAPSHOT_STORE === 's3' || missing.length < keys.length))
     throw new StartupError(`Snapshots can’t be kept in S3 without ${missing.join(' and ')}. Set what is missing, or nothing that begins with S3_.`);
+}
+
+/** Days that entries are kept beyond the time in which what they tell of can be recovered. */
+const retentionMargin = 7;
+
+/** @throws StartupError when entries would go that are still needed, or that nothing outside of the database vouches for */
+function checkRetention({ LOG_RETENTION_DAYS: days, RECOVERY_WINDOW_DAYS: window, CHECKPOINT_DIRECTORY, S3_BUCKET, DATABASE_URL }: Config): void {
+  if (days === 0) return;
+  if (days < window + retentionMargin)
+    throw new StartupError(
+      `LOG_RETENTION_DAYS is ${days}, and deletions can be recovered for ${window} days: entries must be kept for at least ${window + retentionMargin} days, or 0 for ever. Nothing was started.`,
+    );
+  if (DATABASE_URL && !CHECKPOINT_DIRECTORY && !S3_BUCKET)
+    throw new StartupError(
+      'LOG_RETENTION_DAYS is set, and the action log is pruned only up to a checkpoint outside of the database. Set CHECKPOINT_DIRECTORY or S3_BUCKET, or leave it out. Nothing was started.',
+    );
 }

@@ -49,6 +49,8 @@ export class Transaction {
   #em: SqlEntityManager | undefined;
   #last: Promise<unknown> = Promise.resolve();
   readonly #deadline = performance.now() + (mostTime.getStore() ?? Infinity);
+  /** What `atEnd` was given. */
+  readonly closing: Sql[] = [];
   ended = false;
 
   constructor(
@@ -74,6 +76,15 @@ export class Transaction {
     const text = statement.text;
     const query = { ...this.database.prepared(text), text, values: statement.values as unknown[] };
     return this.inTurn(() => this.client.query(query));
+  }
+
+  /**
+   * Leaves a statement for the end: it is sent in the round trip of the COMMIT, which takes place only if the statement
+   * could be carried out. For what nothing in this transaction reads.
+   */
+  atEnd(statement: Sql): void {
+    if (this.ended) throw new Error('The transaction has ended.');
+    this.closing.push(statement);
   }
 
   /**
@@ -175,7 +186,7 @@ export class Database {
       await this.end(tx, 'COMMIT');
       return result;
     } catch (error) {
-      await this.end(tx, 'ROLLBACK');
+      if (!tx.ended) await this.end(tx, 'ROLLBACK');
       throw error;
     }
   }
@@ -228,11 +239,30 @@ export class Database {
   async end(tx: Transaction, how: 'COMMIT' | 'ROLLBACK'): Promise<void> {
     tx.ended = true;
     try {
-      await tx.client.query(how);
+      await (how === 'COMMIT' && tx.closing.length > 0 ? this.#close(tx) : tx.client.query(how));
       tx.client.release();
     } catch (error) {
       tx.client.release(true);
       if (how === 'COMMIT') throw error;
+    }
+  }
+
+  /**
+   * Sends what was left for the end and the COMMIT in one go. After a statement that failed PostgreSQL answers the COMMIT
+   * with a rollback. @throws what the first of them that failed says
+   */
+  async #close({ client, closing }: Transaction): Promise<void> {
+    const queries = closing.map(({ text, values }) => ({ ...this.prepared(text), text, values: values as unknown[] }));
+    // The driver pipelines for whole connections, or not at all, and COPY can't be pipelined; so only while this goes on.
+    const pipelined = client as { -readonly [Key in keyof pg.PoolClient]: pg.PoolClient[Key] };
+    pipelined.pipeline = true;
+    try {
+      const answers = await Promise.allSettled([...queries.map((query) => client.query(query)), client.query('COMMIT')]);
+      for (const answer of answers) if (answer.status === 'rejected') throw answer.reason as Error;
+      const committed = answers.at(-1) as PromiseFulfilledResult<pg.QueryResult>;
+      if (committed.value.command !== 'COMMIT') throw new Error('The transaction was rolled back when it should have been committed.');
+    } finally {
+      pipelined.pipeline = false;
     }
   }
 

@@ -37,10 +37,10 @@ export class NotFound extends Error {
   }
 }
 
-/** An argument that can't be understood: a malformed id, a broken cursor, a page size out of range. */
+/** An argument that can't be understood: a malformed id, a broken cursor, a page size out of range, a place that is gone. */
 export class InvalidInput extends Error {
   constructor(
-    readonly code: 'MALFORMED_ID' | 'BAD_CURSOR' | 'BAD_PAGE_SIZE' | 'BAD_INPUT',
+    readonly code: 'MALFORMED_ID' | 'BAD_CURSOR' | 'BAD_PAGE_SIZE' | 'BAD_INPUT' | 'LOG_PRUNED',
     message: string,
   ) {
     super(message);

@@ -45,7 +45,7 @@ export async function start(config: Config, role: ProcessRole, say: (line: strin
     const store = await openStore(config);
     const keys = deriveKeys(await masterKey(config, say));
     const ownerUrl = config.DATABASE_URL ?? embedded!.url;
-    const appUrl = await migrate({ url: ownerUrl, appUrl: config.DATABASE_APP_URL, secret: keys.database });
+    const appUrl = await migrate({ url: ownerUrl, appUrl: config.DATABASE_APP_URL, secret: keys.database, logRetentionDays: config.LOG_RETENTION_DAYS });
     const database = await Database.open(appUrl, config.POOL_SIZE);
     stops.push(() => database.close());
     const checkpoints = await openCheckpoints(config, store);

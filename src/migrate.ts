@@ -23,6 +23,7 @@ import { Migration20261125160000 } from '../migrations/Migration20261125160000.t
 import { Migration20261125170000 } from '../migrations/Migration20261125170000.ts';
 import { Migration20261125180000 } from '../migrations/Migration20261125180000.ts';
 import { Migration20261125200000 } from '../migrations/Migration20261125200000.ts';
+import { Migration20261125210000 } from '../migrations/Migration20261125210000.ts';
 import { entities } from './entities/index.ts';
 import { StartupError } from './errors.ts';
 import { quoted } from './sql.ts';
@@ -46,6 +47,7 @@ const migrations = [
   Migration20261125170000,
   Migration20261125180000,
   Migration20261125200000,
+  Migration20261125210000,
 ];
 const oldestServer = 15;
 /** Any number, as long as every starter asks for the same. */
@@ -62,6 +64,8 @@ export interface MigrateOptions {
   appUrl?: string | undefined;
   /** Derives the password of the role that is made here. */
   secret: Buffer;
+  /** How old entries of the action log must be to be pruned; 0: they never are. What was set before stays without it. */
+  logRetentionDays?: number;
 }
 
 /**
@@ -69,7 +73,7 @@ export interface MigrateOptions {
  * @returns the address of the database as the role that the server works with
  * @throws StartupError when the server is unreachable or too old, or the schema is newer than the code
  */
-export async function migrate({ url, appUrl, secret }: MigrateOptions): Promise<string> {
+export async function migrate({ url, appUrl, secret, logRetentionDays }: MigrateOptions): Promise<string> {
   const owner = await connect(url, 'DATABASE_URL');
   try {
     await checkServer(owner);
@@ -80,6 +84,8 @@ export async function migrate({ url, appUrl, secret }: MigrateOptions): Promise<
     await checkAppRole(address);
     await grantAppRole(owner, new URL(address).username);
     await grantRestoring(owner, new URL(address).username);
+    if (logRetentionDays !== undefined)
+      await owner.query(`create or replace function log_retention_days() returns int language sql return ${logRetentionDays}`);
     await migrateJobs(owner, address);
     return address;
   } finally {
@@ -187,6 +193,8 @@ async function grantAppRole(owner: pg.Client, encodedRole: string): Promise<void
     grant select, insert, update, delete on all tables in schema public to ${app};
     revoke update, delete on action_log from ${app};
     revoke update, delete on action_seal, action_checkpoint from ${app};
+    revoke insert, update, delete on action_pruning from ${app};
+    grant execute on function prune_action_log to ${app};
     revoke update on action_reason, action_salt, action_unsealed from ${app};
     revoke update, delete on erasure_ledger, erasure_subject from ${app};
     revoke delete on erasure from ${app};

@@ -5,8 +5,8 @@ import pg from 'pg';
 import type { Transaction } from './database.ts';
 import { sql } from './sql.ts';
 
-/** A job, a recovery request or a deletion by its id; all jobs of an organization by the organization's. */
-export type Topic = 'job' | 'jobs' | 'recovery' | 'deletion';
+/** A job, a recovery request or a deletion by its id; all jobs and the sealed log of an organization by the organization's. */
+export type Topic = 'job' | 'jobs' | 'recovery' | 'deletion' | 'log';
 
 const channel = 'reinstate';
 const keyOf = (topic: Topic, id: string) => `${topic}:${id}`;
@@ -24,38 +24,83 @@ const shortestPause = 100;
  * changed between two reads is seen as one change; what was missed while the connection was lost is caught up with.
  * `return` ends it at once, even while it waits for news.
  */
-export function watch<Row>(pubsub: PubSub, topic: Topic, id: string, read: () => Promise<Row>, isFinal: (row: Row) => boolean): AsyncIterableIterator<Row> {
+export const watch = <Row>(pubsub: PubSub, topic: Topic, id: string, read: () => Promise<Row>, isFinal: (row: Row) => boolean): AsyncIterableIterator<Row> =>
+  listening(pubsub, topic, id, async function* (news) {
+    for (let last: string | undefined; !news.over;) {
+      const pause = wait(shortestPause);
+      news.forget();
+      const row = await read();
+      const now = JSON.stringify(row);
+      if (now !== last) yield row;
+      last = now;
+      if (isFinal(row)) return;
+      await news.come();
+      await pause;
+    }
+  });
+
+/**
+ * Follows a list that is only added to: yields what `read` gives, which goes on each time where it stopped, and waits for
+ * news when it says that there is no more. Whoever takes slowly is read for slowly: nothing is kept for them here.
+ */
+export const follow = <Part>(
+  pubsub: PubSub,
+  topic: Topic,
+  id: string,
+  read: () => Promise<{ part: Part | null; more: boolean }>,
+): AsyncIterableIterator<Part> =>
+  listening(pubsub, topic, id, async function* (news) {
+    while (!news.over) {
+      const pause = wait(shortestPause);
+      news.forget();
+      const { part, more } = await read();
+      if (part !== null) yield part;
+      if (more) continue;
+      await news.come();
+      await pause;
+    }
+  });
+
+/** What whoever listens has heard. */
+interface News {
+  /** Whether they have stopped to listen. */
+  readonly over: boolean;
+  /** From here on only what comes now is news. */
+  forget(): void;
+  /** Waits for news, unless there was some, or for the end. */
+  come(): Promise<void>;
+}
+
+/** Runs a walk that listens to a topic. Its `return` ends it at once, even while it waits. */
+function listening<T>(pubsub: PubSub, topic: Topic, id: string, walk: (news: News) => AsyncGenerator<T, void>): AsyncIterableIterator<T> {
   let wake = () => {};
-  let news = false;
-  const ending = new AbortController();
-  const changes = async function* (): AsyncGenerator<Row, void> {
+  let [heard, over] = [false, false];
+  const news: News = {
+    get over() {
+      return over;
+    },
+    forget: () => (heard = false),
+    come: async () => {
+      if (!heard && !over) await new Promise<void>((resolve) => (wake = resolve));
+    },
+  };
+  const parts = (async function* () {
     const deaf = pubsub.listen(topic, id, () => {
-      news = true;
+      heard = true;
       wake();
     });
     try {
-      for (let last: string | undefined; !ending.signal.aborted;) {
-        const pause = wait(shortestPause);
-        news = false;
-        const row = await read();
-        const now = JSON.stringify(row);
-        if (now !== last) yield row;
-        last = now;
-        if (isFinal(row)) return;
-        if (!news && !ending.signal.aborted) await new Promise<void>((resolve) => (wake = resolve));
-        await pause;
-      }
+      yield* walk(news);
     } finally {
       deaf();
     }
-  };
-  const rows = changes();
+  })();
   return {
-    next: () => rows.next(),
+    next: () => parts.next(),
     return: () => {
-      ending.abort();
+      over = true;
       wake();
-      return rows.return();
+      return parts.return();
     },
     [Symbol.asyncIterator]() {
       return this;

@@ -22,12 +22,19 @@ async function main(): Promise<number> {
   if (verb !== 'verify-log' || !file || rest.length > 0) throw new StartupError(usage);
   const known = [...(await Promise.all(values.checkpoint.map(readCheckpoint))), ...values.head.map(readHead)];
   const chain = await verifyFile(file, values.key === undefined ? null : await readFile(values.key, 'utf8'), known);
-  const { fault, head, erased } = chain;
+  const { fault, head, erased, pruned } = chain;
   console.log(`Organization ${chain.organizationId}`);
-  console.log(`Verified: ${head?.total ?? 0} entries under ${head?.number ?? 0} seals${head ? `, the last of ${head.sealedAt}` : ''}.`);
+  if (pruned)
+    console.log(
+      `Pruned on ${pruned.prunedAt}: entries 1 to ${pruned.total}, under seals 1 to ${pruned.number}, the newest of ${pruned.until}. The log is complete from then on.`,
+    );
+  const [entries, seals] = [(head?.total ?? 0) - (head && pruned ? pruned.total : 0), (head?.number ?? 0) - (head && pruned ? pruned.number : 0)];
+  console.log(`Verified: ${entries} entries under ${seals} seals${head ? `, the last of ${head.sealedAt}` : ''}.`);
   if (erased > 0) console.log(`Of these, ${erased} had their reason or details erased with a person; they verify all the same.`);
   if (values.key === undefined) console.log('The key is the one in the file, so this proves that the file fits together, and not who wrote it. Give --key.');
   if (known.length === 0) console.log('Nothing tells how long the log was, so entries cut off at its end are not noticed. Give --checkpoint or --head.');
+  const before = known.filter(({ number }) => pruned !== null && number < pruned.number).map(({ number }) => number);
+  if (before.length > 0) console.log(`Seals ${before.join(', ')}, which you gave, were pruned: there is nothing left to hold them against.`);
   if (fault) {
     console.log(`NOT INTACT (${fault.kind}): ${fault.message}${fault.entryId ? ` Entry id: ${fault.entryId}` : ''}`);
     return 1;

@@ -9,12 +9,20 @@ export class Sql {
 
   /** The text with $1, $2, … in place of the parameters. */
   get text(): string {
-    return this.strings.reduce((text, part, index) => `${text}$${index}${part}`);
+    const known = texts.get(this.strings);
+    if (known !== undefined) return known;
+    const text = this.strings.reduce((all, part, index) => `${all}$${index}${part}`);
+    texts.set(this.strings, text);
+    return text;
   }
 }
 
+/** A statement without inlined parts has the same `strings` each time that it is built. */
+const texts = new WeakMap<readonly string[], string>();
+
 /** Builds a statement; `${part}` is inlined when it is Sql, and a parameter when it is anything else. */
 export function sql(strings: TemplateStringsArray, ...parts: unknown[]): Sql {
+  if (!parts.some((part) => part instanceof Sql)) return new Sql(strings, parts);
   const texts = [strings[0]!];
   const values: unknown[] = [];
   parts.forEach((part, index) => {

@@ -195,6 +195,8 @@ function places(mine: Scene, { confirmation, erasing }: Confirmations): Record<s
     'Mutation.updateContact.input.id': place('Contact', 'Staff', sdk.UpdateContactDocument, (id) => ({
       input: { id, version: 1, city: 'x' },
     })),
+    'Subscription.actionLogAdded.filter.actorId': place('StaffMember', 'Admin', sdk.ActionLogAddedDocument, (actorId) => ({ filter: { actorId } })),
+    'Subscription.actionLogAdded.filter.targetId': place('Contact', 'Admin', sdk.ActionLogAddedDocument, (targetId) => ({ filter: { targetId } })),
     'Subscription.jobProgress.id': place('Job', 'Staff', sdk.JobProgressDocument, (id) => ({ id })),
     'Subscription.recoveryProgress.id': place('RecoveryRequest', 'Admin', sdk.RecoveryProgressDocument, (id) => ({ id })),
   };
@@ -250,7 +252,7 @@ describe('an id', () => {
         'names constructor': encoded(`constructor:${uuid}`),
         'has a NUL': encoded(`${kind}\0:${uuid}`),
         'has SQL in it': encoded(`${kind}:' or 1=1; drop table contact; --`),
-        ...(['Query.node.id', 'Query.actionLog.filter.targetId', 'Mutation.exportActionLog.input.filter.targetId'].includes(name)
+        ...(name === 'Query.node.id' || /(actionLog|ActionLog).*\.filter\.targetId$/.test(name)
           ? {}
           : { 'is of another kind': encoded(`${otherKind}:${uuid}`) }),
       };
@@ -285,6 +287,8 @@ describe('an id', () => {
       'Mutation.requestRecovery.input.selection.deletedById': 'NOTHING_SELECTED',
       'Mutation.exportActionLog.input.filter.actorId': 'finds nothing',
       'Mutation.exportActionLog.input.filter.targetId': 'finds nothing',
+      'Subscription.actionLogAdded.filter.actorId': 'finds nothing',
+      'Subscription.actionLogAdded.filter.targetId': 'finds nothing',
       'Query.actionLog.filter.actorId': 'finds nothing',
       'Query.actionLog.filter.targetId': 'finds nothing',
       'Query.contactDeletionPreview.input.filter.ids': 'finds nothing',

@@ -103,6 +103,7 @@ describe('lists', () => {
     );
     // Short by their nature, or bounded as their description says.
     expect(plain.map(([name]) => name).toSorted()).toEqual([
+      'AddedActions.entries',
       'ComparedContact.changes',
       'Contact.balances',
       'Contact.contactPoints',

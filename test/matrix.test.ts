@@ -89,6 +89,7 @@ const matrix = `
   Subscription.jobProgress             yes        yes     yes     no        no           no
   Subscription.organizationJobs        yes        yes     yes     no        no           no
   Subscription.recoveryProgress        yes        yes     no      no        no           no
+  Subscription.actionLogAdded          yes        yes     no      no        no           no
 `;
 
 const cells = new Map<string, Record<Person, string>>();
@@ -263,6 +264,7 @@ const asks = ({
   'Mutation.approveRecovery': asked(sdk.ApproveRecoveryDocument, { input: { organizationId: organization, id: recovery } }),
   'Subscription.jobProgress': watched(sdk.JobProgressDocument, { id: job }),
   'Subscription.organizationJobs': watched(sdk.OrganizationJobsDocument, {}),
+  'Subscription.actionLogAdded': watched(sdk.ActionLogAddedDocument, {}),
   'Subscription.recoveryProgress': watched(sdk.RecoveryProgressDocument, { id: recovery }),
 });
 

@@ -1,10 +1,8 @@
 // The action log can't be bent: whatever is done to it behind the server's back is found, and the first bad entry is named.
-import { execFile } from 'node:child_process';
 import { createHash, createPublicKey } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import * as sdk from '../sdk/generated.ts';
 import { startWorker } from '../src/jobs/worker.ts';
@@ -21,6 +19,7 @@ import { hire } from './custom-roles.ts';
 import { eraseThem } from './erasing.ts';
 import { contactId, deleteThem, fill, liveIds, runJobs } from './graphs.ts';
 import { createWorld, type World } from './harness.ts';
+import { behindTheBack, download, reinstate, swap, verify } from './logs.ts';
 import { until } from './processes.ts';
 
 /** Three batches of entries under three seals: sign-ins, a contact that is created and changed, a deletion with a reason. */
@@ -41,22 +40,6 @@ async function writeLog(world: World): Promise<string[]> {
   ]);
   return rows.map((row) => row.id);
 }
-
-const verify = async (world: World, since?: sdk.LogHeadInput) =>
-  (await (await world.as('Super admin')).request(sdk.VerifyActionLogDocument, { since: since ?? null })).verifyActionLog;
-
-/** As somebody who owns the tables, has taken the triggers off and knows how rows are queued. */
-async function behindTheBack(world: World, ...statements: [text: string, values?: unknown[]][]): Promise<void> {
-  for (const table of ['action_log', 'action_seal']) await world.owner.query(`alter table ${table} disable trigger user`);
-  for (const [text, values] of statements) await world.owner.query(text, values);
-  for (const table of ['action_log', 'action_seal']) await world.owner.query(`alter table ${table} enable trigger user`);
-}
-
-const swap = (one: string, other: string): [string, unknown[]][] => [
-  [`update action_log set id = '00000000-0000-7000-8000-000000000000' where id = $1`, [one]],
-  ['update action_log set id = $1 where id = $2', [one, other]],
-  [`update action_log set id = $1 where id = '00000000-0000-7000-8000-000000000000'`, [other]],
-];
 
 const insertion = `insert into action_log select (jsonb_populate_record(a, jsonb_build_object('id', gen_random_uuid(), 'action', 'contact.seen'))).* from action_log a where id = $1`;
 
@@ -150,6 +133,27 @@ describe('a log that nobody bent', () => {
     await sealEntries(world.app, world.organizationId('Hilltop Society'));
     const { verifyActionLog } = await other.request(sdk.VerifyActionLogDocument, { since: null });
     expect(verifyActionLog).toMatchObject({ intact: true, head: { number: 1, entryCount: 1 } });
+  });
+
+  it('takes no action whose entry can’t be written, or what lies beside it, and its connections work on', async () => {
+    await using world = await createWorld({ settings: { POOL_SIZE: '4' } });
+    const admin = await world.as('Super admin');
+    const { createContact } = await admin.request(sdk.CreateContactDocument, { input: { firstName: 'Ada' } });
+    const { id, version } = createContact.contact!;
+    const server = new URL(world.app.database.url).username;
+    const change = (city: string) => admin.request(sdk.UpdateContactDocument, { input: { id, version, city } });
+    for (const table of ['action_log', 'action_salt', 'action_unsealed']) {
+      await world.owner.query(`revoke insert on ${table} from ${server}`);
+      const tried = await Promise.allSettled(['Porto', 'Ghent'].map(change));
+      expect(tried).toMatchObject(tried.map(() => ({ status: 'rejected', reason: { code: 'INTERNAL_SERVER_ERROR' } })));
+      await world.owner.query(`grant insert on ${table} to ${server}`);
+      const { contact } = await admin.request(sdk.ContactDocument, { id });
+      expect(contact).toMatchObject({ version, city: null });
+    }
+    expect((await change('Porto')).updateContact.contact).toMatchObject({ city: 'Porto' });
+    await deleteThem(world, { contactIds: [id] });
+    const { rows } = await world.owner.query<{ action: string }>(`select action from action_log where target_kind <> 'StaffMember' order by id`);
+    expect(rows.map(({ action }) => action)).toEqual(['contact.created', 'contact.updated', 'contacts.deleted']);
   });
 
   it('is only ever added to, by its owner too', async () => {
@@ -329,20 +333,6 @@ describe('a log that was bent behind the server’s back', () => {
     }
   });
 });
-
-const run = promisify(execFile);
-
-/** `npx reinstate verify-log`, as it is run from the sources. */
-const reinstate = async (...args: string[]) =>
-  run(process.execPath, ['--import', 'tsx', 'src/reinstate.ts', 'verify-log', ...args]).then(
-    ({ stdout }) => ({ code: 0, out: stdout }),
-    ({ code, stdout, stderr }: { code: number; stdout: string; stderr: string }) => ({ code, out: stdout + stderr }),
-  );
-
-async function download(world: World, input: sdk.ExportActionLogInput): Promise<Response> {
-  const { exportActionLog } = await (await world.as('Super admin')).request(sdk.ExportActionLogDocument, { input });
-  return fetch(new URL(exportActionLog.path!, world.url));
-}
 
 describe('a proof', () => {
   it('verifies without a server, and names what was done to the file', { timeout: 120_000 }, async () => {

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { v7 as newId } from 'uuid';
 import type { Transaction } from '../database.ts';
+import { InvalidInput } from '../errors.ts';
 import { globalId } from '../global-id.ts';
 import { digestBeside, type Entry, saltBytes } from '../log/entry.ts';
 import { join, raw, type Sql, sql } from '../sql.ts';
@@ -24,7 +25,7 @@ export interface Action {
 }
 
 /**
- * Adds an entry, stamped by the database clock.
+ * Adds an entry, stamped by the database clock: with the commit, which fails when the entry can't be written.
  * @returns the entry's id
  */
 export async function logAction(tx: Transaction, actor: Actor, action: Action): Promise<string> {
@@ -52,21 +53,16 @@ export async function logActions(tx: Transaction, actor: Actor, actions: readonl
     reason: reasons[index]?.digest ?? null,
     detail: changes[index]?.digest ?? null,
   }));
-  await tx.run(sql`
-    insert into action_log (organization_id, actor_kind, actor_id, actor_name, request_id, address, agent,
-      id, action, outcome, code, target_kind, target_id, target_count, deletion_id, chunk_number, reason_digest, detail_digest)
-    select ${tx.organizationId}, ${actor.kind}, ${actor.id}, ${actor.name}, ${actor.requestId}, ${actor.address}, ${actor.agent},
-      id, action, case when code is null then 'DONE' else 'REFUSED' end, code, kind, target, count, deletion_id, chunk_number, reason, detail
-    from ${rows.length === 1 ? oneRow(rows[0]!) : manyRows(rows)} entry (id, action, code, kind, target, count, deletion_id, chunk_number, reason, detail)`);
+  tx.atEnd(rows.length === 1 ? oneEntry(tx, actor, rows[0]!) : manyEntries(tx, actor, rows));
   const told = reasons.filter((one) => one !== undefined);
   if (told.length > 0)
-    await tx.run(sql`
+    tx.atEnd(sql`
       insert into action_reason (organization_id, action_id, reason, salt)
       select ${tx.organizationId}, id, reason, salt
       from unnest(${told.map(({ id }) => id)}::uuid[], ${told.map(({ kept }) => kept)}::text[], ${told.map(({ salt }) => salt)}::bytea[]) given (id, reason, salt)`);
   const changed = changes.filter((one) => one !== undefined);
   if (changed.length > 0)
-    await tx.run(sql`
+    tx.atEnd(sql`
       insert into action_salt (organization_id, action_id, contact_id, salt)
       select ${tx.organizationId}, id, contact_id, salt
       from unnest(${changed.map(({ id }) => id)}::uuid[], ${changed.map(({ of }) => of)}::uuid[], ${changed.map(({ salt }) => salt)}::bytea[]) given (id, contact_id, salt)`);
@@ -87,13 +83,22 @@ interface NewRow {
 }
 
 /** Most writes add one entry, and arrays of one are the slower way. */
-const oneRow = ({ id, action, code, kind, target, count, deletionId, chunkNumber, reason, detail }: NewRow): Sql => sql`
-  (values (${id}::uuid, ${action}::text, ${code}::text, ${kind}::text, ${target}::uuid, ${count}::int, ${deletionId}::uuid, ${chunkNumber}::int, ${reason}::bytea, ${detail}::bytea))`;
+const oneEntry = (tx: Transaction, actor: Actor, { id, action, code, kind, target, count, deletionId, chunkNumber, reason, detail }: NewRow): Sql => sql`
+  insert into action_log (organization_id, actor_kind, actor_id, actor_name, request_id, address, agent,
+    id, action, outcome, code, target_kind, target_id, target_count, deletion_id, chunk_number, reason_digest, detail_digest)
+  values (${tx.organizationId}, ${actor.kind}, ${actor.id}, ${actor.name}, ${actor.requestId}, ${actor.address}, ${actor.agent},
+    ${id}, ${action}, ${code === null ? 'DONE' : 'REFUSED'}, ${code}, ${kind}, ${target}, ${count}, ${deletionId}, ${chunkNumber}, ${reason}, ${detail})`;
 
-function manyRows(rows: readonly NewRow[]): Sql {
+function manyEntries(tx: Transaction, actor: Actor, rows: readonly NewRow[]): Sql {
   const all = <Key extends keyof NewRow>(key: Key) => rows.map((row) => row[key]);
-  return sql`unnest(${all('id')}::uuid[], ${all('action')}::text[], ${all('code')}::text[], ${all('kind')}::text[], ${all('target')}::uuid[], ${all('count')}::int[],
-    ${all('deletionId')}::uuid[], ${all('chunkNumber')}::int[], ${all('reason')}::bytea[], ${all('detail')}::bytea[])`;
+  return sql`
+    insert into action_log (organization_id, actor_kind, actor_id, actor_name, request_id, address, agent,
+      id, action, outcome, code, target_kind, target_id, target_count, deletion_id, chunk_number, reason_digest, detail_digest)
+    select ${tx.organizationId}, ${actor.kind}, ${actor.id}, ${actor.name}, ${actor.requestId}, ${actor.address}, ${actor.agent},
+      id, action, case when code is null then 'DONE' else 'REFUSED' end, code, kind, target, count, deletion_id, chunk_number, reason, detail
+    from unnest(${all('id')}::uuid[], ${all('action')}::text[], ${all('code')}::text[], ${all('kind')}::text[], ${all('target')}::uuid[], ${all('count')}::int[],
+      ${all('deletionId')}::uuid[], ${all('chunkNumber')}::int[], ${all('reason')}::bytea[], ${all('detail')}::bytea[])
+      entry (id, action, code, kind, target, count, deletion_id, chunk_number, reason, detail)`;
 }
 
 /** What is kept beside an entry, and its digest under a fresh salt. */
@@ -152,7 +157,7 @@ export async function readActions(tx: Transaction, ids: readonly string[]): Prom
   return tx.rows<ActionLogRow>(sql`select ${columns} from action_log a where a.organization_id = ${tx.organizationId} and a.id = any(${ids}::uuid[])`);
 }
 
-/** What a row must be like. A target that was part of a batch is found through the batch's contacts. */
+/** What a row must be like. */
 function conditionsOf(tx: Transaction, filter: ActionLogFilter): Sql[] {
   return [
     sql`a.organization_id = ${tx.organizationId}`,
@@ -162,15 +167,25 @@ function conditionsOf(tx: Transaction, filter: ActionLogFilter): Sql[] {
     ...(filter.requestId !== undefined ? [sql`a.request_id = ${filter.requestId}`] : []),
     ...(filter.from !== undefined ? [sql`a.occurred_at >= ${filter.from}`] : []),
     ...(filter.before !== undefined ? [sql`a.occurred_at < ${filter.before}`] : []),
-    ...(filter.targetId
-      ? [
-          sql`(a.target_id = ${filter.targetId} or ((a.deletion_id, a.chunk_number) in (
-              select d.deletion_id, d.chunk_number from deletion_contact d where d.organization_id = ${tx.organizationId} and d.contact_id = ${filter.targetId})
-            and not ${leftOut(tx, sql`a.target_id`, sql`a.deletion_id`, sql`a.chunk_number`, sql`${filter.targetId}::uuid`)}))`,
-        ]
-      : []),
+    ...(filter.targetId !== undefined ? [sql`a.id in (${aboutTarget(tx, filter.targetId)})`] : []),
   ];
 }
+
+/**
+ * The ids of the entries about a record. For a contact these are, too, the batches that it was part of, and its erasure: which
+ * deletions took a contact and which erasure was its end is known by its id for as long as the log is, whatever became of it.
+ */
+const aboutTarget = (tx: Transaction, id: string): Sql => sql`
+  select t.id from action_log t where t.organization_id = ${tx.organizationId} and t.target_id = ${id}
+  union all select b.id from deletion_contact d
+    join action_log b on b.organization_id = d.organization_id and b.deletion_id = d.deletion_id and b.chunk_number = d.chunk_number
+    where d.organization_id = ${tx.organizationId} and d.contact_id = ${id}
+      and not ${leftOut(tx, sql`b.target_id`, sql`b.deletion_id`, sql`b.chunk_number`, sql`d.contact_id`)}
+  union all select e.id from erasure_subject s
+    join erasure r on r.organization_id = s.organization_id and r.id = s.erasure_id
+    join action_log e on e.organization_id = s.organization_id and e.target_id in (r.id, r.deletion_id)
+      and e.action in ('contacts.erased', 'erasure.completed', 'deletion.erasing', 'deletion.erased')
+    where s.organization_id = ${tx.organizationId} and s.contact_id = ${id}`;
 
 /** Entries that fit the filter, the newest first. `after` is the instant and the id of the last entry of the page before. */
 export async function listActions(
@@ -194,6 +209,70 @@ export async function* eachAction(tx: Transaction, filter: ActionLogFilter): Asy
     select ${columns} from action_log a where ${join(conditionsOf(tx, filter), ' and ')} order by a.occurred_at, a.id`);
   for (let rows = await tx.rows<ActionLogRow>(sql`fetch 1000 from entries`); rows.length > 0; rows = await tx.rows<ActionLogRow>(sql`fetch 1000 from entries`))
     yield rows;
+}
+
+/** The next entry in the order of the log, which is that of its seals: the seal, and how many entries of it come before. */
+export interface LogPlace {
+  seal: number;
+  index: number;
+}
+
+/** Behind the newest seal. */
+export async function endOfLog(tx: Transaction): Promise<LogPlace> {
+  const { seal } = (await tx.row<{ seal: number }>(sql`
+    select coalesce(max(number), 0) + 1 as seal from action_seal where organization_id = ${tx.organizationId}`))!;
+  return { seal, index: 0 };
+}
+
+const lookedAtAtOnce = 500;
+const lookedAtInAll = 5000;
+
+/**
+ * Sealed entries that fit the filter, in the order of the log from `place` on, up to `limit` of them: each is under one seal, so each
+ * comes once. @returns them, where to go on, and whether there is more to look at
+ * @throws InvalidInput LOG_PRUNED when entries that would have come were pruned; BAD_CURSOR when the log does not reach there
+ */
+export async function followActions(
+  tx: Transaction,
+  filter: ActionLogFilter,
+  place: LogPlace,
+  limit: number,
+): Promise<{ rows: ActionLogRow[]; place: LogPlace; more: boolean }> {
+  const rows: ActionLogRow[] = [];
+  let { seal, index } = place;
+  for (let looked = 0; looked < lookedAtInAll;) {
+    const next = await tx.row<{ number: number; count: number; ids: string[] }>(sql`
+      select number, cardinality(action_ids) as count, action_ids[${index + 1}::int : ${index + lookedAtAtOnce}::int] as ids
+      from action_seal where organization_id = ${tx.organizationId} and number >= ${seal} order by number limit 1`);
+    if (!next) {
+      if (seal > (await endOfLog(tx)).seal)
+        throw new InvalidInput(
+          'BAD_CURSOR',
+          'The action log does not reach as far as this cursor. Verify it with `verifyActionLog`, and start again without `after`.',
+        );
+      return { rows, place: { seal, index }, more: false };
+    }
+    if (next.number > seal)
+      throw new InvalidInput(
+        'LOG_PRUNED',
+        'Entries that follow this cursor were pruned. They can’t be given any more. Start again without `after`; an exported proof may hold them.',
+      );
+    const fit = new Map(
+      (
+        await tx.rows<ActionLogRow>(sql`
+        select ${columns} from action_log a where ${join(conditionsOf(tx, filter), ' and ')} and a.id = any(${next.ids}::uuid[])`)
+      ).map((row) => [row.id, row]),
+    );
+    for (const id of next.ids) {
+      if (rows.length === limit) return { rows, place: { seal, index }, more: true };
+      index++;
+      const row = fit.get(id);
+      if (row) rows.push(row);
+    }
+    if (index >= next.count) [seal, index] = [seal + 1, 0];
+    looked += next.ids.length;
+  }
+  return { rows, place: { seal, index }, more: true };
 }
 
 /** Whether a recovery (`request`) left the contact of a deletion's chunk where it was: not chosen, or skipped. False for what is no recovery. */

@@ -90,3 +90,11 @@ export const ActionCheckpoint = defineEntity({
   ...ofOneOrganization,
   properties: { organizationId: p.uuid().primary(), sealNumber: p.integer().primary(), location: p.text(), exportedAt: createdNow() },
 });
+
+/** The statement that an organization's log was pruned, which stands for the seals that went: see log/seal.ts. Written by `prune_action_log` alone. */
+export const ActionPruning = defineEntity({
+  name: 'ActionPruning',
+  tableName: 'action_pruning',
+  ...ofOneOrganization,
+  properties: { organizationId: p.uuid().primary(), statement: p.text(), signature: p.blob() },
+});

@@ -4,6 +4,7 @@ import type { Task } from 'graphile-worker';
 import { z } from 'zod';
 import type { Actor, App } from '../domain/app.ts';
 import { type JobKind, oneAtATime, type Progress, type Report, saveProgress, startJob } from '../domain/jobs.ts';
+import { listOrganizationIds } from '../domain/organizations.ts';
 import { Refusal } from '../errors.ts';
 import { publish } from '../pubsub.ts';
 
@@ -97,6 +98,13 @@ export const patient =
       await databaseToAnswer(app, signal);
     }
   };
+
+/** Does something in every organization. What fails in one keeps it from no other, and is told at the end. */
+export async function inEachOrganization(app: App, failed: string, work: (organizationId: string) => Promise<unknown>): Promise<void> {
+  const failures: Error[] = [];
+  for (const organizationId of await listOrganizationIds(app)) await work(organizationId).catch((error: Error) => failures.push(error));
+  if (failures.length > 0) throw new Error(`${failed} in ${failures.length} organizations: ${failures.map(({ message }) => message).join(' | ')}`);
+}
 
 /** Saves and publishes progress, at most ten times a second, each phase's first and last always. */
 function reporter(app: App, job: JobDefinition, input: JobInput): Report {

@@ -13,6 +13,7 @@ import { patient, taskOf } from './kit.ts';
 import { keepCheckpoints } from './keep-checkpoints.ts';
 import { keepSnapshots } from './keep-snapshots.ts';
 import { meetDeadlinesTask } from './meet-deadlines.ts';
+import { pruneActionLog } from './prune-action-log.ts';
 import { recoverContactsJob } from './recover-contacts.ts';
 import { removeBodiesOf } from './remove-bodies.ts';
 import { orderDrills, restoreDrillJob } from './restore-drill.ts';
@@ -35,6 +36,7 @@ export const taskList = (app: App, signal: AbortSignal): TaskList => ({
   meet_deadlines: patient(app, signal, meetDeadlinesTask(app)),
   keep_checkpoints: patient(app, signal, keepCheckpoints(app)),
   keep_snapshots: patient(app, signal, keepSnapshots(app)),
+  prune_action_log: patient(app, signal, pruneActionLog(app)),
   order_drills: patient(app, signal, orderDrills(app)),
   [removeBodiesTask]: patient(app, signal, removeBodiesOf(app)),
   [sendMailTask]: patient(app, signal, sendQueuedMail(app)),
@@ -52,6 +54,7 @@ const crontab = ({ config }: App) => `
   */5 * * * * clear_rate_limits
   17 * * * * sweep_bodies
   37 * * * * sweep_sessions
+  47 * * * * prune_action_log
   0 ${config.DRILL_HOUR} * * * order_drills ?fill=12h`;
 
 export interface Worker {

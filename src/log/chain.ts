@@ -3,7 +3,7 @@
 import type { KeyObject } from 'node:crypto';
 import { type FullEntry, isIntact, leafOfEntry } from './entry.ts';
 import { digestBytes, rootOf } from './merkle.ts';
-import { type Head, hashOf, noSeal, readSeal, type Seal } from './seal.ts';
+import { type Head, hashOf, noSeal, type Pruning, readPruning, readSeal, type Seal, type Signed } from './seal.ts';
 
 /** What the first line of a proof, which is a log as a file, says that it is. */
 export const proofType = 'reinstate action log 1';
@@ -34,19 +34,37 @@ export interface Fault {
   message: string;
 }
 
+const wrong = (kind: Fault['kind'], sealNumber: number, message: string): Fault => ({ kind, sealNumber, position: null, entryId: null, message });
+
 export class Chain {
   #head: Head & { total: number } = noSeal;
   #sealedAt: string | null = null;
   fault: Fault | undefined;
   /** Entries whose reason or details were erased since. */
   erased = 0;
+  /** Where pruning ended and the log begins; null when it is whole. */
+  readonly pruned: Pruning | null = null;
 
-  /** @param checkpoints heads that were kept elsewhere: the log must go through each of them */
+  /**
+   * @param checkpoints heads that were kept elsewhere: the log must go through each of them that was not pruned
+   * @param pruning the statement that the log was pruned, where there is one
+   */
   constructor(
     readonly organizationId: string,
     readonly key: KeyObject,
     readonly checkpoints: readonly Head[] = [],
-  ) {}
+    pruning: Signed | null = null,
+  ) {
+    if (!pruning) return;
+    const said = readPruning(key, pruning);
+    if (said?.organizationId !== organizationId) {
+      this.fault = wrong('BAD_SEAL', 1, 'The statement that the log was pruned is not one that was signed for it with this key.');
+      return;
+    }
+    this.pruned = said;
+    this.#head = said;
+    this.fault = this.#faultOfCheckpoint(said);
+  }
 
   /** The last good seal: null before there is one. */
   get head(): (Head & { total: number; sealedAt: string }) | null {
@@ -61,36 +79,43 @@ export class Chain {
 
   /** Tells that there are no more seals. */
   end(): void {
-    const last = Math.max(0, ...this.checkpoints.map(({ number }) => number));
-    if (this.fault || last <= this.#head.number) return;
+    const { number, total } = this.#head;
+    const last = Math.max(0, ...this.checkpoints.map((kept) => kept.number));
+    // Pruning leaves the newest seal where it is.
+    const empty = this.pruned !== null && this.#sealedAt === null;
+    if (this.fault || (last <= number && !empty)) return;
+    const than = empty ? 'there was at least one more when it was pruned' : `a checkpoint outside of it says that there were ${last}`;
     this.fault = {
-      kind: 'CUT_OFF',
-      sealNumber: this.#head.number + 1,
-      position: this.#head.total + 1,
-      entryId: null,
-      message: `The log ends with seal ${this.#head.number}, and a checkpoint outside of it says that there were ${last}. Everything from entry ${this.#head.total + 1} on was cut off.`,
+      ...wrong('CUT_OFF', number + 1, `The log ends with seal ${number}, and ${than}. Everything from entry ${total + 1} on was cut off.`),
+      position: total + 1,
     };
+  }
+
+  /** What is wrong when a seal that was kept elsewhere had another hash. */
+  #faultOfCheckpoint({ number, hash }: Head): Fault | undefined {
+    return this.checkpoints.some((kept) => kept.number === number && kept.hash !== hash)
+      ? wrong('BAD_SEAL', number, `Seal ${number} is not the one that a checkpoint outside of the log names: the log was written anew.`)
+      : undefined;
   }
 
   #faultOf(batch: SealedBatch): Fault | undefined {
     const due = this.#head.number + 1;
     const seal = readSeal(this.key, batch.seal, batch.signature);
-    const wrong = (kind: Fault['kind'], message: string): Fault => ({ kind, sealNumber: due, position: null, entryId: null, message });
-    if (!seal) return wrong('BAD_SEAL', `Seal ${due} is not one that was signed with this key.`);
-    if (seal.organizationId !== this.organizationId) return wrong('BAD_SEAL', `Where seal ${due} should be is one of another organization.`);
+    if (!seal) return wrong('BAD_SEAL', due, `Seal ${due} is not one that was signed with this key.`);
+    if (seal.organizationId !== this.organizationId) return wrong('BAD_SEAL', due, `Where seal ${due} should be is one of another organization.`);
     if (seal.number > due)
       return {
-        ...wrong('REMOVED', `Seal ${due} is missing, with the entries from ${this.#head.total + 1} to ${seal.total - seal.count}.`),
+        ...wrong('REMOVED', due, `Seal ${due} is missing, with the entries from ${this.#head.total + 1} to ${seal.total - seal.count}.`),
         position: this.#head.total + 1,
       };
-    if (seal.number < due) return wrong('REORDERED', `Where seal ${due} should be is seal ${seal.number}, which was there already.`);
+    if (seal.number < due) return wrong('REORDERED', due, `Where seal ${due} should be is seal ${seal.number}, which was there already.`);
     if (seal.previous !== this.#head.hash || seal.total !== this.#head.total + seal.count)
-      return wrong('BAD_SEAL', `Seal ${due} does not continue the one before it: the log was begun anew or put together from two.`);
+      return wrong('BAD_SEAL', due, `Seal ${due} does not continue the one before it: the log was begun anew or put together from two.`);
     const found = this.#faultOfEntries(seal, batch);
     if (found) return found;
     const hash = hashOf(batch.seal);
-    if (this.checkpoints.some((kept) => kept.number === seal.number && kept.hash !== hash))
-      return wrong('BAD_SEAL', `Seal ${due} is not the one that a checkpoint outside of the log names: the log was written anew.`);
+    const anew = this.#faultOfCheckpoint({ number: seal.number, hash });
+    if (anew) return anew;
     this.#head = { number: seal.number, hash, total: seal.total };
     this.#sealedAt = seal.sealedAt;
     this.erased += batch.entries.filter(({ reason, detail, reasonDigest, detailDigest }) => (reasonDigest && !reason) || (detailDigest && !detail)).length;

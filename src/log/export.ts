@@ -4,7 +4,7 @@ import { type ActionLogFilter, type ActionLogRow, eachAction, globalIdsOf } from
 import type { App } from '../domain/app.ts';
 import type { Transaction } from '../database.ts';
 import { proofType } from './chain.ts';
-import { readSealed } from './reading.ts';
+import { readPruned, readSealed } from './reading.ts';
 import { sealKey } from './seal.ts';
 
 export const logFormats = ['CSV', 'JSON_LINES', 'PROOF'] as const;
@@ -54,9 +54,11 @@ export async function* exportLog(tx: Transaction, app: App, format: LogFormat, f
 
 const jsonLine = (value: object) => `${JSON.stringify(value)}\n`;
 
-/** One line that says what it is, then each seal with the entries under it, then the end. */
+/** One line that says what it is, one that says where pruning ended, if it was pruned, then each seal with the entries under it, then the end. */
 async function* proof(tx: Transaction, app: App): AsyncGenerator<string> {
   yield jsonLine({ type: proofType, organizationId: tx.organizationId, publicKey: sealKey(app.keys) });
+  const pruned = await readPruned(tx);
+  if (pruned) yield jsonLine({ pruned: pruned.text, signature: pruned.signature.toString('base64') });
   let seals = 0;
   for await (const { seal, signature, ids, leaves, entries } of readSealed(tx)) {
     seals++;

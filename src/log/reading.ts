@@ -1,8 +1,9 @@
 // Reads the sealed log as it lies in the database, seal by seal, for whoever verifies or exports it.
 import type { Transaction } from '../database.ts';
-import { sql } from '../sql.ts';
+import { type Sql, sql } from '../sql.ts';
 import type { SealedBatch } from './chain.ts';
 import type { FullEntry } from './entry.ts';
+import type { Signed } from './seal.ts';
 
 /** The entries of those ids that are there, in the order of the ids, with what lies beside them. */
 export async function readEntries(tx: Transaction, ids: readonly string[]): Promise<FullEntry[]> {
@@ -23,7 +24,17 @@ export async function readEntries(tx: Transaction, ids: readonly string[]): Prom
     join action_log a on a.organization_id = ${tx.organizationId} and a.id = asked.id order by asked.place`);
 }
 
-/** Every seal, with the entries under it. */
+/** Who prunes holds it alone, who walks the log shares it. */
+export const pruningLock = (tx: Transaction): Sql => sql`hashtextextended('prune ' || ${tx.organizationId}, 0)`;
+
+/** The statement that the log was pruned, or null. From here until the transaction ends nothing more is pruned. */
+export async function readPruned(tx: Transaction): Promise<Signed | null> {
+  await tx.run(sql`select pg_advisory_xact_lock_shared(${pruningLock(tx)})`);
+  const row = await tx.row<Signed>(sql`select statement as text, signature from action_pruning where organization_id = ${tx.organizationId}`);
+  return row ?? null;
+}
+
+/** Every seal that is there, with the entries under it. */
 export async function* readSealed(tx: Transaction): AsyncGenerator<SealedBatch> {
   for (let number = 0; ;) {
     const row = await tx.row<Omit<SealedBatch, 'entries' | 'ids'> & { number: number; ids: string[] }>(sql`

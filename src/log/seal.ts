@@ -1,5 +1,6 @@
 // A seal: a signed statement over a batch of entries and the seal before it. Whoever has the newest one can tell whether
-// anything before it was edited, removed, inserted, reordered or cut off.
+// anything before it was edited, removed, inserted, reordered or cut off. And the statement that the log was pruned, which
+// stands for the seals that went.
 import { createHash, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
 import { z } from 'zod';
 import { canonical } from '../canonical.ts';
@@ -29,6 +30,32 @@ const statement = z.strictObject({
 
 export type Seal = z.output<typeof statement>;
 
+const pruningType = 'reinstate action log pruning 1';
+
+const pruningStatement = z.strictObject({
+  type: z.literal(pruningType),
+  organizationId: z.uuid(),
+  /** The last seal that went. The log goes on with the next one. */
+  number: z.int().min(1),
+  /** Its hash, in hex. */
+  hash: hex32,
+  /** Entries that went, in all. */
+  total: z.int().min(1),
+  /** The instant of the newest of them: the log is complete from then on. */
+  until: z.iso.datetime(),
+  /** RFC 3339, in UTC, by the database clock. */
+  prunedAt: z.iso.datetime(),
+  signingKey: z.string(),
+});
+
+export type Pruning = z.output<typeof pruningStatement>;
+
+/** A statement as it was signed. */
+export interface Signed {
+  text: string;
+  signature: Buffer;
+}
+
 /** The place before the first seal. */
 export const noSeal = { number: 0, total: 0, hash: '0'.repeat(64) };
 
@@ -42,16 +69,26 @@ export interface Head {
 export const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 /** @returns the exact text that is signed, JSON with sorted keys and no spaces; and its signature (Ed25519, RFC 8032) */
-export function makeSeal(keys: Keys, facts: Omit<Seal, 'type' | 'signingKey'>): { text: string; signature: Buffer } {
-  const text = canonical({ ...facts, type, signingKey: keys.id } satisfies Seal);
+export const makeSeal = (keys: Keys, facts: Omit<Seal, 'type' | 'signingKey'>): Signed => signed(keys, { ...facts, type, signingKey: keys.id } satisfies Seal);
+
+export const makePruning = (keys: Keys, facts: Omit<Pruning, 'type' | 'signingKey'>): Signed =>
+  signed(keys, { ...facts, type: pruningType, signingKey: keys.id } satisfies Pruning);
+
+function signed(keys: Keys, facts: Seal | Pruning): Signed {
+  const text = canonical(facts);
   return { text, signature: sign(null, Buffer.from(text), keys.log) };
 }
 
 /** What the seal says, or undefined when it isn't signed by the key, or says nothing that a seal says. */
-export function readSeal(key: KeyObject, text: string, signature: Buffer): Seal | undefined {
+export const readSeal = (key: KeyObject, text: string, signature: Buffer): Seal | undefined => read(statement, key, { text, signature });
+
+/** The same for the statement that a log was pruned. */
+export const readPruning = (key: KeyObject, given: Signed): Pruning | undefined => read(pruningStatement, key, given);
+
+function read<T>(form: z.ZodType<T>, key: KeyObject, { text, signature }: Signed): T | undefined {
   if (!verify(null, Buffer.from(text), key, signature)) return undefined;
   try {
-    return statement.parse(JSON.parse(text));
+    return form.parse(JSON.parse(text));
   } catch {
     return undefined;
   }

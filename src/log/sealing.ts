@@ -4,6 +4,7 @@
 import { createPublicKey } from 'node:crypto';
 import type { Transaction } from '../database.ts';
 import type { App } from '../domain/app.ts';
+import { publish } from '../pubsub.ts';
 import { sql } from '../sql.ts';
 import { leafOfEntry } from './entry.ts';
 import { rootOf } from './merkle.ts';
@@ -58,6 +59,7 @@ async function sealNext(tx: Transaction, app: App): Promise<number> {
   await tx.run(sql`
     insert into action_seal (organization_id, number, seal, signature, action_ids, leaves)
     values (${organizationId}, ${facts.number}, ${text}, ${signature}, ${entries.map(({ id }) => id)}::uuid[], ${leaves})`);
+  await publish(tx, 'log', organizationId);
   return entries.length;
 }
 

@@ -38,6 +38,7 @@ const lines = z.union([
   z.strictObject({ entry }),
   z.strictObject({ seal: z.string(), signature: z.base64(), ids: z.array(z.string()), leaves: z.base64() }),
   z.strictObject({ type: z.literal(proofType), organizationId: z.uuid(), publicKey: z.string() }),
+  z.strictObject({ pruned: z.string(), signature: z.base64() }),
   z.strictObject({ end: z.int() }),
 ]);
 
@@ -62,6 +63,11 @@ export async function verifyFile(file: string, publicKey: string | null, known: 
         continue;
       }
       if (!chain) throw new NoProof('The first line does not say that this is a proof of an action log.');
+      if ('pruned' in told) {
+        if (number !== 2) throw new NoProof(`Line ${number} tells of pruning, which is told before everything else.`);
+        chain = new Chain(chain.organizationId, chain.key, known, { text: told.pruned, signature: Buffer.from(told.signature, 'base64') });
+        continue;
+      }
       if ('entry' in told) {
         if (!batch) throw new NoProof(`Line ${number} is an entry before any seal.`);
         batch.entries.push(told.entry);

@@ -4,8 +4,8 @@ import type { Transaction } from '../database.ts';
 import type { App } from '../domain/app.ts';
 import { Chain, type Fault } from './chain.ts';
 import { newestCheckpoint } from './checkpoints.ts';
-import { countEntries, findStray, readSealed } from './reading.ts';
-import { type Head, sealKey } from './seal.ts';
+import { countEntries, findStray, readPruned, readSealed } from './reading.ts';
+import { type Head, type Pruning, sealKey } from './seal.ts';
 
 export interface Verification {
   fault: Fault | null;
@@ -15,6 +15,8 @@ export interface Verification {
   waitingCount: number;
   /** Entries whose reason or details were erased with a person. */
   erasedCount: number;
+  /** Where pruning ended; null when the log is whole. */
+  pruned: Pruning | null;
   /** The seal that the checkpoint outside of the database is of; null where there is none. */
   checkpointNumber: number | null;
   /** PEM. */
@@ -28,13 +30,16 @@ export interface Verification {
  */
 export async function verifyLog(tx: Transaction, app: App, known: Head | null): Promise<Verification> {
   const checkpoint = await newestCheckpoint(tx, app);
+  const pruning = await readPruned(tx);
   const chain = new Chain(
     tx.organizationId,
     createPublicKey(app.keys.log),
     [checkpoint, known].filter((head) => head !== null),
+    pruning,
   );
   const { present, waiting, lost, sealNumber } = await countEntries(tx);
-  let sealed = 0;
+  const gone = chain.pruned?.total ?? 0;
+  let sealed = gone;
   for await (const batch of readSealed(tx)) {
     if (!chain.take(batch)) break;
     if (chain.head!.number <= sealNumber) sealed = chain.head!.total;
@@ -47,7 +52,7 @@ export async function verifyLog(tx: Transaction, app: App, known: Head | null): 
     entryId,
     message,
   });
-  const strays = present - sealed - waiting;
+  const strays = present - (sealed - gone) - waiting;
   if (lost) chain.fault ??= aside('REMOVED', lost, `Entry ${lost} was removed before it was sealed.`);
   if (strays > 0)
     chain.fault ??= aside(
@@ -60,6 +65,7 @@ export async function verifyLog(tx: Transaction, app: App, known: Head | null): 
     head: chain.head,
     waitingCount: waiting,
     erasedCount: chain.erased,
+    pruned: chain.pruned,
     checkpointNumber: checkpoint?.number ?? null,
     publicKey: sealKey(app.keys),
   };

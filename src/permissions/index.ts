@@ -106,6 +106,7 @@ export const policy: Policy = {
     jobProgress: may('jobs:read'),
     organizationJobs: may('jobs:read'),
     recoveryProgress: may('recovery:read'),
+    actionLogAdded: may('log:read'),
   },
   // What hangs on a root field gives no more than the root field of its own kind. Where it is not named here, the root suffices.
   Contact: {

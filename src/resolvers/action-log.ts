@@ -1,12 +1,14 @@
 // Reading the action log.
-import { Arg, Args, Ctx, FieldResolver, Mutation, Query, Resolver, Root } from 'type-graphql';
+import { Arg, Args, Ctx, FieldResolver, Mutation, Query, Resolver, Root, Subscription } from 'type-graphql';
 import type { Context } from '../context.ts';
-import { type ActionLogRow, globalIdsOf, listActions, listBatchContacts, readActions } from '../domain/action-log.ts';
+import type { Transaction } from '../database.ts';
+import { type ActionLogRow, endOfLog, followActions, globalIdsOf, listActions, listBatchContacts, type LogPlace, readActions } from '../domain/action-log.ts';
 import { orderLogFile } from '../domain/downloads.ts';
 import { InvalidInput } from '../errors.ts';
-import { ActionLogEntry, ActionLogEntryConnection, ActionLogFilter, ExportActionLogInput, ExportActionLogPayload } from '../schema/action-log.ts';
+import { follow } from '../pubsub.ts';
+import { ActionLogEntry, ActionLogEntryConnection, ActionLogFilter, AddedActions, ExportActionLogInput, ExportActionLogPayload } from '../schema/action-log.ts';
 import { decodeAnyId, decodeId, encodeId, payload } from '../schema/common.ts';
-import { checkFirst, decodeCursor, PageArgs, pageOf, type Page } from '../schema/pages.ts';
+import { checkFirst, decodeCursor, encodeCursor, PageArgs, pageOf, type Page } from '../schema/pages.ts';
 import { type DeletedContact, DeletedContactConnection } from '../schema/deletions.ts';
 
 export const shownAction = (row: ActionLogRow): ActionLogEntry & { __typename: string } => ({
@@ -52,6 +54,23 @@ export class ActionLogResolver {
     return payload<ExportActionLogPayload>(() => context.write((app, viewer) => orderLogFile(app, viewer, file)), { path: null, expiresAt: null });
   }
 
+  @Subscription(() => AddedActions, {
+    description:
+      'The action log as it grows, for a SIEM: at once whatever is behind the cursor, then entries within about a second, when they are sealed, each once and in the order of the log. A reader that is slow is sent no more than it takes. It goes on until it is left.',
+    subscribe: ({ args, context }: { args: AddedArgs; context: Context }) => followLog(context, args),
+  })
+  actionLogAdded(
+    @Root() { rows, cursor }: Added,
+    @Arg('filter', () => ActionLogFilter, { nullable: true, description: 'Which entries.' }) _filter?: ActionLogFilter | null,
+    @Arg('after', () => String, {
+      nullable: true,
+      description: 'The cursor of an earlier event: what was added since comes first. Without it: what is added from now on.',
+    })
+    _after?: string | null,
+  ): AddedActions {
+    return { entries: rows.map(shownAction), cursor };
+  }
+
   @FieldResolver(() => DeletedContactConnection, { description: 'The contacts that it touched, by id, when it was a batch; else none.' })
   async contacts(@Ctx() context: Context, @Root() entry: ActionLogEntry, @Args(() => PageArgs) { first, after }: PageArgs): Promise<Page<DeletedContact>> {
     const { deletionUuid: deletionId, chunkNumber, subjectUuid: subjectId } = entry;
@@ -64,6 +83,43 @@ export class ActionLogResolver {
       ({ id }) => ({ id: encodeId('Contact', id) }),
     );
   }
+}
+
+interface AddedArgs {
+  filter?: ActionLogFilter | null;
+  after?: string | null;
+}
+
+interface Added {
+  rows: ActionLogRow[];
+  cursor: string;
+}
+
+const mostAtOnce = 50;
+
+async function followLog({ app, claims, pubsub }: Context, { filter: given, after }: AddedArgs): Promise<AsyncIterableIterator<Added>> {
+  const organizationId = claims!.organizationId!;
+  const filter = filterOf(given ?? {});
+  const reading = <T>(work: (tx: Transaction) => Promise<T>) => app.database.transact(organizationId, work, { readOnly: true });
+  let place = after == null ? await reading(endOfLog) : logPlaceOf(after, organizationId);
+  // A place that is gone is told at once, before the stream begins.
+  await reading((tx) => followActions(tx, filter, place, 1));
+  let first = true;
+  return follow(pubsub, 'log', organizationId, async () => {
+    const { rows, place: next, more } = await reading((tx) => followActions(tx, filter, place, mostAtOnce));
+    place = next;
+    const part = rows.length > 0 || first ? { rows, cursor: encodeCursor(['log', String(place.seal), String(place.index), organizationId]) } : null;
+    first = false;
+    return { part, more };
+  });
+}
+
+/** @throws InvalidInput BAD_CURSOR */
+function logPlaceOf(cursor: string, organizationId: string): LogPlace {
+  const [seal, index, whose] = decodeCursor(cursor, 'log', 3);
+  if (whose !== organizationId || ![seal, index].every((number) => /^\d{1,9}$/.test(number ?? '')) || Number(seal) < 1)
+    throw new InvalidInput('BAD_CURSOR', 'The cursor is broken, or belongs to another log. Start again without `after`.');
+  return { seal: Number(seal), index: Number(index) };
 }
 
 /** @throws InvalidInput MALFORMED_ID for what is neither a staff member nor an API key */

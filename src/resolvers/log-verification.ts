@@ -15,16 +15,26 @@ export class LogVerificationResolver {
   })
   async verifyActionLog(
     @Ctx() context: Context,
-    @Arg('since', () => LogHeadInput, { nullable: true, description: 'What you kept of an earlier verification: the log must go through it.' })
+    @Arg('since', () => LogHeadInput, {
+      nullable: true,
+      description: 'What you kept of an earlier verification: the log must go through it, unless it has been pruned beyond it since.',
+    })
     since?: LogHeadInput | null,
   ): Promise<LogVerification> {
     const known = since ? readHead(since) : null;
-    const { fault, head, waitingCount, ...rest } = await verifyLog(await context.reading(), context.app, known);
+    const { fault, head, pruned, waitingCount, ...rest } = await verifyLog(await context.reading(), context.app, known);
     return {
       ...rest,
       waitingCount,
       intact: fault === null,
       fault: fault && { ...fault, entryId: fault.entryId && encodeId('ActionLogEntry', fault.entryId) },
+      pruned: pruned && {
+        sealNumber: pruned.number,
+        hash: pruned.hash,
+        entryCount: pruned.total,
+        until: new Date(pruned.until),
+        prunedAt: new Date(pruned.prunedAt),
+      },
       head: head && { number: head.number, hash: head.hash, entryCount: head.total, sealedAt: new Date(head.sealedAt) },
     };
   }

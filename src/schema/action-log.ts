@@ -82,6 +82,17 @@ export class ActionLogEntry extends Node {
 
 export const ActionLogEntryConnection = connectionOf(ActionLogEntry, 'action log entry', 'action log entries');
 
+@ObjectType({ description: 'Entries that were added to the action log, in its order.' })
+export class AddedActions {
+  @Field(() => [ActionLogEntry], { description: 'The entries, 50 at most. None in the first event when there are none behind the cursor yet.' })
+  entries!: ActionLogEntry[];
+
+  @Field(() => String, {
+    description: 'Where the log was read up to. Keep it, and give it as `after` to go on from here: then nothing is missed and nothing comes twice.',
+  })
+  cursor!: string;
+}
+
 @InputType({ description: 'Which entries. What is given must all fit.' })
 export class ActionLogFilter {
   @Field(() => ID, { nullable: true, description: 'Done by this staff member or API key.' })
@@ -93,7 +104,11 @@ export class ActionLogFilter {
   @Field(() => ActionOutcome, { nullable: true, description: 'With this outcome.' })
   outcome?: keyof typeof ActionOutcome | null;
 
-  @Field(() => ID, { nullable: true, description: 'About this record, a contact that was part of a batch included.' })
+  @Field(() => ID, {
+    nullable: true,
+    description:
+      'About this record, whether it is still there or not. Of a contact also the batches that it was deleted or recovered with, and its erasure: so this tells who deleted a contact and exactly when, even after it was erased.',
+  })
   targetId?: string | null;
 
   @Field(() => String, { nullable: true, description: 'Of this request.' })

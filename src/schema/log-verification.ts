@@ -13,7 +13,9 @@ registerEnumType(LogFaultKind, {
     INSERTED: { description: 'There is an entry that was never sealed and does not wait for a seal.' },
     REORDERED: { description: 'Entries or seals are not in the order that they were sealed in.' },
     CUT_OFF: { description: 'The log ends before a checkpoint that was kept outside of it.' },
-    BAD_SEAL: { description: 'A seal was not signed with the key of the log, or does not continue the one before it.' },
+    BAD_SEAL: {
+      description: 'A seal, or the statement that the log was pruned, was not signed with the key of the log, or a seal does not continue the one before it.',
+    },
   },
 });
 
@@ -34,11 +36,29 @@ export class LogHead {
   @Field(() => String, { description: 'The SHA-256 of the seal, in hex.' })
   hash!: string;
 
-  @Field(() => Int, { description: 'How many entries are under this seal and all before it.' })
+  @Field(() => Int, { description: 'How many entries are under this seal and all before it, pruned ones included.' })
   entryCount!: number;
 
   @Field(() => DateTime, { description: 'When it was sealed, by the database clock.' })
   sealedAt!: Date;
+}
+
+@ObjectType({ description: 'That the beginning of a log was pruned, because it was older than entries are kept. A signed statement stands for it.' })
+export class LogPruning {
+  @Field(() => Int, { description: 'The last seal that went; the log begins with the next one.' })
+  sealNumber!: number;
+
+  @Field(() => String, { description: 'The SHA-256 of that seal, in hex.' })
+  hash!: string;
+
+  @Field(() => Int, { description: 'How many entries went, in all.' })
+  entryCount!: number;
+
+  @Field(() => DateTime, { description: 'When the newest of them was written: from then on the log is complete.' })
+  until!: Date;
+
+  @Field(() => DateTime, { description: 'When the log was last pruned, by the database clock.' })
+  prunedAt!: Date;
 }
 
 @ObjectType({ description: 'The first thing in a log that is not as it was sealed. What comes after it was not looked at.' })
@@ -69,6 +89,13 @@ export class LogVerification {
 
   @Field(() => LogHead, { nullable: true, description: 'The last seal up to which all is well. Null before there is one.' })
   head!: LogHead | null;
+
+  @Field(() => LogPruning, {
+    nullable: true,
+    description:
+      'Where the log was pruned: it is verified and complete from there on. Null when nothing was pruned: then it is complete from its first entry on.',
+  })
+  pruned!: LogPruning | null;
 
   @Field(() => Int, { description: 'Entries that were written in the last moments and wait for their seal.' })
   waitingCount!: number;
