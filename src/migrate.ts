@@ -21,6 +21,7 @@ import { Migration20261125120000 } from '../migrations/Migration20261125120000.t
 import { Migration20261125140000 } from '../migrations/Migration20261125140000.ts';
 import { Migration20261125160000 } from '../migrations/Migration20261125160000.ts';
 import { Migration20261125170000 } from '../migrations/Migration20261125170000.ts';
+import { Migration20261125220000 } from '../migrations/Migration20261125220000.ts';
 import { entities } from './entities/index.ts';
 import { StartupError } from './errors.ts';
 import { quoted } from './sql.ts';
@@ -42,6 +43,7 @@ const migrations = [
   Migration20261125140000,
   Migration20261125160000,
   Migration20261125170000,
+  Migration20261125220000,
 ];
 const oldestServer = 15;
 /** Any number, as long as every starter asks for the same. */
@@ -186,8 +188,8 @@ async function grantAppRole(owner: pg.Client, encodedRole: string): Promise<void
     revoke update on action_reason, action_salt, action_unsealed from ${app};
     revoke update, delete on erasure_ledger, erasure_subject from ${app};
     revoke delete on erasure from ${app};
-    revoke insert, update, delete on migration from ${app};
-    revoke insert, update, delete on organization from ${app};
+    revoke all on migration from ${app};
+    revoke insert, update, delete on organization, account from ${app};
     grant temporary on database ${quoted((await owner.query<{ name: string }>('select current_database() as name')).rows[0]!.name)} to ${app};
   `);
 }
