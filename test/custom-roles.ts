@@ -7,7 +7,7 @@ import type { World } from './harness.ts';
 import { emailOf, type OrganizationName, password } from './people.ts';
 
 /** Someone new at Riverside Club, whose one role holds exactly these permissions. */
-export async function hire(world: World, ...permissions: Permission[]): Promise<{ client: Client; token: string; name: string }> {
+export async function hire(world: World, ...permissions: Permission[]): Promise<{ id: string; client: Client; token: string; name: string }> {
   const [roleId, staffId, name] = [newId(), newId(), `Holder of ${permissions.join(' and ') || 'nothing'}`];
   const email = `${staffId}@riverside.example`;
   const organizationId = world.organizationId();
@@ -23,12 +23,17 @@ export async function hire(world: World, ...permissions: Permission[]): Promise<
   ]);
   await insert('account', { id: newId(), email, name, password_hash: rows[0]!.hash, staff_member_id: staffId, platform_permissions: [] });
   const { signIn } = await world.client().request(SignInDocument, { input: { email, password } });
-  return { client: world.client(signIn.accessToken!), token: signIn.accessToken!, name };
+  return { id: staffId, client: world.client(signIn.accessToken!), token: signIn.accessToken!, name };
 }
 
 /** An API key of an organization, that its Super admin made. */
-export async function makeKey(world: World, permission: Permission, organization: OrganizationName = 'Riverside Club'): Promise<{ id: string; key: string }> {
+export async function makeKey(
+  world: World,
+  permissions: Permission | Permission[],
+  organization: OrganizationName = 'Riverside Club',
+): Promise<{ id: string; key: string }> {
   const admin = await world.as('Super admin', organization);
-  const { createApiKey } = await admin.request(CreateApiKeyDocument, { input: { name: `Key for ${permission}`, permissions: [permission] } });
+  const input = { name: 'Key for a test', permissions: [permissions].flat() };
+  const { createApiKey } = await admin.request(CreateApiKeyDocument, { input });
   return { id: createApiKey.apiKey!.id, key: createApiKey.key! };
 }

@@ -3,7 +3,9 @@ import type { DocumentNode } from 'graphql';
 import { expect } from 'vitest';
 import type { ReinstateError } from '../sdk/client.ts';
 import * as sdk from '../sdk/generated.ts';
-import { encodeId, type Kinds } from '../src/schema/common.ts';
+import { v7 as newId } from 'uuid';
+import { encodeId, kinds, type Kinds } from '../src/schema/common.ts';
+import { quoted } from '../src/sql.ts';
 import { type Answer, post } from './asking.ts';
 import { makeKey } from './custom-roles.ts';
 import { eraseThem } from './erasing.ts';
@@ -14,8 +16,30 @@ import type { OrganizationName, RoleName } from './people.ts';
 /** The id of nothing. */
 export const unknownId = (kind: Kinds) => encodeId(kind, '01890000-0000-7000-8000-000000000000');
 
-/** A record of each kind that an id can name, and a valid confirmation of one contact. */
-export type Scene = Record<Kinds & string, string>;
+/** A record of each kind that an id can name. */
+export type Scene = Record<Kinds, string> & {
+  /** A contact of the deletion, which no recovery was ordered of. */
+  deletedContact: string;
+};
+
+/** The table that has the records of a kind, where it is not named like the kind. */
+const tables: Partial<Record<Kinds, string>> = { ActionLogEntry: 'action_log', Snapshot: 'organization_snapshot' };
+const tableOf = (kind: Kinds) => tables[kind] ?? kind.replaceAll(/(?<!^)[A-Z]/g, '_$&').toLowerCase();
+
+/** Of each kind the newest record of the organization; of what contacts own, one of this contact's. */
+async function recordsOf(world: World, organizationId: string, contact: string): Promise<Record<Kinds, string>> {
+  const found: Partial<Record<Kinds, string>> = { Organization: organizationId, Contact: contact };
+  for (const kind of kinds.filter((kind) => !found[kind])) {
+    const own = `(to_jsonb(t) ->> 'contact_id' = '${contact}') desc nulls last`;
+    const { rows } = await world.owner.query<{ id: string }>(
+      `select id from ${quoted(tableOf(kind))} t where organization_id = $1 order by ${own}, id desc limit 1`,
+      [organizationId],
+    );
+    expect([kind, rows.length]).toEqual([kind, 1]);
+    found[kind] = rows[0]!.id;
+  }
+  return Object.fromEntries(kinds.map((kind) => [kind, encodeId(kind, found[kind]!)])) as Record<Kinds, string>;
+}
 
 /** An organization with everything in it: contacts with a history, deletions, a recovery with a conflict, an open invoice, a job. */
 async function setScene(world: World, organization: OrganizationName): Promise<Scene> {
@@ -54,26 +78,19 @@ async function setScene(world: World, organization: OrganizationName): Promise<S
   );
   await registerEndpoint(world, organization);
   await makeKey(world, 'contacts:read', organization);
+  const [roleId, memberId] = [newId(), newId()];
   await world.owner.query(
-    `insert into role (organization_id, id, name, description, permissions) values ($1, gen_random_uuid(), 'Reader', 'Reads.', '{contacts:read}')`,
-    [organizationId],
+    `with reader as (insert into role (organization_id, id, name, description, permissions) values ($1, $2, 'Reader', 'Reads.', '{contacts:read}') returning id),
+       spare as (insert into staff_member (organization_id, id, name, email) values ($1, $3, 'Spare', 'spare@club.example') returning id)
+     insert into staff_member_role (organization_id, staff_member_id, role_id) select $1, spare.id, reader.id from spare, reader`,
+    [organizationId, roleId, memberId],
   );
   await world.owner.query(
     `insert into webhook_delivery (organization_id, id, endpoint_id, event_id, event, body, state, attempts, finished_at)
      select organization_id, gen_random_uuid(), id, gen_random_uuid(), 'webhook.test', '{}', 'DELIVERED', 1, now() from webhook_endpoint where organization_id = $1`,
     [organizationId],
   );
-  const { rows } = await world.owner.query<Scene>(
-    `select (select id from contact where organization_id = $1 and id = $2) as "Contact", (select id from membership where organization_id = $1 and contact_id = $2 limit 1) as "Membership",
-      (select id from membership_plan where organization_id = $1 limit 1) as "MembershipPlan", (select id from staff_member where organization_id = $1 limit 1) as "StaffMember",
-      (select id from role where organization_id = $1 and not built_in) as "Role", (select id from api_key where organization_id = $1) as "ApiKey",
-      (select id from deletion where organization_id = $1 order by id desc limit 1) as "Deletion", (select id from recovery_request where organization_id = $1 order by id desc limit 1) as "RecoveryRequest",
-      (select id from invoice where organization_id = $1 order by id desc limit 1) as "Invoice", (select id from job where organization_id = $1 order by id desc limit 1) as "Job",
-      (select id from erasure where organization_id = $1) as "Erasure",
-      (select id from organization_snapshot where organization_id = $1) as "Snapshot", (select id from webhook_endpoint where organization_id = $1) as "WebhookEndpoint", $1::uuid as "Organization"`,
-    [organizationId, ids[6]],
-  );
-  return Object.fromEntries(Object.entries(rows[0]!).map(([kind, id]) => [kind, encodeId(kind as Kinds, id)])) as Scene;
+  return { ...(await recordsOf(world, organizationId, ids[6]!)), deletedContact: contactId(ids[5]!) };
 }
 
 /** Two organizations with everything in them. Two contacts are a large deletion, so there are jobs. */
