@@ -6,7 +6,7 @@ export class Migration20261125200000 extends Migration {
 
   override up(): void {
     this.addSql(`
-      alter table "account" add column "email_verified" boolean not null default true, add column "two_factor_enabled" boolean not null default false,
+      alter table "account" alter column "platform_permissions" set default '{}', add column "email_verified" boolean not null default true, add column "two_factor_enabled" boolean not null default false,
         add column "updated_at" timestamptz(3) not null default now();
 
       create table "credential" (

@@ -24,6 +24,7 @@ import { Migration20261125170000 } from '../migrations/Migration20261125170000.t
 import { Migration20261125180000 } from '../migrations/Migration20261125180000.ts';
 import { Migration20261125200000 } from '../migrations/Migration20261125200000.ts';
 import { Migration20261125210000 } from '../migrations/Migration20261125210000.ts';
+import { Migration20261125220000 } from '../migrations/Migration20261125220000.ts';
 import { entities } from './entities/index.ts';
 import { StartupError } from './errors.ts';
 import { quoted } from './sql.ts';
@@ -48,6 +49,7 @@ const migrations = [
   Migration20261125180000,
   Migration20261125200000,
   Migration20261125210000,
+  Migration20261125220000,
 ];
 const oldestServer = 15;
 /** Any number, as long as every starter asks for the same. */
@@ -198,8 +200,10 @@ async function grantAppRole(owner: pg.Client, encodedRole: string): Promise<void
     revoke update on action_reason, action_salt, action_unsealed from ${app};
     revoke update, delete on erasure_ledger, erasure_subject from ${app};
     revoke delete on erasure from ${app};
-    revoke insert, update, delete on migration from ${app};
-    revoke insert, update, delete on organization from ${app};
+    revoke all on migration from ${app};
+    revoke insert, update, delete on organization, account from ${app};
+    -- Who joins gets an account; none of it is an operator's, or another's name.
+    grant insert (id, name, email, organization_id, staff_member_id), update (two_factor_enabled, updated_at) on account to ${app};
     grant temporary on database ${quoted((await owner.query<{ name: string }>('select current_database() as name')).rows[0]!.name)} to ${app};
   `);
 }

@@ -9,7 +9,7 @@ export interface Answer {
   requestId: string | null;
   data: Record<string, unknown> | null | undefined;
   errors: { message: string; code: string; path: string }[];
-  /** The answer as it came. */
+  /** The answer as it came, without what it cost. */
   text: string;
 }
 
@@ -18,7 +18,7 @@ export async function post(world: World, token: string | undefined, query: strin
   const authorization: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
   const body = JSON.stringify({ query: typeof query === 'string' ? query : print(query), variables });
   const response = await fetch(world.url, { method: 'POST', headers: { 'content-type': 'application/json', ...authorization }, body });
-  const text = await response.text();
+  const text = (await response.text()).replace(/,"extensions":\{"cost":\{[^}]*\}\}/, '');
   const { data, errors = [] } = JSON.parse(text) as { data?: Answer['data']; errors?: RawError[] };
   return {
     status: response.status,

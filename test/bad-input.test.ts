@@ -33,6 +33,7 @@ function lists(mine: Scene): Record<string, [role: RoleName, selection: string]>
     ],
     'Query.restoreDrills': ['Admin', `restoreDrills${page()}`],
     'Query.apiKeys': ['Admin', `apiKeys${page()}`],
+    'Query.invitations': ['Admin', `invitations${page()}`],
     'Query.staffMembers': ['Admin', `staffMembers${page()}`],
     'Query.snapshots': ['Admin', `snapshots${page()}`],
     'Query.recoveryRequests': ['Admin', `recoveryRequests${page()}`],

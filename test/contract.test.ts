@@ -23,7 +23,7 @@ import { buildApi } from '../src/api.ts';
 import type { Permission } from '../src/permissions/catalogue.ts';
 import { decodeAnyId, encodeId } from '../src/schema/common.ts';
 import { post } from './asking.ts';
-import { hire, makeKey } from './custom-roles.ts';
+import { hire, makeKey, welcome } from './custom-roles.ts';
 import { eraseThem } from './erasing.ts';
 import { contactId, deleteThem, fill, liveIds, order, registerEndpoint, runJobs, takeSnapshot, whole } from './graphs.ts';
 import { createWorld, type World } from './harness.ts';
@@ -118,8 +118,10 @@ describe('lists', () => {
       'Deletion.warnings',
       'Erasure.rows',
       'Erasure.stores',
+      'Query.identityProviders',
       'Query.permissionCatalogue',
       'Query.roles',
+      'Query.sessions',
       'RecoveryPlan.balances',
       'RecoveryPlan.recreated',
       'RecoveryPlan.rows',
@@ -168,6 +170,8 @@ const permissionOf: Record<string, Permission | null> = {
   Contact: 'contacts:read',
   Deletion: 'deletions:read',
   Erasure: 'deletions:read',
+  IdentityProvider: 'identity:manage',
+  Invitation: 'staff:read',
   Invoice: 'recovery:read',
   Job: 'jobs:read',
   Organization: null,
@@ -190,6 +194,7 @@ async function recordsOf(world: World, organization: OrganizationName): Promise<
   await takeSnapshot(world, organization);
   await registerEndpoint(world, organization);
   await makeKey(world, 'contacts:read', organization);
+  await welcome(world, organization);
   await world.owner.query(
     `insert into restore_drill (organization_id, id, snapshot_id, outcome, contact_count, row_count, byte_count, opening_seconds, writing_seconds, proving_seconds, started_at)
      select organization_id, gen_random_uuid(), id, 'PASSED', 1, 1, 1, 0, 0, 0, now() from snapshot where organization_id = $1 and kind = 'MANUAL'`,
@@ -202,7 +207,8 @@ async function recordsOf(world: World, organization: OrganizationName): Promise<
       (select id from recovery_request where organization_id = $1) as "RecoveryRequest",
       (select id from restore_drill where organization_id = $1) as "RestoreDrill", (select id from organization_snapshot where organization_id = $1) as "Snapshot",
       (select id from role where organization_id = $1 limit 1) as "Role", (select id from staff_member where organization_id = $1 limit 1) as "StaffMember",
-      (select id from webhook_endpoint where organization_id = $1) as "WebhookEndpoint"`,
+      (select id from webhook_endpoint where organization_id = $1) as "WebhookEndpoint", (select id from invitation where organization_id = $1) as "Invitation",
+      (select id from identity_provider where organization_id = $1) as "IdentityProvider"`,
     [world.organizationId(organization)],
   );
   return Object.fromEntries(Object.entries(rows[0]!).map(([kind, id]) => [kind, encodeId(kind as 'Contact', id)]));

@@ -1,13 +1,13 @@
 // Staff with roles that an organization made up itself.
 import { v7 as newId } from 'uuid';
 import type { Client } from '../sdk/client.ts';
-import { CreateApiKeyDocument, SignInDocument } from '../sdk/generated.ts';
+import { CreateApiKeyDocument, CreateIdentityProviderDocument, InviteStaffMemberDocument, SignInDocument } from '../sdk/generated.ts';
 import type { Permission } from '../src/permissions/catalogue.ts';
 import type { World } from './harness.ts';
 import { emailOf, type OrganizationName, password } from './people.ts';
 
 /** Someone new at Riverside Club, whose one role holds exactly these permissions. */
-export async function hire(world: World, ...permissions: Permission[]): Promise<{ client: Client; token: string; name: string }> {
+export async function hire(world: World, ...permissions: Permission[]): Promise<{ id: string; client: Client; token: string; name: string }> {
   const [roleId, staffId, name] = [newId(), newId(), `Holder of ${permissions.join(' and ') || 'nothing'}`];
   const email = `${staffId}@riverside.example`;
   const organizationId = world.organizationId();
@@ -32,12 +32,26 @@ export async function hire(world: World, ...permissions: Permission[]): Promise<
     [accountId, emailOf('Viewer', 'Riverside Club')],
   );
   const { signIn } = await world.client().request(SignInDocument, { input: { email, password } });
-  return { client: world.client(signIn.accessToken!), token: signIn.accessToken!, name };
+  return { id: staffId, client: world.client(signIn.accessToken!), token: signIn.accessToken!, name };
 }
 
 /** An API key of an organization, that its Super admin made. */
-export async function makeKey(world: World, permission: Permission, organization: OrganizationName = 'Riverside Club'): Promise<{ id: string; key: string }> {
+export async function makeKey(
+  world: World,
+  permissions: Permission | Permission[],
+  organization: OrganizationName = 'Riverside Club',
+): Promise<{ id: string; key: string }> {
   const admin = await world.as('Super admin', organization);
-  const { createApiKey } = await admin.request(CreateApiKeyDocument, { input: { name: `Key for ${permission}`, permissions: [permission] } });
+  const input = { name: 'Key for a test', permissions: [permissions].flat() };
+  const { createApiKey } = await admin.request(CreateApiKeyDocument, { input });
   return { id: createApiKey.apiKey!.id, key: createApiKey.key! };
+}
+
+/** Invites someone to an organization, and registers an identity provider that leads nowhere. */
+export async function welcome(world: World, organization: OrganizationName): Promise<void> {
+  const admin = await world.as('Super admin', organization);
+  const provider = { name: 'Login', issuer: 'https://localhost', redirectUrl: 'https://club.example', clientId: 'us', clientSecret: 'x' };
+  await admin.request(CreateIdentityProviderDocument, { input: provider });
+  const email = `invited@${world.organizationId(organization)}.example`;
+  await admin.request(InviteStaffMemberDocument, { input: { email, name: 'Invited', roleIds: [] } });
 }

@@ -1,43 +1,10 @@
 // The database function that puts staged rows back checks their foreign keys itself, because it works without the keys' own triggers.
-import type pg from 'pg';
 import { describe, expect, it } from 'vitest';
 import { contactGraph } from '../src/snapshots/graph.ts';
-import { quoted } from '../src/sql.ts';
 import { deleteThem, everything, fill, orderRecovery, pay, runJobs } from './graphs.ts';
 import { createWorld, type World } from './harness.ts';
 import { until } from './processes.ts';
-
-/** As the server, in a transaction that is rolled back unless `work` commits. */
-async function asServer<T>(world: World, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-  const client = await world.app.database.pool.connect();
-  try {
-    await client.query(`begin; set local app.organization_id = '${world.organizationId()}'`);
-    return await work(client);
-  } finally {
-    await client.query('rollback');
-    client.release();
-  }
-}
-
-/** Stages a copy of one live row under another id, with some columns set. */
-async function stage(client: pg.PoolClient, table: string, set: Record<string, string> = {}): Promise<void> {
-  await client.query(`
-    create temporary table staged (like ${quoted(table)}) on commit drop;
-    insert into staged select * from ${quoted(table)} limit 1;
-    grant select on staged to public`);
-  const { rows } = await client.query(`select 1 from pg_attribute where attrelid = 'staged'::regclass and attname = 'id'`);
-  const all = Object.entries({ ...(rows.length > 0 ? { id: 'gen_random_uuid()' } : {}), ...set });
-  if (all.length > 0) await client.query(`update staged set ${all.map(([column, value]) => `${quoted(column)} = ${value}`).join(', ')}`);
-}
-
-const restore = (client: pg.PoolClient, table: string, from = 'staged') => client.query(`select * from restore_rows(null::${quoted(table)}, '${from}', '{}')`);
-
-/** What PostgreSQL says to it. */
-const refusal = async (query: Promise<unknown>) =>
-  query.then(
-    () => 'done',
-    ({ code, constraint, message }: pg.DatabaseError) => ({ code, constraint, message }),
-  );
+import { asServer, refusal, restore, stage } from './server-role.ts';
 
 /** A membership plan that no membership has. */
 async function makePlan(world: World): Promise<string> {
@@ -188,6 +155,20 @@ describe('restore_rows', () => {
         'create temporary table other (like erasure_subject); drop table staged; alter table other rename to staged; grant select on staged to public',
       ),
     ).toMatchObject({ code: '42501' });
+    expect(await refused('note', 'staged', `create index on staged ((body || 'x'))`)).toMatchObject({
+      code: '42809',
+      message: expect.stringMatching(nothing) as string,
+    });
+    expect(await refused('note', 'staged', 'create statistics pg_temp.seen on (lower(body)), author_id from staged')).toMatchObject({ code: '42809' });
+    expect(await refused('note', 'staged', 'alter table staged add check (length(body) > 0)')).toMatchObject({ code: '42809' });
+    expect(await refused('note', 'staged', 'create temporary table more () inherits (staged)')).toMatchObject({ code: '42809' });
+    expect(await refused('note', 'staged', `alter table staged alter body set default 'x'`)).toMatchObject({ code: '42809' });
+    expect(await refused('note', 'staged', 'create rule seen as on insert to staged do also select 1')).toMatchObject({ code: '42809' });
+    // A table of the session's own would run the session's own checks with the function's rights.
+    expect(await refused('note', 'staged', 'create temporary table note (like public.note); grant all on note to public')).toMatchObject({
+      code: '42809',
+      message: expect.stringMatching(nothing) as string,
+    });
     await asServer(world, async (client) => {
       await stage(client, 'note', { organization_id: `'${world.organizationId('Hilltop Society')}'` });
       expect(await refusal(restore(client, 'note'))).toMatchObject({ code: '42501' });

@@ -143,8 +143,8 @@ export async function takeInvitation(tx: Transaction, by: { id: string } | { ema
 export async function join(tx: Transaction, { id: invitationId, email, name, roleIds }: InvitationRow, from: From): Promise<AccountRow> {
   const account: AccountRow = { id: newId(), name, email, organizationId: tx.organizationId, staffMemberId: newId() };
   const made = await tx.run(sql`
-    insert into account (id, name, email, organization_id, staff_member_id, platform_permissions)
-    values (${account.id}, ${name}, ${email}, ${tx.organizationId}, ${account.staffMemberId}, '{}') on conflict (email) do nothing`);
+    insert into account (id, name, email, organization_id, staff_member_id)
+    values (${account.id}, ${name}, ${email}, ${tx.organizationId}, ${account.staffMemberId}) on conflict (email) do nothing`);
   if (made.rowCount === 0)
     throw new Refusal(
       'EMAIL_TAKEN',

@@ -13,7 +13,7 @@ export const Account = defineEntity({
     name: p.text(),
     organizationId: p.uuid().nullable(),
     staffMemberId: p.uuid().nullable(),
-    platformPermissions: p.array().columnType('text[]'),
+    platformPermissions: p.array().columnType('text[]').defaultRaw(`'{}'`),
     emailVerified: p.boolean().default(true),
     twoFactorEnabled: p.boolean().default(false),
     createdAt: createdNow(),

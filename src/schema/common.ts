@@ -6,7 +6,7 @@ import { InvalidInput, Refusal } from '../errors.ts';
 import { globalId, uuid } from '../global-id.ts';
 
 /** The kinds of record that have a global id. */
-const kinds = [
+export const kinds = [
   'ActionLogEntry',
   'Activity',
   'ApiKey',

@@ -1,0 +1,239 @@
+// Every root field of the contract with what it takes: one table of permissions and one of arguments, for all tests that go
+// through all fields. A field that is missing here is named by those tests.
+import type { Client, ReinstateError } from '../sdk/client.ts';
+import * as sdk from '../sdk/generated.ts';
+import type { Permission } from '../src/permissions/catalogue.ts';
+import type { Scene } from './full-world.ts';
+import { whole } from './graphs.ts';
+import { password } from './people.ts';
+import { documentOf, rootFields } from './walk.ts';
+
+/**
+ * What each root field takes, all permissions of it. The rules say it too, and are not asked: whoever changes them changes this as well,
+ * knowingly. `nobody`: it takes not even to be signed in; `person`: it takes that, and not to be an
+ * API key; `anybody`: it takes no more than to be signed in.
+ */
+const table = `
+  nobody                  signIn completeSignIn startProviderSignIn completeProviderSignIn refreshSession
+  nobody                  requestPasswordReset resetPassword acceptInvitation
+  person                  sessions endSessions proveIdentity changePassword
+  person                  beginSecondFactor confirmSecondFactor removeSecondFactor renewRecoveryCodes
+  anybody                 viewer permissionCatalogue node
+  contacts:read           contact contacts membershipPlans tags customFieldDefinitions compareSnapshot
+  contacts:create         createContact createContacts
+  contacts:update         updateContact addNote addActivity addMembership tagContacts untagContacts
+  contacts:delete         contactDeletionPreview deleteContacts undoRecovery
+  contacts:erase          contactErasurePreview eraseContacts
+  payments:create         addPayment addCharge
+  deletions:read          deletion deletions erasure erasures
+  recovery:read           recoveryPlan recoveryRequest recoveryRequests recoveryProgress
+  recovery:request        requestRecovery cancelRecovery undoRecovery
+  snapshots:read          restoreDrills snapshot snapshots compareSnapshot
+  snapshots:take          takeSnapshot
+  jobs:read               job jobs jobProgress organizationJobs
+  log:read                actionLog verifyActionLog exportActionLog actionLogAdded
+  staff:read              role roles staffMember staffMembers invitation invitations
+  staff:manage            suspendStaffMember reinstateStaffMember inviteStaffMember revokeInvitation
+  roles:manage            createRole copyRole updateRole deleteRole assignRoles inviteStaffMember
+  keys:manage             apiKey apiKeys createApiKey revokeApiKey
+  identity:manage         identityProviders createIdentityProvider deleteIdentityProvider
+  integrations:manage     webhookEndpoint webhookEndpoints createWebhookEndpoint deleteWebhookEndpoint sendTestEvent
+  platform:organizations  organizations openInvoices
+  platform:payments       confirmPayment
+  platform:approvals      approveRecovery
+`;
+
+export interface Takes {
+  signedIn: boolean;
+  person: boolean;
+  permissions: Permission[];
+}
+
+/** By "Mutation.addNote". What the table does not name is not in it. */
+export const takes = new Map<string, Takes>();
+const lines = table
+  .trim()
+  .split('\n')
+  .map((line) => line.trim().split(/ +/));
+for (const path of rootFields.keys()) {
+  const words = lines.filter((line) => line.includes(path.split('.')[1]!)).map(([word]) => word!);
+  if (words.length > 0)
+    takes.set(path, {
+      signedIn: !words.includes('nobody'),
+      person: words.includes('person'),
+      permissions: words.filter((word) => word.includes(':')) as Permission[],
+    });
+}
+
+/** Whether it is for operators, who are in no organization. */
+export const isForOperators = (path: string): boolean => takes.get(path)!.permissions.some((permission) => permission.startsWith('platform:'));
+
+/** A password that may be chosen. */
+const chosen = 'a sentence that nobody knows';
+
+export type Variables = Record<string, unknown>;
+
+/** Variables, or how whoever asks gets at them: a confirmation, a plan. Without the right to those it asks with none. */
+export type Given = Variables | ((client: Client) => Promise<Variables>);
+
+/** Without what can't be had. */
+const orNone = <T>(asked: Promise<T>, read: (answer: T) => string | null): Promise<string> =>
+  asked.then(
+    (answer) => read(answer) ?? 'none',
+    ({ code }: ReinstateError) => {
+      if (code === 'INTERNAL_SERVER_ERROR') throw new Error(code);
+      return 'none';
+    },
+  );
+
+/** Deletes as whoever asks, with a confirmation of their own where there is one to be had: of the same contacts, if not of others. */
+const deletion =
+  (target: sdk.ContactDeletionPreviewInput, confirmed = target) =>
+  async (client: Client) => {
+    const asked = client.request(sdk.ContactDeletionPreviewDocument, { input: confirmed });
+    return { input: { ...target, reason: 'Test', confirmation: await orNone(asked, (answer) => answer.contactDeletionPreview.confirmation) } };
+  };
+
+const erasure = (contactIds: string[]) => async (client: Client) => {
+  const asked = client.request(sdk.ContactErasurePreviewDocument, { input: { contactIds } });
+  return {
+    input: { contactIds, legalGround: 'OBJECTION', reason: 'Test', confirmation: await orNone(asked, (answer) => answer.contactErasurePreview.confirmation) },
+  };
+};
+
+const order = (input: sdk.RecoveryPlanInput) => async (client: Client) => {
+  const asked = client.request(sdk.RecoveryPlanDocument, { input });
+  return { input: { ...input, idempotencyKey: `key-${JSON.stringify(input).length}`, planHash: await orNone(asked, (answer) => answer.recoveryPlan.hash) } };
+};
+
+/**
+ * With what each root field is asked, about records that are there. The first of several is what the field is tried with; together they
+ * give a value in every place that takes an id, from which the kind of that id is known.
+ */
+export function everyField(mine: Scene): Record<string, [Given, ...Given[]]> {
+  const [contact, id] = [mine.Contact, { id: mine.Contact }];
+  const selections: Variables[] = [
+    { deletionId: mine.Deletion, contactIds: [mine.deletedContact] },
+    { deletedById: mine.StaffMember },
+    { snapshotId: mine.Snapshot },
+  ];
+  const plans = [
+    ...selections.map((selection) => ({ selection })),
+    { ...whole(mine.Deletion), overrides: [{ contactId: mine.deletedContact, policy: 'SKIP' }] },
+  ];
+  const membership = { planId: mine.MembershipPlan, startsOn: '2024-01-01' };
+  const operated = { organizationId: mine.Organization };
+  const ofTheOrganization = { staffMemberId: mine.StaffMember };
+  const targets = [{ filter: { ids: [contact] } }, { filter: { membershipPlanId: mine.MembershipPlan } }];
+  return {
+    'Query.viewer': [{}],
+    'Query.permissionCatalogue': [{}],
+    'Query.node': [{ id: mine.Organization }],
+    'Query.contact': [id],
+    'Query.contacts': [{ search: 'a' }, ...targets],
+    'Query.membershipPlans': [{}],
+    'Query.tags': [{}],
+    'Query.customFieldDefinitions': [{}],
+    'Query.contactDeletionPreview': [{ input: { contactIds: [contact] } }, ...targets.map((input) => ({ input }))],
+    'Query.contactErasurePreview': [{ input: { contactIds: [contact] } }],
+    'Query.deletion': [{ id: mine.Deletion }],
+    'Query.deletions': [{}],
+    'Query.erasure': [{ id: mine.Erasure }],
+    'Query.erasures': [{}],
+    'Query.recoveryPlan': [{ input: whole(mine.Deletion) }, ...plans.map((input) => ({ input }))],
+    'Query.recoveryRequest': [{ id: mine.RecoveryRequest }],
+    'Query.recoveryRequests': [{ deletionId: mine.Deletion }],
+    'Query.restoreDrills': [{}],
+    'Query.snapshot': [{ id: mine.Snapshot }],
+    'Query.snapshots': [{}],
+    'Query.compareSnapshot': [{ input: { snapshotId: mine.Snapshot } }],
+    'Query.job': [{ id: mine.Job }],
+    'Query.jobs': [{}],
+    'Query.actionLog': [{}, { filter: { actorId: mine.StaffMember } }, { filter: { targetId: contact } }],
+    'Query.verifyActionLog': [{}],
+    'Query.sessions': [{}],
+    'Query.invitation': [{ id: mine.Invitation }],
+    'Query.invitations': [{}],
+    'Query.identityProviders': [{}],
+    'Query.apiKey': [{ id: mine.ApiKey }],
+    'Query.apiKeys': [{}],
+    'Query.role': [{ id: mine.Role }],
+    'Query.roles': [{}],
+    'Query.staffMember': [{ id: mine.StaffMember }],
+    'Query.staffMembers': [{}],
+    'Query.webhookEndpoint': [{ id: mine.WebhookEndpoint }],
+    'Query.webhookEndpoints': [{}],
+    'Query.organizations': [{}],
+    'Query.openInvoices': [operated],
+    'Mutation.signIn': [{ input: { email: 'nobody@riverside.example', password } }],
+    'Mutation.completeSignIn': [{ input: { challenge: 'none', code: '000000' } }],
+    'Mutation.startProviderSignIn': [{ input: { ...operated, providerId: mine.IdentityProvider } }],
+    'Mutation.completeProviderSignIn': [{ input: { challenge: 'none', callbackUrl: 'https://club.example' } }],
+    'Mutation.refreshSession': [{ input: { refreshToken: 'none' } }],
+    'Mutation.requestPasswordReset': [{ input: { email: 'nobody@riverside.example' } }],
+    'Mutation.resetPassword': [{ input: { token: 'none', newPassword: chosen } }],
+    'Mutation.acceptInvitation': [{ input: { token: 'none', password: chosen } }],
+    // With a wrong password, so that nobody's way in changes.
+    'Mutation.endSessions': [{ input: { ids: [mine.Session] } }],
+    'Mutation.proveIdentity': [{ input: { password: 'wrong' } }],
+    'Mutation.changePassword': [{ input: { currentPassword: 'wrong', newPassword: chosen } }],
+    'Mutation.beginSecondFactor': [{ input: { password: 'wrong' } }],
+    'Mutation.confirmSecondFactor': [{ input: { code: '000000' } }],
+    'Mutation.removeSecondFactor': [{ input: { password: 'wrong' } }],
+    'Mutation.renewRecoveryCodes': [{ input: { password: 'wrong' } }],
+    'Mutation.createContact': [{ input: { firstName: 'New', tags: ['made'], memberships: [membership] } }],
+    'Mutation.createContacts': [{ input: { contacts: [{ firstName: 'New', memberships: [membership] }] } }],
+    'Mutation.updateContact': [{ input: { id: contact, version: 1, city: 'Porto' } }],
+    'Mutation.addNote': [{ input: { contactId: contact, body: 'Hello' } }],
+    'Mutation.addActivity': [{ input: { contactId: contact, kind: 'CALL', subject: 'Hello' } }],
+    'Mutation.addMembership': [{ input: { contactId: contact, ...membership } }],
+    'Mutation.tagContacts': [{ input: { contactIds: [contact], tags: ['put'] } }],
+    'Mutation.untagContacts': [{ input: { contactIds: [contact], tags: ['newsletter'] } }],
+    'Mutation.addPayment': [{ input: { contactId: contact, membershipId: mine.Membership, amountMinor: 100, method: 'CASH' } }],
+    'Mutation.addCharge': [{ input: { contactId: contact, amountMinor: 100, description: 'Fee' } }],
+    'Mutation.deleteContacts': [deletion({ contactIds: [contact] }), ...targets.map((target) => deletion(target, { filter: {} }))],
+    'Mutation.eraseContacts': [erasure([contact])],
+    'Mutation.takeSnapshot': [{ input: { label: 'Test' } }],
+    'Mutation.exportActionLog': [
+      { input: { format: 'CSV' } },
+      { input: { format: 'CSV', filter: { actorId: mine.StaffMember } } },
+      { input: { format: 'CSV', filter: { targetId: contact } } },
+    ],
+    'Mutation.requestRecovery': [order(whole(mine.Deletion)), ...plans.map((input) => ({ input: { ...input, planHash: 'none', idempotencyKey: 'test-key' } }))],
+    'Mutation.cancelRecovery': [{ input: { id: mine.RecoveryRequest } }],
+    'Mutation.undoRecovery': [{ input: { id: mine.RecoveryRequest } }],
+    'Mutation.createApiKey': [{ input: { name: 'Test', permissions: [] } }],
+    'Mutation.revokeApiKey': [{ input: { id: mine.ApiKey } }],
+    'Mutation.createRole': [{ input: { name: 'Made', description: 'Test', permissions: [] } }],
+    'Mutation.copyRole': [{ input: { id: mine.Role, name: 'Copied' } }],
+    'Mutation.updateRole': [{ input: { id: mine.Role, name: 'Renamed' } }],
+    'Mutation.deleteRole': [{ input: { id: mine.Role } }, { input: { id: mine.Role, reassignTo: mine.Role } }],
+    'Mutation.assignRoles': [{ input: { ...ofTheOrganization, roleIds: [mine.Role] } }],
+    'Mutation.inviteStaffMember': [{ input: { email: 'invited@riverside.example', name: 'Invited', roleIds: [mine.Role] } }],
+    'Mutation.revokeInvitation': [{ input: { id: mine.Invitation } }],
+    'Mutation.createIdentityProvider': [
+      { input: { name: 'Login', issuer: 'https://login.example', clientId: 'us', clientSecret: 'x', redirectUrl: 'https://club.example' } },
+    ],
+    'Mutation.deleteIdentityProvider': [{ input: { id: mine.IdentityProvider } }],
+    'Mutation.suspendStaffMember': [{ input: ofTheOrganization }],
+    'Mutation.reinstateStaffMember': [{ input: ofTheOrganization }],
+    'Mutation.createWebhookEndpoint': [{ input: { url: 'https://hooks.example/test' } }],
+    'Mutation.deleteWebhookEndpoint': [{ input: { id: mine.WebhookEndpoint } }],
+    'Mutation.sendTestEvent': [{ input: { endpointId: mine.WebhookEndpoint } }],
+    'Mutation.confirmPayment': [{ input: { ...operated, invoiceId: mine.Invoice, reference: 'Test' } }],
+    'Mutation.approveRecovery': [{ input: { ...operated, id: mine.RecoveryRequest } }],
+    'Subscription.jobProgress': [{ id: mine.Job }],
+    'Subscription.organizationJobs': [{}],
+    'Subscription.recoveryProgress': [{ id: mine.RecoveryRequest }],
+    'Subscription.actionLogAdded': [{}, { filter: { actorId: mine.StaffMember } }, { filter: { targetId: contact } }],
+  };
+}
+
+/** The variables for whoever asks. */
+export const variablesFor = async (client: Client, given: Given): Promise<Variables> => (typeof given === 'function' ? given(client) : given);
+
+/** Asks for a root field; of a subscription for its first event. Rejects with what was answered in `errors`. */
+export async function askFor(client: Client, path: string, given: Given): Promise<unknown> {
+  const [document, variables] = [documentOf(path, '{ __typename }'), await variablesFor(client, given)];
+  return path.startsWith('Subscription') ? client.subscribe(document, variables).next() : client.request(document, variables);
+}
