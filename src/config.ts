@@ -94,7 +94,7 @@ const schema = z.object({
   /** Whether webhooks may go to private addresses and over plain HTTP: for tests and a machine of one's own. */
   WEBHOOK_ALLOW_PRIVATE: flag.default(false),
   /** What the operations of one actor may cost in a minute; at least what a single one may. */
-  COST_PER_MINUTE: count(20_000, 1_000_000_000).default(200_000),
+  COST_PER_MINUTE: count(20_000, 1_000_000_000).default(1_000_000),
   /** How many wrong passwords may be tried at an account, and from an address at all accounts together, within ATTEMPT_MINUTES. */
   ATTEMPTS_PER_ACCOUNT: count(1, 1_000_000).default(10),
   ATTEMPTS_PER_ADDRESS: count(1, 1_000_000).default(100),

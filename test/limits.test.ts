@@ -22,7 +22,7 @@ import { contactId, deleteThem, fill, liveIds, runJobs } from './graphs.ts';
 import { findAccount } from '../src/domain/accounts.ts';
 import { signAccessToken } from '../src/domain/sessions.ts';
 import { createWorld, type World } from './harness.ts';
-import { emailOf, password } from './people.ts';
+import { emailOf, password, type RoleName } from './people.ts';
 
 afterEach(() => {
   vi.useRealTimers();
@@ -154,6 +154,15 @@ describe('what operations cost', () => {
   const page = '{ contacts(first: 100) { nodes { notes(first: 60) { nodes { id } } } } }';
   const settings = { COST_PER_MINUTE: '20000' };
 
+  /** What processes have taken of someone's points. */
+  async function takenBy(world: World, role: RoleName): Promise<number | undefined> {
+    const { rows } = await world.owner.query<{ points: number }>(
+      `select points from rate_limit r join account a on r.key = 'cost:' || a.id where a.email = $1`,
+      [emailOf(role, 'Riverside Club')],
+    );
+    return rows[0]?.points;
+  }
+
   it('is in each answer, adds up for an actor, and is refused when it is too much for a minute, by every process', async () => {
     await using world = await createWorld({ settings });
     await fill(world, 2);
@@ -193,15 +202,26 @@ describe('what operations cost', () => {
     expect((await send(world, page, { token: tokens.Viewer })).cost).toMatchObject({ requested: 6801, remaining: 13_199 });
   });
 
+  it('is taken a hundredth of all in advance, and what is not spent within its minute is gone', async () => {
+    await using world = await createWorld({ settings });
+    const token = await world.token('Viewer');
+    const taken = () => takenBy(world, 'Viewer');
+    for (let asked = 1; asked <= 101; asked++)
+      expect((await send(world, '{ viewer { name } }', { token })).cost).toMatchObject({ remaining: 20_000 - 2 * asked });
+    expect(await taken()).toBe(2 + 200);
+    expect((await send(world, '{ viewer { name } }', { token })).cost).toMatchObject({ remaining: 20_000 - 204 });
+    expect(await taken()).toBe(2 * (2 + 200));
+    later(61);
+    expect((await send(world, '{ viewer { name } }', { token })).cost).toMatchObject({ remaining: 19_998 });
+    expect(await taken()).toBe(2 + 200);
+  });
+
   it('is counted where it is subscribed, and for an operation that is too costly as the least', async () => {
     await using world = await createWorld({ settings });
     const token = await world.token('Admin');
-    const { rows } = await world.owner.query<{ id: string }>('select id from account where email = $1', [emailOf('Admin', 'Riverside Club')]);
-    const spent = async () =>
-      (await world.owner.query<{ points: number }>('select points from rate_limit where key = $1', [`cost:${rows[0]!.id}`])).rows[0]?.points;
     const client = world.client(token);
     const next = client.subscribe(parse('subscription { organizationJobs { id state } }'), {}).next();
-    await expect.poll(spent).toBe(12 + 200);
+    await expect.poll(() => takenBy(world, 'Admin')).toBe(12 + 200);
     const dear = await send(world, `{ ${times(25, 'contactDeletionPreview(input: { filter: {} }) { contactCount }')} }`, { token });
     expect(dear).toMatchObject({ status: 400, codes: ['QUERY_TOO_COSTLY'], cost: { requested: 25_003, limit: 20_000, remaining: 20_000 - 13 } });
     const endless = await send(

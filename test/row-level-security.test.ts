@@ -194,7 +194,9 @@ describe('the catalogue', () => {
       [role()],
     );
     expect(callable.map(({ name }) => name).filter((name) => !functions.test(name))).toEqual([]);
-    const elevated = await catalogue(`select proname, proconfig::text[] && '{"search_path=pg_catalog, pg_temp"}' as fixed from pg_proc where prosecdef order by 1`);
+    const elevated = await catalogue(
+      `select proname, proconfig::text[] && '{"search_path=pg_catalog, pg_temp"}' as fixed from pg_proc where prosecdef order by 1`,
+    );
     expect(elevated).toEqual([
       { proname: 'prune_action_log', fixed: true },
       { proname: 'restore_rows', fixed: true },

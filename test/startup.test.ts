@@ -134,9 +134,13 @@ describe('a start is refused with one clear line', () => {
   });
 
   it('with wrong settings, all of them named', patience, async () => {
-    const refused = await failing({ PORT: 'four thousand', MASTER_KEY: 'c2hvcnQ=', RECOVERY_APPROVAL: 'maybe' });
+    const refused = await failing({ PORT: 'four thousand', MASTER_KEY: 'c2hvcnQ=', RECOVERY_APPROVAL: 'maybe', TRUSTED_PROXIES: '10.0.0.0/33' });
     expect(refused).toEqual(
-      line(expect.stringMatching(/^These settings are wrong: (?=.*PORT )(?=.*MASTER_KEY must be 32 bytes in base64)(?=.*RECOVERY_APPROVAL )/)),
+      line(
+        expect.stringMatching(
+          /^These settings are wrong: (?=.*PORT )(?=.*MASTER_KEY must be 32 bytes in base64)(?=.*RECOVERY_APPROVAL )(?=.*TRUSTED_PROXIES must be addresses)/,
+        ),
+      ),
     );
   });
 

@@ -34,7 +34,7 @@ export class SessionResolver {
   @Mutation(() => SignInPayload, {
     complexity: 1000,
     description:
-      'Signs in with email and password. A wrong password and an unknown email get the same answer. After 10 wrong ones at an account, or 100 from an address, within 15 minutes, the rest of that time is refused with `TOO_MANY_ATTEMPTS`, whatever the password.',
+      'Signs in with email and password. A wrong password and an unknown email get the same answer. After too many wrong ones at an account or from an address (10 and 100 within 15 minutes, where the server is not set otherwise), all are refused with `TOO_MANY_ATTEMPTS` until that time is over, the right one, too.',
   })
   signIn(
     @Ctx() { app, request }: Context,
