@@ -169,7 +169,7 @@ async function showDeletion(admin: Client, contactIds: string[]): Promise<string
   say(`   ${red('This will delete:')}`);
   table([
     ...preview.rows.filter((row) => row.count > 0).map((row): [string, string] => [row.kind, number(row.count)]),
-    ...preview.balances.map((balance): [string, string] => ['Sum of balances', money(balance)]),
+    ...preview.balances!.map((balance): [string, string] => ['Sum of balances', money(balance)]),
     ['Recoverable until', preview.recoverableUntil],
     ['Confirmation', `${preview.confirmation!.slice(0, 24)}…, valid until ${preview.confirmationExpiresAt}`],
   ]);

@@ -1224,7 +1224,7 @@ export type ContactDeletionPreviewQueryVariables = Exact<{
 }>;
 
 
-export type ContactDeletionPreviewQuery = { contactDeletionPreview: { contactCount: number, recoverableUntil: string, confirmation: string | null, confirmationExpiresAt: string | null, rows: Array<{ kind: string, count: number }>, balances: Array<{ amountMinor: number, currency: string }> } };
+export type ContactDeletionPreviewQuery = { contactDeletionPreview: { contactCount: number, recoverableUntil: string, confirmation: string | null, confirmationExpiresAt: string | null, rows: Array<{ kind: string, count: number }>, balances: Array<{ amountMinor: number, currency: string }> | null } };
 
 export type DeleteContactsMutationVariables = Exact<{
   input: DeleteContactsInput;
@@ -1238,7 +1238,7 @@ export type DeletionQueryVariables = Exact<{
 }>;
 
 
-export type DeletionQuery = { deletion: { id: string, state: DeletionState, reason: string | null, requestedByName: string, contactCount: number, requestedAt: string, deletedAt: string | null, recoverableUntil: string | null, isRecoverable: boolean, erasedAt: string | null, warnings: Array<{ daysBefore: number, warnedAt: string }>, erasure: { id: string, kind: ErasureKind, state: ErasureState, legalGround: LegalGround, requestedByKind: ActorKind, requestedByName: string, deletionId: string | null, subjectCount: number, destroyedKeys: Array<string>, requestedAt: string, doneAt: string | null, rows: Array<{ kind: string, count: number }>, stores: Array<{ store: string, removed: number, rewritten: number }>, certificate: { document: string, signature: string, publicKey: string, isValid: boolean } | null } | null, rows: Array<{ kind: string, count: number }>, balances: Array<{ amountMinor: number, currency: string }>, job: { id: string, kind: JobKind, state: JobState, subjectId: string, phase: JobPhase | null, done: number, total: number, elapsedSeconds: number, ratePerSecond: number | null, secondsLeft: number | null, failure: { code: string, message: string } | null } | null } };
+export type DeletionQuery = { deletion: { id: string, state: DeletionState, reason: string | null, requestedByName: string, contactCount: number, requestedAt: string, deletedAt: string | null, recoverableUntil: string | null, isRecoverable: boolean, erasedAt: string | null, warnings: Array<{ daysBefore: number, warnedAt: string }>, erasure: { id: string, kind: ErasureKind, state: ErasureState, legalGround: LegalGround, requestedByKind: ActorKind, requestedByName: string, deletionId: string | null, subjectCount: number, destroyedKeys: Array<string>, requestedAt: string, doneAt: string | null, rows: Array<{ kind: string, count: number }>, stores: Array<{ store: string, removed: number, rewritten: number }>, certificate: { document: string, signature: string, publicKey: string, isValid: boolean } | null } | null, rows: Array<{ kind: string, count: number }>, balances: Array<{ amountMinor: number, currency: string }> | null, job: { id: string, kind: JobKind, state: JobState, subjectId: string, phase: JobPhase | null, done: number, total: number, elapsedSeconds: number, ratePerSecond: number | null, secondsLeft: number | null, failure: { code: string, message: string } | null } | null } };
 
 export type DeletionsQueryVariables = Exact<{
   first?: number | null | undefined;
@@ -1246,7 +1246,7 @@ export type DeletionsQueryVariables = Exact<{
 }>;
 
 
-export type DeletionsQuery = { deletions: { nodes: Array<{ id: string, state: DeletionState, reason: string | null, requestedByName: string, contactCount: number, requestedAt: string, deletedAt: string | null, recoverableUntil: string | null, isRecoverable: boolean, erasedAt: string | null, rows: Array<{ kind: string, count: number }>, balances: Array<{ amountMinor: number, currency: string }> }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
+export type DeletionsQuery = { deletions: { nodes: Array<{ id: string, state: DeletionState, reason: string | null, requestedByName: string, contactCount: number, requestedAt: string, deletedAt: string | null, recoverableUntil: string | null, isRecoverable: boolean, erasedAt: string | null, rows: Array<{ kind: string, count: number }>, balances: Array<{ amountMinor: number, currency: string }> | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
 
 export type DeletedContactsQueryVariables = Exact<{
   id: string | number;
@@ -1413,14 +1413,14 @@ export type RecoveryPlanQueryVariables = Exact<{
 }>;
 
 
-export type RecoveryPlanQuery = { recoveryPlan: { contactCount: number, conflictCount: number, namesKept: Array<string>, estimatedSeconds: number, recoverableUntil: string, hash: string, conflicts: { nodes: Array<{ contactId: string, kind: ConflictKind, policy: ConflictPolicy, liveContactId: string, recovered: { id: string, firstName: string | null, lastName: string | null, email: string | null, memberNumber: string | null, company: string | null, updatedAt: string } | null, live: { id: string, firstName: string | null, lastName: string | null, email: string | null, memberNumber: string | null, company: string | null, updatedAt: string } | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } }, rows: Array<{ kind: string, count: number }>, balances: Array<{ amountMinor: number, currency: string }>, recreated: Array<{ kind: string, name: string }>, fee: { amountMinor: number, currency: string } } };
+export type RecoveryPlanQuery = { recoveryPlan: { contactCount: number, conflictCount: number, namesKept: Array<string>, estimatedSeconds: number, recoverableUntil: string, hash: string, conflicts: { nodes: Array<{ contactId: string, kind: ConflictKind, policy: ConflictPolicy, liveContactId: string, recovered: { id: string, firstName: string | null, lastName: string | null, email: string | null, memberNumber: string | null, company: string | null, updatedAt: string } | null, live: { id: string, firstName: string | null, lastName: string | null, email: string | null, memberNumber: string | null, company: string | null, updatedAt: string } | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } }, rows: Array<{ kind: string, count: number }>, balances: Array<{ amountMinor: number, currency: string }> | null, recreated: Array<{ kind: string, name: string }>, fee: { amountMinor: number, currency: string } } };
 
 export type RequestRecoveryMutationVariables = Exact<{
   input: RequestRecoveryInput;
 }>;
 
 
-export type RequestRecoveryMutation = { requestRecovery: { recoveryRequest: { id: string, state: RecoveryState, requestedByName: string, contactCount: number, restoredCount: number, replacedCount: number, mergedCount: number, skippedCount: number, erasedCount: number, conflictCount: number, provenCount: number, conflictPolicy: ConflictPolicy | null, recoverableUntil: string, requestedAt: string, startedAt: string | null, finishedAt: string | null, undoableUntil: string | null, invoice: { id: string, number: string, state: InvoiceState, instructions: string, paymentReference: string | null, recoveryRequestId: string, issuedAt: string, paidAt: string | null, refundedAt: string | null, amount: { amountMinor: number, currency: string } }, failure: { code: string, message: string } | null } | null, plan: { contactCount: number, conflictCount: number, namesKept: Array<string>, estimatedSeconds: number, recoverableUntil: string, hash: string, rows: Array<{ kind: string, count: number }>, balances: Array<{ amountMinor: number, currency: string }>, recreated: Array<{ kind: string, name: string }>, fee: { amountMinor: number, currency: string } } | null, userErrors: Array<{ code: string, message: string, path: Array<string> }> } };
+export type RequestRecoveryMutation = { requestRecovery: { recoveryRequest: { id: string, state: RecoveryState, requestedByName: string, contactCount: number, restoredCount: number, replacedCount: number, mergedCount: number, skippedCount: number, erasedCount: number, conflictCount: number, provenCount: number, conflictPolicy: ConflictPolicy | null, recoverableUntil: string, requestedAt: string, startedAt: string | null, finishedAt: string | null, undoableUntil: string | null, invoice: { id: string, number: string, state: InvoiceState, instructions: string, paymentReference: string | null, recoveryRequestId: string, issuedAt: string, paidAt: string | null, refundedAt: string | null, amount: { amountMinor: number, currency: string } }, failure: { code: string, message: string } | null } | null, plan: { contactCount: number, conflictCount: number, namesKept: Array<string>, estimatedSeconds: number, recoverableUntil: string, hash: string, rows: Array<{ kind: string, count: number }>, balances: Array<{ amountMinor: number, currency: string }> | null, recreated: Array<{ kind: string, name: string }>, fee: { amountMinor: number, currency: string } } | null, userErrors: Array<{ code: string, message: string, path: Array<string> }> } };
 
 export type UndoRecoveryMutationVariables = Exact<{
   input: UndoRecoveryInput;
@@ -1482,7 +1482,7 @@ export type ApproveRecoveryMutationVariables = Exact<{
 
 export type ApproveRecoveryMutation = { approveRecovery: { recoveryRequestId: string | null, userErrors: Array<{ code: string, message: string, path: Array<string> }> } };
 
-export type PlanPartsFragment = { contactCount: number, conflictCount: number, namesKept: Array<string>, estimatedSeconds: number, recoverableUntil: string, hash: string, rows: Array<{ kind: string, count: number }>, balances: Array<{ amountMinor: number, currency: string }>, recreated: Array<{ kind: string, name: string }>, fee: { amountMinor: number, currency: string } };
+export type PlanPartsFragment = { contactCount: number, conflictCount: number, namesKept: Array<string>, estimatedSeconds: number, recoverableUntil: string, hash: string, rows: Array<{ kind: string, count: number }>, balances: Array<{ amountMinor: number, currency: string }> | null, recreated: Array<{ kind: string, name: string }>, fee: { amountMinor: number, currency: string } };
 
 export type ConflictPartsFragment = { contactId: string, kind: ConflictKind, policy: ConflictPolicy, liveContactId: string, recovered: { id: string, firstName: string | null, lastName: string | null, email: string | null, memberNumber: string | null, company: string | null, updatedAt: string } | null, live: { id: string, firstName: string | null, lastName: string | null, email: string | null, memberNumber: string | null, company: string | null, updatedAt: string } | null };
 

@@ -24,7 +24,7 @@ import { getComplexity, type ComplexityEstimator } from 'graphql-query-complexit
 /** Levels of fields, the root field being the first. Introspection is not counted: graphql bounds it itself. */
 const deepest = 13;
 /** Of an operation with its fragments in their places, introspection included. */
-const mostFields = 500;
+const mostFields = 1000;
 const mostAliases = 50;
 /** Each is a transaction of its own. */
 const mostMutations = 20;

@@ -24,7 +24,7 @@ export async function post(world: World, token: string | undefined, query: strin
     status: response.status,
     requestId: response.headers.get('x-request-id'),
     data,
-    errors: errors.map(({ message, path = [], extensions }) => ({ message, code: extensions.code, path: path.join('.') })),
+    errors: errors.map(shown),
     text,
   };
 }
@@ -35,15 +35,28 @@ interface RawError {
   extensions: { code: string };
 }
 
-/** Sends an operation over a WebSocket, as it is. @returns the codes of its errors, or how the socket was closed */
-export async function postOverSocket(world: World, accessToken: string, query: string): Promise<(string | undefined)[]> {
+const shown = ({ message, path = [], extensions }: RawError): Answer['errors'][number] => ({ message, code: extensions.code, path: path.join('.') });
+
+/** Sends an operation over a WebSocket, as it is. @returns its first event, with errors; or how the socket was closed, as one */
+export async function firstEvent(
+  world: World,
+  accessToken: string,
+  query: string,
+  variables: Record<string, unknown> = {},
+): Promise<Omit<Answer, 'status' | 'requestId'>> {
   const client = createClient({ url: world.url.replace('http', 'ws'), connectionParams: { accessToken }, retryAttempts: 0 });
   try {
-    await client.iterate({ query }).next();
-    return [];
+    const { value } = (await client.iterate({ query, variables }).next()) as { value: { data?: Answer['data']; errors?: RawError[] } };
+    return { data: value.data, errors: (value.errors ?? []).map(shown), text: JSON.stringify(value) };
   } catch (error) {
-    return Array.isArray(error) ? (error as RawError[]).map(({ extensions }) => extensions.code) : [`closed ${(error as { code?: number }).code}`];
+    const errors = Array.isArray(error) ? (error as RawError[]).map(shown) : [{ message: '', path: '', code: `closed ${(error as { code?: number }).code}` }];
+    return { data: undefined, errors, text: JSON.stringify(errors) };
   } finally {
     await client.dispose();
   }
+}
+
+/** The same for its errors alone. @returns their codes, or how the socket was closed */
+export async function postOverSocket(world: World, accessToken: string, query: string): Promise<(string | undefined)[]> {
+  return (await firstEvent(world, accessToken, query)).errors.map(({ code }) => code);
 }

@@ -7,7 +7,7 @@ import { everyField, isForOperators, takes, variablesFor, type Variables } from 
 import { ask, createFullWorld, expectNothingLeaked, expectWellSaid, rowsOf, type Scene, secretsOf, type Told, unknownId } from './full-world.ts';
 import type { World } from './harness.ts';
 import type { RoleName } from './people.ts';
-import { documentOf, partsOf, placesOf } from './walk.ts';
+import { documentOf, partsOf, placesOf, replaced, valueAt } from './walk.ts';
 
 /** The places that take ids of more than the kind that every-field.ts gives there. */
 const moreKinds: Record<string, readonly Kinds[]> = {
@@ -32,20 +32,6 @@ interface Place {
   kinds: readonly Kinds[];
   role: RoleName;
   ask(id: string): [document: DocumentNode, variables: object];
-}
-
-/** The value at the end of a way, where the lists on the way hold it. */
-function valueAt(value: unknown, way: readonly string[]): unknown {
-  if (Array.isArray(value)) return valueAt(value[0], way);
-  const [key, ...rest] = way;
-  return key === undefined || value == null ? value : valueAt((value as Variables)[key], rest);
-}
-
-/** The same with another id at the end of the way; in a list behind what is there or, `alone`, in its place. */
-function replaced(value: unknown, way: readonly string[], id: string, alone: boolean): unknown {
-  const [key, ...rest] = way;
-  if (Array.isArray(value)) return key === undefined ? [...(alone ? [] : (value as unknown[])), id] : value.map((one) => replaced(one, way, id, alone));
-  return key === undefined ? id : { ...(value as Variables), [key]: replaced((value as Variables)[key], rest, id, alone) };
 }
 
 async function places(world: World, mine: Scene): Promise<Place[]> {

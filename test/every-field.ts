@@ -1,6 +1,6 @@
 // Every root field of the contract with what it takes: one table of permissions and one of arguments, for all tests that go
 // through all fields. A field that is missing here is named by those tests.
-import type { Client, ReinstateError } from '../sdk/client.ts';
+import type { Client, Document, ReinstateError } from '../sdk/client.ts';
 import * as sdk from '../sdk/generated.ts';
 import type { Permission } from '../src/permissions/catalogue.ts';
 import type { Scene } from './full-world.ts';
@@ -26,7 +26,7 @@ const table = `
   contacts:erase          contactErasurePreview eraseContacts
   payments:create         addPayment addCharge
   deletions:read          deletion deletions erasure erasures
-  recovery:read           recoveryPlan recoveryRequest recoveryRequests recoveryProgress
+  recovery:read           recoveryPlan recoveryRequest recoveryRequests recoveryProgress requestRecovery
   recovery:request        requestRecovery cancelRecovery undoRecovery
   snapshots:read          restoreDrills snapshot snapshots compareSnapshot
   snapshots:take          takeSnapshot
@@ -86,11 +86,14 @@ const orNone = <T>(asked: Promise<T>, read: (answer: T) => string | null): Promi
     },
   );
 
+const previewed = documentOf('Query.contactDeletionPreview', '{ confirmation }');
+const planned = documentOf('Query.recoveryPlan', '{ hash }');
+
 /** Deletes as whoever asks, with a confirmation of their own where there is one to be had: of the same contacts, if not of others. */
 const deletion =
   (target: sdk.ContactDeletionPreviewInput, confirmed = target) =>
   async (client: Client) => {
-    const asked = client.request(sdk.ContactDeletionPreviewDocument, { input: confirmed });
+    const asked = client.request(previewed as Document<sdk.ContactDeletionPreviewQuery, object>, { input: confirmed });
     return { input: { ...target, reason: 'Test', confirmation: await orNone(asked, (answer) => answer.contactDeletionPreview.confirmation) } };
   };
 
@@ -102,13 +105,14 @@ const erasure = (contactIds: string[]) => async (client: Client) => {
 };
 
 const order = (input: sdk.RecoveryPlanInput) => async (client: Client) => {
-  const asked = client.request(sdk.RecoveryPlanDocument, { input });
-  return { input: { ...input, idempotencyKey: `key-${JSON.stringify(input).length}`, planHash: await orNone(asked, (answer) => answer.recoveryPlan.hash) } };
+  const asked = client.request(planned as Document<sdk.RecoveryPlanQuery, object>, { input });
+  return { input: { ...input, idempotencyKey: 'every-field', planHash: await orNone(asked, (answer) => answer.recoveryPlan.hash) } };
 };
 
 /**
  * With what each root field is asked, about records that are there. The first of several is what the field is tried with; together they
- * give a value in every place that takes an id, from which the kind of that id is known.
+ * give a value in every place that takes an id, from which the kind of that id is known. In this order each mutation can be done after those
+ * before it.
  */
 export function everyField(mine: Scene): Record<string, [Given, ...Given[]]> {
   const [contact, id] = [mine.Contact, { id: mine.Contact }];
@@ -142,7 +146,7 @@ export function everyField(mine: Scene): Record<string, [Given, ...Given[]]> {
     'Query.erasures': [{}],
     'Query.recoveryPlan': [{ input: whole(mine.Deletion) }, ...plans.map((input) => ({ input }))],
     'Query.recoveryRequest': [{ id: mine.RecoveryRequest }],
-    'Query.recoveryRequests': [{ deletionId: mine.Deletion }],
+    'Query.recoveryRequests': [{}, { deletionId: mine.Deletion }],
     'Query.restoreDrills': [{}],
     'Query.snapshot': [{ id: mine.Snapshot }],
     'Query.snapshots': [{}],
@@ -174,7 +178,12 @@ export function everyField(mine: Scene): Record<string, [Given, ...Given[]]> {
     'Mutation.resetPassword': [{ input: { token: 'none', newPassword: chosen } }],
     'Mutation.acceptInvitation': [{ input: { token: 'none', password: chosen } }],
     // With a wrong password, so that nobody's way in changes.
-    'Mutation.endSessions': [{ input: { ids: [mine.Session] } }],
+    'Mutation.endSessions': [
+      async (client) => {
+        const others = (await client.request(sdk.SessionsDocument).catch(() => null))?.sessions.filter(({ current }) => !current) ?? [];
+        return { input: { ids: others.map(({ id }) => id) } };
+      },
+    ],
     'Mutation.proveIdentity': [{ input: { password: 'wrong' } }],
     'Mutation.changePassword': [{ input: { currentPassword: 'wrong', newPassword: chosen } }],
     'Mutation.beginSecondFactor': [{ input: { password: 'wrong' } }],
@@ -191,37 +200,37 @@ export function everyField(mine: Scene): Record<string, [Given, ...Given[]]> {
     'Mutation.untagContacts': [{ input: { contactIds: [contact], tags: ['newsletter'] } }],
     'Mutation.addPayment': [{ input: { contactId: contact, membershipId: mine.Membership, amountMinor: 100, method: 'CASH' } }],
     'Mutation.addCharge': [{ input: { contactId: contact, amountMinor: 100, description: 'Fee' } }],
-    'Mutation.deleteContacts': [deletion({ contactIds: [contact] }), ...targets.map((target) => deletion(target, { filter: {} }))],
-    'Mutation.eraseContacts': [erasure([contact])],
     'Mutation.takeSnapshot': [{ input: { label: 'Test' } }],
     'Mutation.exportActionLog': [
       { input: { format: 'CSV' } },
       { input: { format: 'CSV', filter: { actorId: mine.StaffMember } } },
       { input: { format: 'CSV', filter: { targetId: contact } } },
     ],
-    'Mutation.requestRecovery': [order(whole(mine.Deletion)), ...plans.map((input) => ({ input: { ...input, planHash: 'none', idempotencyKey: 'test-key' } }))],
-    'Mutation.cancelRecovery': [{ input: { id: mine.RecoveryRequest } }],
-    'Mutation.undoRecovery': [{ input: { id: mine.RecoveryRequest } }],
     'Mutation.createApiKey': [{ input: { name: 'Test', permissions: [] } }],
     'Mutation.revokeApiKey': [{ input: { id: mine.ApiKey } }],
     'Mutation.createRole': [{ input: { name: 'Made', description: 'Test', permissions: [] } }],
     'Mutation.copyRole': [{ input: { id: mine.Role, name: 'Copied' } }],
     'Mutation.updateRole': [{ input: { id: mine.Role, name: 'Renamed' } }],
-    'Mutation.deleteRole': [{ input: { id: mine.Role } }, { input: { id: mine.Role, reassignTo: mine.Role } }],
-    'Mutation.assignRoles': [{ input: { ...ofTheOrganization, roleIds: [mine.Role] } }],
     'Mutation.inviteStaffMember': [{ input: { email: 'invited@riverside.example', name: 'Invited', roleIds: [mine.Role] } }],
     'Mutation.revokeInvitation': [{ input: { id: mine.Invitation } }],
     'Mutation.createIdentityProvider': [
       { input: { name: 'Login', issuer: 'https://login.example', clientId: 'us', clientSecret: 'x', redirectUrl: 'https://club.example' } },
     ],
     'Mutation.deleteIdentityProvider': [{ input: { id: mine.IdentityProvider } }],
+    'Mutation.assignRoles': [{ input: { ...ofTheOrganization, roleIds: [mine.Role, mine.otherRole] } }],
     'Mutation.suspendStaffMember': [{ input: ofTheOrganization }],
     'Mutation.reinstateStaffMember': [{ input: ofTheOrganization }],
+    'Mutation.deleteRole': [{ input: { id: mine.Role, reassignTo: mine.otherRole } }],
     'Mutation.createWebhookEndpoint': [{ input: { url: 'https://hooks.example/test' } }],
-    'Mutation.deleteWebhookEndpoint': [{ input: { id: mine.WebhookEndpoint } }],
     'Mutation.sendTestEvent': [{ input: { endpointId: mine.WebhookEndpoint } }],
+    'Mutation.deleteWebhookEndpoint': [{ input: { id: mine.WebhookEndpoint } }],
     'Mutation.confirmPayment': [{ input: { ...operated, invoiceId: mine.Invoice, reference: 'Test' } }],
     'Mutation.approveRecovery': [{ input: { ...operated, id: mine.RecoveryRequest } }],
+    'Mutation.cancelRecovery': [{ input: { id: mine.RecoveryRequest } }],
+    'Mutation.undoRecovery': [{ input: { id: mine.completedRecovery } }],
+    'Mutation.requestRecovery': [order(whole(mine.Deletion)), ...plans.map((input) => ({ input: { ...input, planHash: 'none', idempotencyKey: 'test-key' } }))],
+    'Mutation.deleteContacts': [deletion({ contactIds: [contact] }), ...targets.map((target) => deletion(target, { filter: {} }))],
+    'Mutation.eraseContacts': [erasure([contact])],
     'Subscription.jobProgress': [{ id: mine.Job }],
     'Subscription.organizationJobs': [{}],
     'Subscription.recoveryProgress': [{ id: mine.RecoveryRequest }],

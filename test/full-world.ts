@@ -2,13 +2,12 @@
 import type { DocumentNode } from 'graphql';
 import { expect } from 'vitest';
 import type { ReinstateError } from '../sdk/client.ts';
-import * as sdk from '../sdk/generated.ts';
 import { v7 as newId } from 'uuid';
-import { encodeId, kinds, type Kinds } from '../src/schema/common.ts';
+import { decodeId, encodeId, kinds, type Kinds } from '../src/schema/common.ts';
 import { type Answer, post } from './asking.ts';
 import { makeKey, welcome } from './custom-roles.ts';
 import { eraseThem } from './erasing.ts';
-import { contactId, deleteThem, fill, liveIds, order as orderAs, registerEndpoint, runJobs, takeSnapshot, whole } from './graphs.ts';
+import { contactId, deleteThem, fill, liveIds, order as orderAs, pay, registerEndpoint, runJobs, takeSnapshot, whole } from './graphs.ts';
 import { createWorld, type World } from './harness.ts';
 import type { OrganizationName, RoleName } from './people.ts';
 
@@ -19,6 +18,10 @@ export const unknownId = (kind: Kinds) => encodeId(kind, '01890000-0000-7000-800
 export type Scene = Record<Kinds, string> & {
   /** A contact of the deletion, which no recovery was ordered of. */
   deletedContact: string;
+  /** A recovery that is completed and was not undone. */
+  completedRecovery: string;
+  /** A role other than `Role`. */
+  otherRole: string;
 };
 
 /** The table that has the records of a kind, where it is not named like the kind. */
@@ -46,8 +49,13 @@ async function recordsOf(world: World, organizationId: string, contact: string):
 /** An organization with everything in it: contacts with a history, deletions, a recovery with a conflict, an open invoice, a job. */
 async function setScene(world: World, organization: OrganizationName): Promise<Scene> {
   const organizationId = world.organizationId(organization);
-  await fill(world, 9, organization);
+  await fill(world, 10, organization);
   const ids = await liveIds(world, organization);
+  await world.owner.query(
+    `with tagged as (insert into contact_tag (organization_id, contact_id, tag_id) select organization_id, $2, id from tag where organization_id = $1)
+     insert into custom_field_value (organization_id, contact_id, definition_id, value) select organization_id, $2, id, 'L' from custom_field_definition where organization_id = $1`,
+    [organizationId, ids[6]],
+  );
   const admin = await world.as('Super admin', organization);
   const order = async (contactIds: string[]) => {
     const { deletion } = await deleteThem(world, { contactIds: contactIds.map(contactId) }, organization);
@@ -56,19 +64,19 @@ async function setScene(world: World, organization: OrganizationName): Promise<S
   };
   const first = await order(ids.slice(0, 3));
   await world.owner.query(`insert into contact (organization_id, id, sort_name, search_text) values ($1, $2, 'back', 'back')`, [organizationId, ids[0]]);
-  const operator = await world.as('Operator');
-  await operator.request(sdk.ConfirmPaymentDocument, {
-    input: { organizationId: encodeId('Organization', organizationId), invoiceId: first.invoice.id, reference: 'transfer' },
-  });
+  await pay(world, first.invoice.id, organizationId);
+  await runJobs(world);
+  const completed = await order([ids[9]!]);
+  await pay(world, completed.invoice.id, organizationId);
   await runJobs(world);
   await order(ids.slice(3, 5));
   await deleteThem(world, { contactIds: [contactId(ids[5]!)] }, organization);
   await world.owner.query(`insert into contact (organization_id, id, sort_name, search_text) values ($1, $2, 'back', 'back')`, [organizationId, ids[5]]);
   // The first recovery as it is once it has been undone but for one contact.
   await world.owner.query(
-    `with undone as (update recovery_request set state = 'UNDONE', undo_job_id = gen_random_uuid(), undone_at = now() where organization_id = $1 and state = 'COMPLETED' returning id)
+    `with undone as (update recovery_request set state = 'UNDONE', undo_job_id = gen_random_uuid(), undone_at = now() where organization_id = $1 and id = $3 returning id)
      insert into recovery_undo_exception (organization_id, recovery_request_id, contact_id, outcome, reason) select $1, id, $2, 'KEPT', 'It was edited since.' from undone`,
-    [organizationId, ids[1]],
+    [organizationId, ids[1], decodeId('RecoveryRequest', first.id)],
   );
   await eraseThem(world, [ids[8]!], organization);
   await takeSnapshot(world, organization);
@@ -83,7 +91,7 @@ async function setScene(world: World, organization: OrganizationName): Promise<S
   await welcome(world, organization);
   // One that nobody needs.
   await world.owner.query(
-    `insert into session (id, account_id, token, expires_at) select $2, id, $3, now() + interval '1 day' from account where organization_id = $1 limit 1`,
+    `insert into session (id, account_id, token, expires_at) select $2, id, $3, now() + interval '1 day' from account where organization_id = $1 and email like 'super%'`,
     [organizationId, newId(), `spare ${organizationId}`],
   );
   const [roleId, memberId] = [newId(), newId()];
@@ -98,12 +106,21 @@ async function setScene(world: World, organization: OrganizationName): Promise<S
      select organization_id, gen_random_uuid(), id, gen_random_uuid(), 'webhook.test', '{}', 'DELIVERED', 1, now() from webhook_endpoint where organization_id = $1`,
     [organizationId],
   );
-  return { ...(await recordsOf(world, organizationId, ids[6]!)), deletedContact: contactId(ids[5]!) };
+  const { rows } = await world.owner.query<{ id: string }>(`select id from role where organization_id = $1 and name = 'Viewer'`, [organizationId]);
+  return {
+    ...(await recordsOf(world, organizationId, ids[6]!)),
+    deletedContact: contactId(ids[5]!),
+    completedRecovery: completed.id,
+    otherRole: encodeId('Role', rows[0]!.id),
+  };
 }
 
-/** Two organizations with everything in them. Two contacts are a large deletion, so there are jobs. */
+/** Two contacts are a large deletion, so there are jobs. */
+export const settings = { DELETE_AT_ONCE: '1' };
+
+/** Two organizations with everything in them. */
 export async function createFullWorld(): Promise<{ world: World; mine: Scene; theirs: Scene } & AsyncDisposable> {
-  const world = await createWorld({ settings: { DELETE_AT_ONCE: '1' } });
+  const world = await createWorld({ settings });
   await world.owner.query(`update organization set plan = 'PREMIUM'`);
   const [mine, theirs] = [await setScene(world, 'Riverside Club'), await setScene(world, 'Hilltop Society')];
   // Signing in changes something too, so everyone has.

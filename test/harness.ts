@@ -54,6 +54,7 @@ export async function createWorld({ settings = {}, schema = (api ??= buildApi())
 export class World {
   #clients: Client[] = [];
   #tokens = new Map<string, Promise<string>>();
+  #leaked = 0;
 
   constructor(
     readonly app: App,
@@ -124,22 +125,40 @@ export class World {
     return pool.totalCount - pool.idleCount;
   }
 
+  /** Ends the world and keeps its database, for `createWorld` to clone as often as it is needed. */
+  async freeze(): Promise<Template & AsyncDisposable> {
+    await this.#end();
+    return {
+      ...this.template,
+      name: this.name,
+      [Symbol.asyncDispose]: () => this.#drop(),
+    };
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#end();
+    await this.#drop();
+  }
+
+  async #end(): Promise<void> {
     for (const client of this.#clients) await client.close();
     await this.server.close();
     // The job runner does not wait for its own last write.
     for (const patience = performance.now() + 5000; this.connectionsOut > 0 && performance.now() < patience;) await wait(10);
-    const leaked = this.connectionsOut;
+    this.#leaked = this.connectionsOut;
     await this.pubsub.close();
-    if (leaked === 0) await this.app.database.close();
+    if (this.#leaked === 0) await this.app.database.close();
     // The pool has said goodbye without waiting for an answer; dropping the database cuts its last connections short.
     this.app.database.pool.removeAllListeners('error').on('error', () => {});
     await this.owner.end();
+  }
+
+  async #drop(): Promise<void> {
     await this.admin.query(`drop database ${quoted(this.name)} with (force)`);
     // A process of its own that worked on it has migrated it, and made roles for it.
     await dropRoles(this.admin, this.name);
     await this.admin.end();
-    if (leaked > 0) throw new Error(`${leaked} database connections were taken and never given back.`);
+    if (this.#leaked > 0) throw new Error(`${this.#leaked} database connections were taken and never given back.`);
   }
 }
 

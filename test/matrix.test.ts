@@ -361,14 +361,14 @@ describe('what hangs on a root field gives no more than the root field of its ki
   it('and whoever deletes or orders sees what they have done, its job included', async () => {
     await using world = await createWorld({ settings });
     await fill(world, 2);
-    const { client } = await hire(world, 'contacts:delete');
+    const { client } = await hire(world, 'contacts:delete', 'payments:read');
     const { contactDeletionPreview } = await client.request(sdk.ContactDeletionPreviewDocument, { input: { filter: {} } });
     const { deleteContacts } = await client.request(sdk.DeleteContactsDocument, {
       input: { filter: {}, confirmation: contactDeletionPreview.confirmation!, reason: 'Matrix' },
     });
     expect(deleteContacts).toMatchObject({ deletion: { contactCount: 2, job: { state: 'QUEUED' } }, userErrors: [] });
     await runJobs(world);
-    const buyer = await hire(world, 'recovery:read', 'recovery:request');
+    const buyer = await hire(world, 'recovery:read', 'recovery:request', 'payments:read');
     const { recoveryPlan } = await buyer.client.request(sdk.RecoveryPlanDocument, { input: whole(deleteContacts.deletion!.id) });
     const input = { ...whole(deleteContacts.deletion!.id), planHash: recoveryPlan.hash, idempotencyKey: 'matrix-key' };
     const { requestRecovery } = await buyer.client.request(sdk.RequestRecoveryDocument, { input });

@@ -43,6 +43,20 @@ export function partsOf(place: string): { field: string; way: string[] } {
   return { field: `${root}.${name}`, way };
 }
 
+/** The value at the end of a way, where the lists on the way hold it. */
+export function valueAt(value: unknown, way: readonly string[]): unknown {
+  if (Array.isArray(value)) return valueAt(value[0], way);
+  const [key, ...rest] = way;
+  return key === undefined || value == null ? value : valueAt((value as Record<string, unknown>)[key], rest);
+}
+
+/** The same with another value at the end of the way; in a list behind what is there or, `alone`, in its place. */
+export function replaced(value: unknown, way: readonly string[], other: unknown, alone: boolean): unknown {
+  const [key, ...rest] = way;
+  if (Array.isArray(value)) return key === undefined ? [...(alone ? [] : (value as unknown[])), other] : value.map((one) => replaced(one, way, other, alone));
+  return key === undefined ? other : { ...(value as Record<string, unknown>), [key]: replaced((value as Record<string, unknown>)[key], rest, other, alone) };
+}
+
 /** The fields of a type and of what is directly in it, as deep as `depth`, without fields that take arguments. */
 export function selectionOf(type: GraphQLOutputType, depth: number): string {
   const named = getNamedType(type);
@@ -56,14 +70,17 @@ export function selectionOf(type: GraphQLOutputType, depth: number): string {
   return `{ ${told.join(' ') || '__typename'} }`;
 }
 
+/** The arguments of a field as variables: how an operation declares them, and gives them to the field. */
+export function argumentsOf({ args }: Field): { declared: string; given: string } {
+  if (args.length === 0) return { declared: '', given: '' };
+  // One that has a default may be left out, so that the default holds.
+  const declared = args.map(({ name, type, defaultValue }) => `$${name}: ${defaultValue === undefined ? String(type) : String(type).replace(/!$/, '')}`);
+  return { declared: `(${declared.join(', ')})`, given: `(${args.map(({ name }) => `${name}: $${name}`).join(', ')})` };
+}
+
 /** An operation that asks for one root field with all of its arguments as variables. */
 export function documentOf(path: string, selection?: string): DocumentNode {
   const field = rootFields.get(path)!;
-  const kind = path.split('.')[0]!.toLowerCase();
-  // One that has a default may be left out, so that the default holds.
-  const declared = field.args.map(({ name, type, defaultValue }) => `$${name}: ${defaultValue === undefined ? String(type) : String(type).replace(/!$/, '')}`);
-  const given = field.args.map(({ name }) => `${name}: $${name}`);
-  const variables = declared.length > 0 ? `(${declared.join(', ')})` : '';
-  const args = given.length > 0 ? `(${given.join(', ')})` : '';
-  return parse(`${kind} ${variables} { ${field.name}${args} ${selection ?? selectionOf(field.type, 2)} }`);
+  const { declared, given } = argumentsOf(field);
+  return parse(`${path.split('.')[0]!.toLowerCase()} ${declared} { ${field.name}${given} ${selection ?? selectionOf(field.type, 2)} }`);
 }

@@ -13,7 +13,10 @@ export const catalogue = {
     'See who deleted which contacts and when, how long they can still be recovered, and the certificates of what was erased.',
   ],
   'recovery:read': ['See recoveries', 'See recovery plans, requests, invoices and reports.'],
-  'recovery:request': ['Order recoveries', 'Order, cancel and undo recoveries, which the organization is billed for. Planning one takes seeing recoveries.'],
+  'recovery:request': [
+    'Order recoveries',
+    'Order, cancel and undo recoveries, which the organization is billed for. Planning and ordering one takes seeing recoveries.',
+  ],
   'snapshots:read': ['See snapshots', 'See organization snapshots, what changed since, and restore drills.'],
   'snapshots:take': ['Take snapshots', 'Take a snapshot of the whole organization.'],
   'jobs:read': ['Watch jobs', 'See work in the background and its progress.'],

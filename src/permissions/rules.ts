@@ -68,11 +68,15 @@ export const maySeeOwn = (permission: StaffPermission) =>
     (viewer, _context, _args, { requestedById }: { requestedById: string }) => holds(viewer, permission) || requestedById === viewer.id || unseen(permission),
   );
 
+interface Finding {
+  filter?: { balance?: string | null } | null;
+  input?: Finding | null;
+}
+
 /** A filter by balance tells who owes money: it takes what seeing a balance takes. */
 export const balanceFilter = ask(
   'balanceFilter',
-  (viewer, _context, { filter }: { filter?: { balance?: string | null } | null }) =>
-    filter?.balance == null || holds(viewer, 'payments:read') || lacking('payments:read'),
+  (viewer, _context, { input, ...args }: Finding) => (input ?? args).filter?.balance == null || holds(viewer, 'payments:read') || lacking('payments:read'),
 );
 
 /** Operators that hold the permission. The rule bears the permission's name. */

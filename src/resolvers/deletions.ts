@@ -98,7 +98,10 @@ export class DeletionResolver {
     return (await contents(context, deletion)).rows;
   }
 
-  @FieldResolver(() => [Money], { description: 'The sum of the balances that went, for each currency.' })
+  @FieldResolver(() => [Money], {
+    nullable: true,
+    description: 'The sum of the balances that went, for each currency; null without the permission `payments:read`.',
+  })
   async balances(@Ctx() context: Context, @Root() deletion: Deletion): Promise<Money[]> {
     return (await contents(context, deletion)).balances;
   }

@@ -51,8 +51,8 @@ export class ContactDeletionPreview {
   @Field(() => [RowCount], { description: 'How many rows of each kind will go with them, the contacts included.' })
   rows!: RowCount[];
 
-  @Field(() => [Money], { description: 'The sum of their balances, for each currency.' })
-  balances!: Money[];
+  @Field(() => [Money], { nullable: true, description: 'The sum of their balances, for each currency; null without the permission `payments:read`.' })
+  balances!: Money[] | null;
 
   @Field(() => DateTime, { description: 'Until when they could be recovered if they were deleted now. After that they are gone.' })
   recoverableUntil!: Date;

@@ -175,7 +175,7 @@ export class RecoveryPayload {
   @Field(() => RecoveryPlan, { nullable: true, description: 'The plan as it is now, when the one that was sent has changed.' })
   plan!: RecoveryPlan | null;
 
-  @Field(() => RecoveryRequest, { nullable: true, description: 'The request as it is now.' })
+  @Field(() => RecoveryRequest, { nullable: true, description: 'The request as it is now, for those who may see recoveries.' })
   recoveryRequest!: RecoveryRequest | null;
 
   @Field(() => [UserError], { description: 'Why nothing was changed; empty when it was.' })

@@ -120,8 +120,11 @@ export class RecoveryPlan {
   @Field(() => [RowCount], { description: 'How many rows of each kind are in the snapshot, the contacts included.' })
   rows!: RowCount[];
 
-  @Field(() => [Money], { description: 'The sum of the balances that would come back, for each currency.' })
-  balances!: Money[];
+  @Field(() => [Money], {
+    nullable: true,
+    description: 'The sum of the balances that would come back, for each currency; null without the permission `payments:read`.',
+  })
+  balances!: Money[] | null;
 
   @Field(() => Int, { description: 'How many contacts conflict with live ones now.' })
   conflictCount!: number;

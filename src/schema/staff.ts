@@ -82,7 +82,7 @@ export class UpdateRoleInput {
 
 @ObjectType({ description: 'The outcome of making or changing a role.' })
 export class RolePayload {
-  @Field(() => Role, { nullable: true, description: 'The role as it is now; null when it was refused.' })
+  @Field(() => Role, { nullable: true, description: 'The role as it is now, for those who may see staff; null when it was refused.' })
   role!: Role | null;
 
   @Field(() => [UserError], { description: 'Why it was refused; empty when it was not.' })
@@ -124,7 +124,7 @@ export class StaffMemberInput {
 
 @ObjectType({ description: 'The outcome of a change to a staff member.' })
 export class StaffMemberPayload {
-  @Field(() => StaffMember, { nullable: true, description: 'The staff member as they are now; null when it was refused.' })
+  @Field(() => StaffMember, { nullable: true, description: 'The staff member as they are now, for those who may see staff; null when it was refused.' })
   staffMember!: StaffMember | null;
 
   @Field(() => [UserError], { description: 'Why it was refused; empty when it was not.' })
