@@ -19,11 +19,11 @@ describe('an API key', () => {
     await using world = await createWorld();
     await fill(world, 3);
     const [first] = (await liveIds(world)).map(contactId);
-    const { apiKey, key } = await create(world, { permissions: ['contacts:update', 'contacts:read', 'contacts:delete'] });
+    const { apiKey, key } = await create(world, { permissions: ['payments:read', 'contacts:update', 'contacts:read', 'contacts:delete'] });
     expect(key).toMatch(/^rik_[\w-]{86}$/);
     expect(apiKey).toMatchObject({
       name: 'Newsletter',
-      permissions: ['contacts:read', 'contacts:update', 'contacts:delete'],
+      permissions: ['contacts:read', 'contacts:update', 'contacts:delete', 'payments:read'],
       lastUsedAt: null,
       revokedAt: null,
     });

@@ -301,7 +301,7 @@ describe('REPLACE', () => {
   it('takes the permission to delete', async () => {
     await using world = await createWorld();
     const { deletionId } = await deleted(world, 1);
-    const buyer = await hire(world, 'recovery:read', 'recovery:request');
+    const buyer = await hire(world, 'recovery:read', 'payments:read', 'recovery:request');
     const { userErrors } = await order(buyer.client, { ...whole(deletionId), conflictPolicy: 'REPLACE' }, 'replace-key');
     expect(userErrors.map(({ code }) => code)).toEqual(['FORBIDDEN_POLICY']);
   });

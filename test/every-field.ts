@@ -55,6 +55,8 @@ const lines = table
   .trim()
   .split('\n')
   .map((line) => line.trim().split(/ +/));
+/** Every name in the table, those included that the schema does not have. */
+export const namesTaken = lines.flatMap(([, ...names]) => names);
 for (const path of rootFields.keys()) {
   const words = lines.filter((line) => line.includes(path.split('.')[1]!)).map(([word]) => word!);
   if (words.length > 0)

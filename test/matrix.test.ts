@@ -7,7 +7,7 @@ import * as sdk from '../sdk/generated.ts';
 import { encodeId } from '../src/schema/common.ts';
 import { post } from './asking.ts';
 import { hire } from './custom-roles.ts';
-import { askFor, everyField, type Given, takes } from './every-field.ts';
+import { askFor, everyField, type Given, namesTaken, takes } from './every-field.ts';
 import { createFullWorld, rowsOf, type Scene as FullScene } from './full-world.ts';
 import { contactId, deleteThem, fill, liveIds, orderRecovery, pay, runJobs, takeSnapshot, whole } from './graphs.ts';
 import { createWorld, type World } from './harness.ts';
@@ -172,6 +172,7 @@ describe('the matrix', () => {
     expect([...cells.keys()].toSorted()).toEqual(fields);
     expect(Object.keys(everyField({} as FullScene)).toSorted()).toEqual(fields);
     expect([...takes.keys()].toSorted()).toEqual(fields);
+    expect(namesTaken.filter((name) => !fields.some((field) => field.endsWith(`.${name}`)))).toEqual([]);
     for (const answers of cells.values()) expect(Object.values(answers).every((answer) => answer === 'yes' || answer === 'no')).toBe(true);
   });
 
