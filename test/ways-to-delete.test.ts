@@ -22,6 +22,18 @@ const allElse = staffPermissions.filter((permission) => !removing.includes(permi
 /** Mutations that are refused in this world, with what they say; all others are done. */
 const refusedHere: Record<string, string> = {
   'Mutation.signIn': 'SIGN_IN_FAILED',
+  'Mutation.completeSignIn': 'CHALLENGE_EXPIRED',
+  'Mutation.startProviderSignIn': 'PROVIDER_FAILED',
+  'Mutation.completeProviderSignIn': 'CHALLENGE_EXPIRED',
+  'Mutation.refreshSession': 'REFRESH_FAILED',
+  'Mutation.resetPassword': 'RESET_FAILED',
+  'Mutation.acceptInvitation': 'INVITATION_OVER',
+  'Mutation.proveIdentity': 'PROOF_FAILED',
+  'Mutation.changePassword': 'WRONG_PASSWORD',
+  'Mutation.beginSecondFactor': 'WRONG_PASSWORD',
+  'Mutation.confirmSecondFactor': 'SECOND_FACTOR_OFF',
+  'Mutation.removeSecondFactor': 'SECOND_FACTOR_OFF',
+  'Mutation.renewRecoveryCodes': 'SECOND_FACTOR_OFF',
   'Mutation.approveRecovery': 'NOT_AWAITING_APPROVAL',
   // Its job has ended.
   'Mutation.cancelRecovery': 'NOT_CANCELLABLE',
@@ -172,7 +184,13 @@ describe('the database', () => {
     const going = await rows(
       `select conrelid::regclass || ' of ' || confrelid::regclass as of from pg_constraint where contype = 'f' and (confdeltype <> 'a' or confupdtype <> 'a') order by 1`,
     );
-    expect(going).toEqual(['webhook_delivery of webhook_endpoint']);
+    expect(going).toEqual([
+      'credential of account',
+      'refresh_token of session',
+      'second_factor of account',
+      'session of account',
+      'webhook_delivery of webhook_endpoint',
+    ]);
     expect(going.filter((key) => graphTables(world).some((table) => key.startsWith(`${table} `)))).toEqual([]);
     expect(
       await rows(
