@@ -22,6 +22,7 @@ import { Migration20261125140000 } from '../migrations/Migration20261125140000.t
 import { Migration20261125160000 } from '../migrations/Migration20261125160000.ts';
 import { Migration20261125170000 } from '../migrations/Migration20261125170000.ts';
 import { Migration20261125210000 } from '../migrations/Migration20261125210000.ts';
+import { Migration20261125211000 } from '../migrations/Migration20261125211000.ts';
 import { entities } from './entities/index.ts';
 import { StartupError } from './errors.ts';
 import { quoted } from './sql.ts';
@@ -44,6 +45,7 @@ const migrations = [
   Migration20261125160000,
   Migration20261125170000,
   Migration20261125210000,
+  Migration20261125211000,
 ];
 const oldestServer = 15;
 /** Any number, as long as every starter asks for the same. */

@@ -6,7 +6,7 @@ import { execute, type ExecutionArgs, type ExecutionResult, type FormattedExecut
 import { present } from './api.ts';
 import { Context, type RequestInfo } from './context.ts';
 import type { Transaction } from './database.ts';
-import { touchApiKey } from './domain/api-keys.ts';
+import { logKeyRefusal, touchApiKey } from './domain/api-keys.ts';
 import { readAccessToken } from './domain/sessions.ts';
 import type { AccessClaims, App } from './domain/app.ts';
 import { Unauthenticated } from './errors.ts';
@@ -24,6 +24,8 @@ export class Operation extends Context {
   async settle(): Promise<void> {
     await this.finish();
     await writeRefusals(this);
+    if (this.refused) await logKeyRefusal(this.app, this.refused);
+    this.refused = undefined;
   }
 
   /** Ends the operation. @throws when a refusal could not be written: then it must not be answered as if it had been */
