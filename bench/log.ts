@@ -70,7 +70,9 @@ async function sealAndVerify(): Promise<void> {
   const sealing = await seconds(async () => (sealed = await sealEntries(app, organizationId)));
   console.log(`sealed: ${sealed} entries in ${sealing.toFixed(1)} s, ${Math.round(sealed / sealing)} a second`);
   await owner.query('vacuum analyze');
-  const alone = fork(join(import.meta.dirname, 'verify-log.ts'), [app.database.url, organizationId, bench.masterKey]);
+  const alone = fork(join(import.meta.dirname, 'verify-log.ts'), [app.database.url, organizationId, bench.masterKey], {
+    execArgv: [...process.execArgv, '--expose-gc'],
+  });
   const [[code]] = await Promise.all([once(alone, 'close'), once(alone, 'message').then(([report]) => console.log(report))]);
   if (code !== 0) throw new Error(`Verifying ended with ${code}.`);
 }
