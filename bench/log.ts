@@ -1,9 +1,11 @@
 // Measures the promises of the action log: what a write costs more with its entry, how fast entries are sealed, how long a
 // million of them take to verify, and how much memory that needs. Argument: how many entries (1,000,000).
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
 import { createContact } from '../src/domain/contact-writing.ts';
 import { Transaction } from '../src/database.ts';
 import { sealEntries } from '../src/log/sealing.ts';
-import { verifyLog } from '../src/log/verifying.ts';
 import { openBench, readViewer, seconds } from './bench.ts';
 
 const entries = Number(process.argv[2] ?? 1_000_000);
@@ -49,25 +51,28 @@ async function withoutLog(work: () => Promise<number>): Promise<number> {
 
 async function measureSealing(): Promise<void> {
   await sealEntries(app, organizationId);
-  for (let done = 0; done < entries; done += 100_000)
+  for (let done = 0, step = 100_000; done < entries; done += step) {
+    step = Math.min(100_000, entries - done);
     await owner.query(
       `insert into action_log (organization_id, id, actor_kind, actor_id, actor_name, action, outcome, target_kind, target_id, target_count, request_id, address, agent)
        select $1, gen_random_uuid(), 'STAFF', gen_random_uuid(), 'Ada Admin', 'contact.updated', 'DONE', 'Contact', gen_random_uuid(), 1, gen_random_uuid()::text, '192.0.2.17', 'Mozilla/5.0'
        from generate_series(1, $2)`,
-      [organizationId, Math.min(100_000, entries - done)],
+      [organizationId, step],
     );
+    // A tenth first, and all of them then: what verifying needs must not grow with the log.
+    if (done === 0 || done + step >= entries) await sealAndVerify();
+  }
+}
+
+async function sealAndVerify(): Promise<void> {
   await owner.query('vacuum analyze');
   let sealed = 0;
   const sealing = await seconds(async () => (sealed = await sealEntries(app, organizationId)));
   console.log(`sealed: ${sealed} entries in ${sealing.toFixed(1)} s, ${Math.round(sealed / sealing)} a second`);
   await owner.query('vacuum analyze');
-  let [megabytes, total] = [0, 0];
-  const watch = setInterval(() => (megabytes = Math.max(megabytes, Math.round(process.memoryUsage.rss() / 1e6))), 20);
-  const verifying = await seconds(async () => {
-    const { fault, head } = await app.database.transact(organizationId, (tx) => verifyLog(tx, app, null), { readOnly: true });
-    if (fault) throw new Error(fault.message);
-    total = head!.total;
+  const alone = fork(join(import.meta.dirname, 'verify-log.ts'), [app.database.url, organizationId, bench.masterKey], {
+    execArgv: [...process.execArgv, '--expose-gc'],
   });
-  clearInterval(watch);
-  console.log(`verified: ${total} entries in ${verifying.toFixed(1)} s; memory of the process: at most ${megabytes} MB`);
+  const [[code]] = await Promise.all([once(alone, 'close'), once(alone, 'message').then(([report]) => console.log(report))]);
+  if (code !== 0) throw new Error(`Verifying ended with ${code}.`);
 }

@@ -3,6 +3,7 @@ import DataLoader from 'dataloader';
 import type { PubSub } from './pubsub.ts';
 import type { Transaction } from './database.ts';
 import type { AccessClaims, App, From, Viewer } from './domain/app.ts';
+import { KeyRefused } from './domain/api-keys.ts';
 import { openingOf, readOperator, viewerFrom } from './domain/sessions.ts';
 import { Unauthenticated } from './errors.ts';
 
@@ -12,6 +13,8 @@ export class Context {
   #viewer: Promise<Viewer> | undefined;
   /** Whoever was let in, once that was asked. */
   protected entered: Viewer | undefined;
+  /** An API key that was not let in. */
+  protected refused: KeyRefused | undefined;
   #reading: Promise<Transaction> | undefined;
   #loaders = new Map<string, DataLoader<never, unknown>>();
 
@@ -35,7 +38,10 @@ export class Context {
       const viewer = organizationId ? viewerFrom((await this.reading()).opened, claims, this.request) : await readOperator(this.app, claims, this.request);
       return (this.entered = viewer);
     };
-    return (this.#viewer ??= enter());
+    return (this.#viewer ??= enter().catch((error: unknown) => {
+      if (error instanceof KeyRefused) this.refused = error;
+      throw error;
+    }));
   }
 
   /** The read-only transaction that everything this operation reads shares. Staff only: operators have no organization. */

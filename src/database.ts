@@ -254,15 +254,20 @@ export class Database {
   async #close({ client, closing }: Transaction): Promise<void> {
     const queries = closing.map(({ text, values }) => ({ ...this.prepared(text), text, values: values as unknown[] }));
     // The driver pipelines for whole connections, or not at all, and COPY can't be pipelined; so only while this goes on.
-    const pipelined = client as { -readonly [Key in keyof pg.PoolClient]: pg.PoolClient[Key] };
-    pipelined.pipeline = true;
+    const driver = client as { pipeline: boolean };
+    const { stream } = client.connection;
+    driver.pipeline = true;
     try {
-      const answers = await Promise.allSettled([...queries.map((query) => client.query(query)), client.query('COMMIT')]);
+      // One packet: the server wakes up once.
+      stream.cork();
+      const sent = Promise.allSettled([...queries.map((query) => client.query(query)), client.query('COMMIT')]);
+      stream.uncork();
+      const answers = await sent;
       for (const answer of answers) if (answer.status === 'rejected') throw answer.reason as Error;
       const committed = answers.at(-1) as PromiseFulfilledResult<pg.QueryResult>;
       if (committed.value.command !== 'COMMIT') throw new Error('The transaction was rolled back when it should have been committed.');
     } finally {
-      pipelined.pipeline = false;
+      driver.pipeline = false;
     }
   }
 

@@ -4,6 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import type { Request, Response } from 'express';
 import type { RequestInfo } from './context.ts';
 import { logAction } from './domain/action-log.ts';
+import { KeyRefused, logKeyRefusal } from './domain/api-keys.ts';
 import type { AccessClaims, App, Viewer } from './domain/app.ts';
 import { type Download, readDownload } from './domain/downloads.ts';
 import { openingOf, viewerFrom } from './domain/sessions.ts';
@@ -45,9 +46,11 @@ async function send(app: App, { claims, wanted }: Download, info: RequestInfo, r
   const organizationId = claims.organizationId!;
   const tx = await app.database.begin(organizationId, { readOnly: true, opening: openingOf(claims) });
   const viewer = enter(tx.opened, claims, info);
-  if (!viewer || !holds(viewer, 'log:read')) {
+  if (viewer instanceof Unauthenticated || !holds(viewer, 'log:read')) {
     await app.database.end(tx, 'COMMIT');
-    if (viewer) await app.database.transact(organizationId, (log) => logAction(log, viewer, { action: 'exportActionLog', refusedWith: 'FORBIDDEN' }));
+    if (viewer instanceof KeyRefused) await logKeyRefusal(app, viewer);
+    else if (!(viewer instanceof Unauthenticated))
+      await app.database.transact(organizationId, (log) => logAction(log, viewer, { action: 'exportActionLog', refusedWith: 'FORBIDDEN' }));
     return refuse(403, 'FORBIDDEN', 'You may not read the action log any more. Nothing was read.');
   }
   try {
@@ -63,12 +66,12 @@ async function send(app: App, { claims, wanted }: Download, info: RequestInfo, r
   }
 }
 
-/** Whoever the link was given to, as they are now; undefined when they may not come in any more. */
-function enter(opened: readonly object[], claims: AccessClaims, info: RequestInfo): Viewer | undefined {
+/** Whoever the link was given to, as they are now, or why they may not come in any more. */
+function enter(opened: readonly object[], claims: AccessClaims, info: RequestInfo): Viewer | Unauthenticated {
   try {
     return viewerFrom(opened, claims, info);
   } catch (error) {
-    if (error instanceof Unauthenticated) return undefined;
+    if (error instanceof Unauthenticated) return error;
     throw error;
   }
 }

@@ -24,6 +24,7 @@ import { Migration20261125170000 } from '../migrations/Migration20261125170000.t
 import { Migration20261125180000 } from '../migrations/Migration20261125180000.ts';
 import { Migration20261125200000 } from '../migrations/Migration20261125200000.ts';
 import { Migration20261125210000 } from '../migrations/Migration20261125210000.ts';
+import { Migration20261125211000 } from '../migrations/Migration20261125211000.ts';
 import { Migration20261125220000 } from '../migrations/Migration20261125220000.ts';
 import { entities } from './entities/index.ts';
 import { StartupError } from './errors.ts';
@@ -49,6 +50,7 @@ const migrations = [
   Migration20261125180000,
   Migration20261125200000,
   Migration20261125210000,
+  Migration20261125211000,
   Migration20261125220000,
 ];
 const oldestServer = 15;

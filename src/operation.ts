@@ -8,7 +8,7 @@ import { present } from './api.ts';
 import type { Config } from './config.ts';
 import { Context, type RequestInfo } from './context.ts';
 import { type Transaction, withinTime } from './database.ts';
-import { touchApiKey } from './domain/api-keys.ts';
+import { logKeyRefusal, touchApiKey } from './domain/api-keys.ts';
 import type { AccessClaims, App } from './domain/app.ts';
 import { chargeCost, type Cost } from './domain/costs.ts';
 import { secondsUntil } from './domain/rate-limits.ts';
@@ -47,6 +47,8 @@ export class Operation extends Context {
   async settle(): Promise<void> {
     await this.finish();
     await writeRefusals(this);
+    if (this.refused) await logKeyRefusal(this.app, this.refused);
+    this.refused = undefined;
   }
 
   /** Ends the operation. @throws when a refusal could not be written: then it must not be answered as if it had been */

@@ -6,6 +6,7 @@ import { post } from './asking.ts';
 import { hire, makeKey } from './custom-roles.ts';
 import { contactId, fill, liveIds } from './graphs.ts';
 import { createWorld, type World } from './harness.ts';
+import type { OrganizationName } from './people.ts';
 
 const create = async (world: World, input: Partial<sdk.CreateApiKeyInput>) =>
   (await (await world.as('Super admin')).request(sdk.CreateApiKeyDocument, { input: { name: 'Newsletter', permissions: [], ...input } })).createApiKey;
@@ -96,7 +97,7 @@ describe('an API key', () => {
     await whoIs(world, other.key);
     await world.owner.query(`update api_key set expires_at = clock_timestamp() where id = $1`, [decodeId('ApiKey', other.id)]);
     await expect(whoIs(world, other.key)).rejects.toMatchObject(signedOut);
-    const { rows } = await world.owner.query(`select action from action_log where action like 'key.%' order by id`);
+    const { rows } = await world.owner.query(`select action from action_log where action like 'key.%' and outcome = 'DONE' order by id`);
     expect(rows).toEqual([{ action: 'key.created' }, { action: 'key.revoked' }, { action: 'key.created' }]);
   });
 
@@ -128,5 +129,91 @@ describe('an API key', () => {
     const { rows } = await world.owner.query('select 1 from api_key where last_used_at is not null');
     expect(rows).toEqual([]);
     await whoIs(world, mine.key);
+  });
+});
+
+describe('an API key that is not let in', () => {
+  /** What the log of an organization has of it. */
+  const refusals = async (world: World, organization: OrganizationName = 'Riverside Club') => {
+    const { actionLog } = await (await world.as('Super admin', organization)).request(sdk.ActionLogDocument, { filter: { action: 'key.refused' } });
+    return actionLog.nodes.toReversed();
+  };
+  const forged = (key: string, at: number) => {
+    const bytes = Buffer.from(key.slice(4), 'base64url');
+    bytes[at]! ^= 1;
+    return `rik_${bytes.toString('base64url')}`;
+  };
+  const turnedAway = (world: World, key: string) => expect(whoIs(world, key)).rejects.toMatchObject(signedOut);
+
+  it('is in the log of its organization, with why, and reads to whoever came with it like any other', async () => {
+    await using world = await createWorld();
+    const admin = await world.as('Super admin');
+    const [wrong, revoked, expired] = [await makeKey(world, 'jobs:read'), await makeKey(world, 'jobs:read'), await makeKey(world, 'jobs:read')];
+    const far = await create(world, { name: 'Far', addresses: ['192.0.2.0/24'] });
+    await admin.request(sdk.RevokeApiKeyDocument, { input: { id: revoked.id } });
+    await world.owner.query(`update api_key set expires_at = clock_timestamp() where id = $1`, [decodeId('ApiKey', expired.id)]);
+    const answers = [];
+    for (const key of [forged(wrong.key, 63), revoked.key, expired.key, far.key!, forged(wrong.key, 31)])
+      answers.push(await whoIs(world, key).catch(({ code, message }: { code: string; message: string }) => ({ code, message })));
+    expect(new Set(answers.map((one) => JSON.stringify(one))).size).toBe(1);
+    expect(answers[0]).toMatchObject(signedOut);
+    const seen = await refusals(world);
+    expect(seen.map(({ actorKind, actorId, code, targetId, outcome }) => [actorKind, actorId, code, targetId, outcome])).toEqual(
+      [
+        [wrong.id, 'WRONG_SECRET'],
+        [revoked.id, 'KEY_REVOKED'],
+        [expired.id, 'KEY_EXPIRED'],
+        [far.apiKey!.id, 'WRONG_NETWORK'],
+      ].map(([id, code]) => ['API_KEY', id, code, id, 'REFUSED']),
+    );
+    expect(seen.map(({ address }) => address)).toEqual(seen.map(() => '127.0.0.1'));
+    await whoIs(world, wrong.key);
+  });
+
+  it('is told once a minute for each reason, however many come at once and over whichever way', async () => {
+    await using world = await createWorld();
+    const { id, key } = await makeKey(world, 'log:read');
+    const bad = Array.from({ length: 30 }, (_, index) => forged(key, 32 + index));
+    await Promise.all(bad.map((one) => turnedAway(world, one)));
+    await expect(world.client(bad[0]!).subscribe(sdk.OrganizationJobsDocument, {}).next()).rejects.toMatchObject(signedOut);
+    expect((await refusals(world)).map(({ code }) => code)).toEqual(['WRONG_SECRET']);
+    // Another process has told it: what the row says holds for all of them.
+    const { exportActionLog } = await world.client(key).request(sdk.ExportActionLogDocument, { input: { format: 'CSV' } });
+    await (await world.as('Super admin')).request(sdk.RevokeApiKeyDocument, { input: { id } });
+    await world.owner.query(`update api_key set refused_at = refused_at || jsonb_build_object('KEY_REVOKED', clock_timestamp())`);
+    const link = new URL(exportActionLog.path!, world.url);
+    expect((await fetch(link)).status).toBe(403);
+    expect(await refusals(world)).toHaveLength(1);
+  });
+
+  it('is told again after a minute, and when the link of a file is used with it', async () => {
+    await using world = await createWorld();
+    const { id, key } = await makeKey(world, 'log:read');
+    const { exportActionLog } = await world.client(key).request(sdk.ExportActionLogDocument, { input: { format: 'CSV' } });
+    await (await world.as('Super admin')).request(sdk.RevokeApiKeyDocument, { input: { id } });
+    await world.owner.query(`update api_key set refused_at = jsonb_build_object('KEY_REVOKED', clock_timestamp() - interval '61 seconds')`);
+    expect((await fetch(new URL(exportActionLog.path!, world.url))).status).toBe(403);
+    expect((await refusals(world)).map(({ code, targetId }) => [code, targetId])).toEqual([['KEY_REVOKED', id]]);
+  });
+
+  it('is nowhere when there is no such key or organization', async () => {
+    await using world = await createWorld();
+    const { key } = await makeKey(world, 'jobs:read');
+    await makeKey(world, 'jobs:read', 'Hilltop Society');
+    for (const at of [15, 31]) await turnedAway(world, forged(key, at));
+    expect([await refusals(world), await refusals(world, 'Hilltop Society')]).toEqual([[], []]);
+    const { rows } = await world.owner.query(`select 1 from action_log where action = 'key.refused'`);
+    expect(rows).toEqual([]);
+  });
+
+  it('is turned away with an error when that can’t be logged', async () => {
+    await using world = await createWorld();
+    const { key } = await makeKey(world, 'jobs:read');
+    const server = new URL(world.app.database.url).username;
+    await world.owner.query(`revoke insert on action_log from ${server}`);
+    await expect(whoIs(world, forged(key, 40))).rejects.toMatchObject({ code: 'INTERNAL_SERVER_ERROR' });
+    await world.owner.query(`grant insert on action_log to ${server}`);
+    await turnedAway(world, forged(key, 40));
+    expect(await refusals(world)).toHaveLength(1);
   });
 });

@@ -9,7 +9,7 @@ import { NotFound, Refusal, Unauthenticated } from '../errors.ts';
 import { type Permission, personalPermissions } from '../permissions/catalogue.ts';
 import { sql } from '../sql.ts';
 import { logAction } from './action-log.ts';
-import type { AccessClaims, App, From, Viewer } from './app.ts';
+import type { AccessClaims, Actor, App, From, Viewer } from './app.ts';
 import { readPermissions } from './roles.ts';
 import { makeSecret, readSecret } from './secrets.ts';
 import { readInstant, requireText } from './text.ts';
@@ -133,9 +133,10 @@ export function readApiKey(token: string): AccessClaims | null {
 /** Goes along with the BEGIN of an operation that a key asks for. */
 export const keyOpening = (claims: AccessClaims): Opening => ({
   name: 'key_opening',
-  text: `select k.id, k.name, k.permissions, k.addresses, k.secret_digest as "secretDigest", o.name as organization, o.plan, o.currency
+  text: `select k.id, k.name, k.permissions, k.addresses, k.secret_digest as "secretDigest", o.name as organization, o.plan, o.currency,
+      k.revoked_at is not null as revoked, coalesce(k.expires_at <= clock_timestamp(), false) as expired
     from api_key k join organization o on o.id = k.organization_id
-    where k.organization_id = $1 and k.id = $2 and k.revoked_at is null and (k.expires_at is null or k.expires_at > clock_timestamp())`,
+    where k.organization_id = $1 and k.id = $2`,
   args: [claims.accountId],
 });
 
@@ -148,20 +149,37 @@ interface OpenedKey {
   organization: string;
   plan: Plan;
   currency: string;
+  revoked: boolean;
+  expired: boolean;
+}
+
+/** Why a key that there is was not let in. */
+type KeyRefusal = 'WRONG_SECRET' | 'KEY_REVOKED' | 'KEY_EXPIRED' | 'WRONG_NETWORK';
+
+const notValid = 'This API key is not valid, or not from here. Nothing was changed. Ask an administrator of your organization for another one.';
+
+/** Somebody came with a key of the organization and was not let in: to them it reads like a key that there is not. */
+export class KeyRefused extends Unauthenticated {
+  constructor(
+    readonly organizationId: string,
+    readonly actor: Actor & { readonly id: string },
+    readonly why: KeyRefusal,
+  ) {
+    super(notValid);
+  }
 }
 
 /**
  * The key in the rows of `keyOpening`.
- * @throws Unauthenticated when it is unknown, wrong, revoked, expired, or used from elsewhere than it may be
+ * @throws KeyRefused when it is wrong, revoked, expired, or used from elsewhere than it may be; Unauthenticated when there is no such key
  */
 export function keyFrom(opened: readonly object[], { accountId, organizationId, keyDigest }: AccessClaims, { id: requestId, address, agent }: From): Viewer {
   const key = opened[0] as OpenedKey | undefined;
-  const refused = new Unauthenticated(
-    'This API key is not valid, or not from here. Nothing was changed. Ask an administrator of your organization for another one.',
-  );
-  if (!key || !keyDigest || !timingSafeEqual(key.secretDigest, keyDigest) || !isFrom(key.addresses, address)) throw refused;
+  if (!key) throw new Unauthenticated(notValid);
+  const why = refusalOf(key, keyDigest, address);
+  if (why) throw new KeyRefused(organizationId!, { kind: 'API_KEY', id: key.id, name: key.name, requestId, address, agent }, why);
   if (letIn.size >= mostLetIn) letIn.clear();
-  letIn.add(keyDigest.toString('hex'));
+  letIn.add(keyDigest!.toString('hex'));
   const { id, name, plan, currency } = key;
   const organization = { id: organizationId!, name: key.organization, plan, currency };
   return {
@@ -180,6 +198,13 @@ export function keyFrom(opened: readonly object[], { accountId, organizationId, 
     roles: [],
     permissions: new Set(key.permissions),
   };
+}
+
+function refusalOf(key: OpenedKey, digest: Buffer | undefined, address: string | null): KeyRefusal | undefined {
+  if (!digest || !timingSafeEqual(key.secretDigest, digest)) return 'WRONG_SECRET';
+  if (key.revoked) return 'KEY_REVOKED';
+  if (key.expired) return 'KEY_EXPIRED';
+  return isFrom(key.addresses, address) ? undefined : 'WRONG_NETWORK';
 }
 
 const isFrom = (networks: readonly string[], address: string | null): boolean => networks.length === 0 || (address !== null && isWithin(networks, address));
@@ -202,4 +227,32 @@ export async function touchApiKey(app: App, { kind, id, organization }: Viewer):
   await app.database.transact(organization!.id, (tx) =>
     tx.run(sql`update api_key set last_used_at = clock_timestamp() where organization_id = ${organization!.id} and id = ${id}`),
   );
+}
+
+/** When this process last wrote down that a key was refused, by key and reason. */
+const told = new Map<string, number>();
+const tellEvery = 60_000;
+
+/**
+ * Logs that a key was refused: once a minute for each key and reason, whoever floods whichever process, and never for a key that there is not.
+ * Called when no transaction of the operation is open.
+ */
+export async function logKeyRefusal(app: App, { organizationId, actor, why }: KeyRefused): Promise<void> {
+  const { id } = actor;
+  const what = `${id} ${why}`;
+  if (performance.now() - (told.get(what) ?? -Infinity) < tellEvery) return;
+  // A flood waits for no row: who comes meanwhile is turned away at once.
+  told.set(what, performance.now());
+  try {
+    await app.database.transact(organizationId, async (tx) => {
+      const due = await tx.run(sql`
+        update api_key set refused_at = refused_at || jsonb_build_object(${why}::text, clock_timestamp())
+        where organization_id = ${organizationId} and id = ${id}
+          and coalesce((refused_at->>${why})::timestamptz < clock_timestamp() - make_interval(secs => ${tellEvery / 1000}), true)`);
+      if (due.rowCount === 1) await logAction(tx, actor, { action: 'key.refused', refusedWith: why, target: { kind: 'ApiKey', id } });
+    });
+  } catch (error) {
+    told.delete(what);
+    throw error;
+  }
 }

@@ -20,5 +20,7 @@ export const ApiKey = defineEntity({
     expiresAt: instant().nullable(),
     lastUsedAt: instant().nullable(),
     revokedAt: instant().nullable(),
+    /** When it was last logged that it was refused, by why. */
+    refusedAt: p.json().$type<Record<string, string>>().default('{}'),
   },
 });

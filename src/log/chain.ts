@@ -1,7 +1,7 @@
 // Walks a log from its first seal to its last and finds the first thing that isn't as it was sealed. Pure: it is given
 // what lies in the database, or what an export holds, seal by seal, so a log of any length takes no more memory.
 import type { KeyObject } from 'node:crypto';
-import { type FullEntry, isIntact, leafOfEntry } from './entry.ts';
+import type { Found } from './entry.ts';
 import { digestBytes, rootOf } from './merkle.ts';
 import { type Head, hashOf, noSeal, type Pruning, readPruning, readSeal, type Seal, type Signed } from './seal.ts';
 
@@ -18,7 +18,7 @@ export interface SealedBatch {
   /** Their leaves, 32 bytes each. */
   leaves: Buffer;
   /** The entries that are there, in the order that they are found in. */
-  entries: readonly FullEntry[];
+  entries: readonly Found[];
 }
 
 export const faultKinds = ['EDITED', 'REMOVED', 'INSERTED', 'REORDERED', 'CUT_OFF', 'BAD_SEAL'] as const;
@@ -118,7 +118,7 @@ export class Chain {
     if (anew) return anew;
     this.#head = { number: seal.number, hash, total: seal.total };
     this.#sealedAt = seal.sealedAt;
-    this.erased += batch.entries.filter(({ reason, detail, reasonDigest, detailDigest }) => (reasonDigest && !reason) || (detailDigest && !detail)).length;
+    this.erased += batch.entries.filter(({ erased }) => erased).length;
     return undefined;
   }
 
@@ -132,7 +132,7 @@ export class Chain {
       message: `Entry ${before + index + 1} (seal ${seal.number}) ${what}.`,
     });
     const sealed = Array.from({ length: leaves.length / digestBytes }, (_, index) => leaves.toString('latin1', index * digestBytes, (index + 1) * digestBytes));
-    const found = entries.map((entry) => leafOfEntry(this.organizationId, entry).toString('latin1'));
+    const found = entries.map(({ leaf }) => leaf);
     if (sealed.length !== seal.count || rootOf(leaves).toString('hex') !== seal.root) {
       // Without the leaves that were sealed it can't be told which entry was edited, unless it is the list alone.
       if (rootOf(Buffer.from(found.join(''), 'latin1')).toString('hex') === seal.root)
@@ -146,7 +146,7 @@ export class Chain {
       const id = ids[index] ?? null;
       if (!entry) return at('REMOVED', index, id, 'was removed');
       if (found[index] === sealed[index]) {
-        if (!isIntact(entry)) return at('EDITED', index, entry.id, 'has a reason or details that are not the ones that were sealed');
+        if (!entry.intact) return at('EDITED', index, entry.id, 'has a reason or details that are not the ones that were sealed');
         continue;
       }
       const missing = index < seal.count && !there.has(sealed[index]!);

@@ -78,11 +78,28 @@ export const digestBeside = (salt: Buffer, kept: unknown): Buffer =>
     .digest();
 
 /** Whether what lies beside an entry is what was sealed. What is gone is no fault: it was erased. */
-export function isIntact({ reason, detail, reasonDigest, detailDigest }: FullEntry): boolean {
+function isIntact({ reason, detail, reasonDigest, detailDigest }: FullEntry): boolean {
   const same = (digest: string | null, kept: { salt: string; value: unknown } | null) =>
     !kept || digest === digestBeside(Buffer.from(kept.salt, 'base64'), kept.value).toString('hex');
   return (
     same(reasonDigest, reason && { salt: reason.salt, value: reason.text }) &&
     same(detailDigest, detail && detail.changes !== null ? { salt: detail.salt, value: detail.changes } : null)
   );
+}
+
+/** What a walk has to know of an entry that it found. */
+export interface Found {
+  id: string;
+  /** 32 bytes, as text that holds one in each character. */
+  leaf: string;
+  /** Whether what lies beside it is what was sealed. */
+  intact: boolean;
+  /** Whether something that lay beside it is gone. */
+  erased: boolean;
+}
+
+export function foundOf(organizationId: string, entry: FullEntry): Found {
+  const { id, reason, detail, reasonDigest, detailDigest } = entry;
+  const erased = Boolean((reasonDigest && !reason) || (detailDigest && !detail));
+  return { id, leaf: leafOfEntry(organizationId, entry).toString('latin1'), intact: isIntact(entry), erased };
 }

@@ -4,7 +4,7 @@ import { type ActionLogFilter, type ActionLogRow, eachAction, globalIdsOf } from
 import type { App } from '../domain/app.ts';
 import type { Transaction } from '../database.ts';
 import { proofType } from './chain.ts';
-import { readPruned, readSealed } from './reading.ts';
+import { readPages, readPruned, readSeals } from './reading.ts';
 import { sealKey } from './seal.ts';
 
 export const logFormats = ['CSV', 'JSON_LINES', 'PROOF'] as const;
@@ -60,11 +60,11 @@ async function* proof(tx: Transaction, app: App): AsyncGenerator<string> {
   const pruned = await readPruned(tx);
   if (pruned) yield jsonLine({ pruned: pruned.text, signature: pruned.signature.toString('base64') });
   let seals = 0;
-  for await (const { seal, signature, ids, leaves, entries } of readSealed(tx)) {
+  for await (const stored of readSeals(tx)) {
     seals++;
-    yield (
-      jsonLine({ seal, signature: signature.toString('base64'), ids, leaves: leaves.toString('base64') }) + entries.map((entry) => jsonLine({ entry })).join('')
-    );
+    const { seal, signature, ids, leaves } = stored;
+    yield jsonLine({ seal, signature: signature.toString('base64'), ids, leaves: leaves.toString('base64') });
+    for await (const page of readPages(tx, stored)) yield page.map((entry) => jsonLine({ entry })).join('');
   }
   yield jsonLine({ end: seals });
 }

@@ -7,6 +7,7 @@ import type { Actor, App } from '../domain/app.ts';
 import { sql } from '../sql.ts';
 import { Chain } from './chain.ts';
 import { newestCheckpoint } from './checkpoints.ts';
+import type { FullEntry } from './entry.ts';
 import { pruningLock, readPruned, readSealed } from './reading.ts';
 import { type Head, makePruning } from './seal.ts';
 
@@ -44,15 +45,18 @@ async function pruneNext(tx: Transaction, app: App, actor: Actor): Promise<numbe
   const already = chain.pruned?.total ?? 0;
   let [checkpoint, until]: [Head | undefined, string] = [undefined, chain.pruned?.until ?? ''];
   let last: (Head & { total: number }) | undefined;
-  for await (const batch of readSealed(tx)) {
-    if (batch.entries.some(({ occurredAt }) => occurredAt >= oldest)) break;
+  // Of all that the walk has seen.
+  let newest = '';
+  const look = (page: FullEntry[]) => page.forEach(({ occurredAt }) => (newest = occurredAt > newest ? occurredAt : newest));
+  for await (const batch of readSealed(tx, look)) {
+    if (newest >= oldest) break;
     checkpoint ??= await readCheckpoint(tx, app);
     // What was bent must not go with what shows it.
     if (!chain.take(batch)) throw new NotPruned(organizationId, chain.fault!.message);
     const head = chain.head!;
     if (head.number > checkpoint.number || head.number >= newestSeal) break;
     last = head;
-    for (const { occurredAt } of batch.entries) if (occurredAt > until) until = occurredAt;
+    until = newest > until ? newest : until;
     if (head.total - already >= mostAtOnce) break;
   }
   if (!last || !checkpoint) {

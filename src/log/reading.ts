@@ -2,7 +2,7 @@
 import type { Transaction } from '../database.ts';
 import { type Sql, sql } from '../sql.ts';
 import type { SealedBatch } from './chain.ts';
-import type { FullEntry } from './entry.ts';
+import { type Found, foundOf, type FullEntry } from './entry.ts';
 import type { Signed } from './seal.ts';
 
 /** The entries of those ids that are there, in the order of the ids, with what lies beside them. */
@@ -34,15 +34,37 @@ export async function readPruned(tx: Transaction): Promise<Signed | null> {
   return row ?? null;
 }
 
-/** Every seal that is there, with the entries under it. */
-export async function* readSealed(tx: Transaction): AsyncGenerator<SealedBatch> {
+/** A seal that is there, and the ids of the entries under it. */
+export type StoredSeal = Omit<SealedBatch, 'entries'>;
+
+export async function* readSeals(tx: Transaction): AsyncGenerator<StoredSeal> {
   for (let number = 0; ;) {
-    const row = await tx.row<Omit<SealedBatch, 'entries' | 'ids'> & { number: number; ids: string[] }>(sql`
+    const row = await tx.row<StoredSeal & { number: number }>(sql`
       select number, seal, signature, action_ids as ids, leaves from action_seal
       where organization_id = ${tx.organizationId} and number > ${number} order by number limit 1`);
     if (!row) return;
     number = row.number;
-    yield { seal: row.seal, signature: row.signature, ids: row.ids, leaves: row.leaves, entries: await readEntries(tx, row.ids) };
+    yield { seal: row.seal, signature: row.signature, ids: row.ids, leaves: row.leaves };
+  }
+}
+
+/** So few that most are garbage before they count as old. */
+const pageSize = 512;
+
+/** The entries under a seal that are there, in its order, some at a time. */
+export async function* readPages(tx: Transaction, { ids }: StoredSeal): AsyncGenerator<FullEntry[]> {
+  for (let at = 0; at < ids.length; at += pageSize) yield await readEntries(tx, ids.slice(at, at + pageSize));
+}
+
+/** Each seal with what is found under it. `look` is shown every page of entries on the way. */
+export async function* readSealed(tx: Transaction, look: (page: FullEntry[]) => void = () => {}): AsyncGenerator<SealedBatch> {
+  for await (const seal of readSeals(tx)) {
+    const entries: Found[] = [];
+    for await (const page of readPages(tx, seal)) {
+      look(page);
+      for (const entry of page) entries.push(foundOf(tx.organizationId, entry));
+    }
+    yield { ...seal, entries };
   }
 }
 

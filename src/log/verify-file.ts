@@ -4,7 +4,7 @@ import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { Chain, proofType, type SealedBatch } from './chain.ts';
-import type { FullEntry } from './entry.ts';
+import { type Found, foundOf, type FullEntry } from './entry.ts';
 import type { Head } from './seal.ts';
 
 /** A file that is no proof, or not all of one. */
@@ -50,7 +50,7 @@ const lines = z.union([
 export async function verifyFile(file: string, publicKey: string | null, known: readonly Head[]): Promise<Chain> {
   const input = createReadStream(file);
   let chain: Chain | undefined;
-  let batch: (Omit<SealedBatch, 'entries'> & { entries: FullEntry[] }) | undefined;
+  let batch: (Omit<SealedBatch, 'entries'> & { entries: Found[] }) | undefined;
   let [number, ended] = [0, false];
   try {
     for await (const line of createInterface({ input, crlfDelay: Infinity })) {
@@ -70,7 +70,7 @@ export async function verifyFile(file: string, publicKey: string | null, known: 
       }
       if ('entry' in told) {
         if (!batch) throw new NoProof(`Line ${number} is an entry before any seal.`);
-        batch.entries.push(told.entry);
+        batch.entries.push(foundOf(chain.organizationId, told.entry));
         continue;
       }
       if (batch && !chain.take(batch)) return chain;
