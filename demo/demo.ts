@@ -138,9 +138,9 @@ function tally(graphs: Map<string, Graph>): [string, string][] {
   const sum = (count: (graph: Graph) => number) => number(all.reduce((total, graph) => total + count(graph), 0));
   return [
     ['contacts', number(all.length)],
-    ['contact points', sum((graph) => graph.contactPoints.length)],
-    ['notes', sum((graph) => graph.notes.nodes.length)],
-    ['activities', sum((graph) => graph.activities.nodes.length)],
+    ['contact points', sum((graph) => graph.contactPoints!.length)],
+    ['notes', sum((graph) => graph.notes!.nodes.length)],
+    ['activities', sum((graph) => graph.activities!.nodes.length)],
     ['memberships', sum((graph) => graph.memberships.nodes.length)],
     ['payments', sum((graph) => graph.payments!.nodes.length)],
     ['ledger entries', sum((graph) => graph.ledgerEntries!.nodes.length)],
@@ -169,7 +169,7 @@ async function showDeletion(admin: Client, contactIds: string[]): Promise<string
   say(`   ${red('This will delete:')}`);
   table([
     ...preview.rows.filter((row) => row.count > 0).map((row): [string, string] => [row.kind, number(row.count)]),
-    ...preview.balances.map((balance): [string, string] => ['Sum of balances', money(balance)]),
+    ...preview.balances!.map((balance): [string, string] => ['Sum of balances', money(balance)]),
     ['Recoverable until', preview.recoverableUntil],
     ['Confirmation', `${preview.confirmation!.slice(0, 24)}…, valid until ${preview.confirmationExpiresAt}`],
   ]);

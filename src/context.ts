@@ -5,14 +5,28 @@ import type { Transaction } from './database.ts';
 import type { AccessClaims, App, From, Viewer } from './domain/app.ts';
 import { openingOf, readOperator, viewerFrom } from './domain/sessions.ts';
 import { Unauthenticated } from './errors.ts';
+import { allFieldGroups, type FieldGroup, fieldGroups } from './permissions/field-groups.ts';
 
 export type RequestInfo = From;
+
+/** What an answer leaves out because the viewer's roles hide it. */
+export interface HiddenPart {
+  /** The names in the answer that lead to it, without the places in lists. */
+  path: string[];
+  group: FieldGroup;
+  reason: string;
+}
+
+/** The most parts that one answer names. */
+const mostHidden = 100;
+const everything: ReadonlySet<FieldGroup> = new Set(allFieldGroups);
 
 export class Context {
   #viewer: Promise<Viewer> | undefined;
   /** Whoever was let in, once that was asked. */
   protected entered: Viewer | undefined;
   #reading: Promise<Transaction> | undefined;
+  #hidden = new Map<string, HiddenPart>();
   #loaders = new Map<string, DataLoader<never, unknown>>();
 
   constructor(
@@ -36,6 +50,24 @@ export class Context {
       return (this.entered = viewer);
     };
     return (this.#viewer ??= enter());
+  }
+
+  /** What of contacts the viewer does not see; everything, until it is known who asks. */
+  get hidden(): ReadonlySet<FieldGroup> {
+    return this.entered?.hidden ?? everything;
+  }
+
+  /** Notes that the answer leaves something out. */
+  leaveOut(group: FieldGroup, path: string[]): void {
+    const reason = `Your roles hide it (${fieldGroups[group][0]}). Ask an administrator of your organization for a role that shows it.`;
+    if (this.#hidden.size < mostHidden) this.#hidden.set(`${path.join('.')} ${group}`, { path, group, reason });
+  }
+
+  /** What the answer left out, for its `extensions`; then begins anew. */
+  takeHidden(): { extensions?: { hidden: HiddenPart[] } } {
+    const hidden = [...this.#hidden.values()];
+    this.#hidden.clear();
+    return hidden.length > 0 ? { extensions: { hidden } } : {};
   }
 
   /** The read-only transaction that everything this operation reads shares. Staff only: operators have no organization. */

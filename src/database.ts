@@ -27,6 +27,15 @@ export interface TransactionOptions {
   view?: string;
   /** A statement that goes along in the round trip of the BEGIN; its rows are `opened`. */
   opening?: Opening;
+  /** Sees and touches only contacts with one of these tags, and only deletions of this actor. All, when null or left out. */
+  scope?: Scope | null;
+}
+
+/** What somebody works with who does not work with all contacts. */
+export interface Scope {
+  /** Ids. With none of them: no contact. */
+  tags: readonly string[];
+  actorId: string;
 }
 
 /** A statement that is prepared once for a connection. `$1` is the organization, the others are `args`, all of them UUIDs. */
@@ -34,12 +43,15 @@ export interface Opening {
   name: string;
   text: string;
   args: readonly string[];
+  /** The scope that its rows ask for. */
+  scopeOf?(rows: readonly object[]): Scope | null;
 }
 
 /** An open transaction of one organization. Everything done through it commits together. */
 export class Transaction {
   #em: SqlEntityManager | undefined;
   #last: Promise<unknown> = Promise.resolve();
+  #scoped: boolean;
   ended = false;
 
   constructor(
@@ -48,7 +60,10 @@ export class Transaction {
     readonly organizationId: string,
     /** The rows of the opening statement. */
     readonly opened: readonly object[] = [],
-  ) {}
+    scoped = false,
+  ) {
+    this.#scoped = scoped;
+  }
 
   /** The rows of a statement. It is prepared once per connection, so its text must not vary with its values. */
   async rows<Row extends object>(statement: Sql): Promise<Row[]> {
@@ -92,6 +107,12 @@ export class Transaction {
     return this.#em;
   }
 
+  /** From now on sees all contacts and deletions: for carrying out what was found to be within the scope. */
+  async unscope(): Promise<void> {
+    if (this.#scoped) await this.inTurn(() => this.client.query(`SET LOCAL app.tag_scope = ''`));
+    this.#scoped = false;
+  }
+
   /** Writes what the entity manager holds. */
   async flush(): Promise<void> {
     await this.#em?.flush();
@@ -106,6 +127,12 @@ const borrowed: ProxyHandler<pg.PoolClient> = {
     return typeof value === 'function' ? value.bind(client) : value;
   },
 };
+
+/** The settings that row-level security reads a scope from. */
+function scoping({ tags, actorId }: Scope): string {
+  if (![...tags, actorId].every((id) => uuid.test(id))) throw new Error('An id is not a UUID.');
+  return `SET LOCAL app.tag_scope = '{${tags.join()}}'; SET LOCAL app.scoped_actor_id = '${actorId}'`;
+}
 
 export class Database {
   /** Every statement text that was sent, for tests that count; undefined when nobody counts. */
@@ -166,7 +193,7 @@ export class Database {
   }
 
   /** Opens a transaction that the caller ends with `end`. */
-  async begin(organizationId: string, { readOnly = false, view, opening }: TransactionOptions = {}): Promise<Transaction> {
+  async begin(organizationId: string, { readOnly = false, view, opening, scope }: TransactionOptions = {}): Promise<Transaction> {
     const ids = [organizationId, ...(opening?.args ?? [])];
     if (!ids.every((id) => uuid.test(id))) throw new Error('An id is not a UUID.');
     if (view && !viewName.test(view)) throw new Error('A view has no such name.');
@@ -177,6 +204,7 @@ export class Database {
         ...(view && view !== 'new' ? [`SET TRANSACTION SNAPSHOT '${view}'`] : []),
         // Plain SET LOCAL, because set_config() does not travel to the nodes of a distributed PostgreSQL.
         `SET LOCAL app.organization_id = '${organizationId}'`,
+        ...(scope ? [scoping(scope)] : []),
       ];
       if (opening) {
         if (!this.#opened.get(client)?.has(opening.name)) parts.push(`PREPARE ${opening.name} AS ${opening.text}`);
@@ -185,7 +213,10 @@ export class Database {
       }
       const results = (await client.query(parts.join('; '))) as unknown as pg.QueryResult[];
       if (opening) this.#opened.set(client, (this.#opened.get(client) ?? new Set()).add(opening.name));
-      return new Transaction(this, client, organizationId, opening ? results.at(-1)!.rows : []);
+      const opened = opening ? (results.at(-1)!.rows as object[]) : [];
+      const found = opening?.scopeOf?.(opened);
+      if (found) await client.query(scoping(found));
+      return new Transaction(this, client, organizationId, opened, Boolean(scope ?? found));
     } catch (error) {
       client.release(true);
       throw error;

@@ -21,6 +21,7 @@ import { Migration20261125120000 } from '../migrations/Migration20261125120000.t
 import { Migration20261125140000 } from '../migrations/Migration20261125140000.ts';
 import { Migration20261125160000 } from '../migrations/Migration20261125160000.ts';
 import { Migration20261125170000 } from '../migrations/Migration20261125170000.ts';
+import { Migration20261125190000 } from '../migrations/Migration20261125190000.ts';
 import { entities } from './entities/index.ts';
 import { StartupError } from './errors.ts';
 import { quoted } from './sql.ts';
@@ -42,6 +43,7 @@ const migrations = [
   Migration20261125140000,
   Migration20261125160000,
   Migration20261125170000,
+  Migration20261125190000,
 ];
 const oldestServer = 15;
 /** Any number, as long as every starter asks for the same. */

@@ -109,6 +109,18 @@ function places(mine: Scene, { confirmation, erasing }: Confirmations): Record<s
       input: { staffMemberId, roleIds: [] },
     })),
     'Mutation.copyRole.input.id': place('Role', 'Super admin', sdk.CopyRoleDocument, (id) => ({ input: { id, name: 'Bad input' } })),
+    'Mutation.copyRole.input.scopeTagIds': place('Tag', 'Super admin', sdk.CopyRoleDocument, (id) => ({
+      input: { id: mine.Role, name: 'Bad input', scopeTagIds: [id] },
+    })),
+    'Mutation.createApiKey.input.scopeTagIds': place('Tag', 'Super admin', sdk.CreateApiKeyDocument, (id) => ({
+      input: { name: 'Bad input', permissions: ['contacts:read'], scopeTagIds: [id] },
+    })),
+    'Mutation.createRole.input.scopeTagIds': place('Tag', 'Super admin', sdk.CreateRoleDocument, (id) => ({
+      input: { name: 'Bad input', description: 'x', permissions: ['contacts:read'], scopeTagIds: [id] },
+    })),
+    'Mutation.updateRole.input.scopeTagIds': place('Tag', 'Super admin', sdk.UpdateRoleDocument, (id) => ({
+      input: { id: mine.Role, scopeTagIds: [id] },
+    })),
     'Mutation.deleteRole.input.id': place('Role', 'Super admin', sdk.DeleteRoleDocument, (id) => ({ input: { id } })),
     'Mutation.deleteRole.input.reassignTo': place('Role', 'Super admin', sdk.DeleteRoleDocument, (reassignTo) => ({
       input: { id: mine.Role, reassignTo },

@@ -103,6 +103,8 @@ describe('lists', () => {
     );
     // Short by their nature, or bounded as their description says.
     expect(plain.map(([name]) => name).toSorted()).toEqual([
+      'ApiKey.hiddenFields',
+      'ApiKey.tagScope',
       'ComparedContact.changes',
       'Contact.balances',
       'Contact.contactPoints',
@@ -122,7 +124,9 @@ describe('lists', () => {
       'RecoveryPlan.balances',
       'RecoveryPlan.recreated',
       'RecoveryPlan.rows',
+      'Role.hiddenFields',
       'Role.permissions',
+      'Role.tagScope',
       'Snapshot.rows',
       'StaffMember.roles',
       'Subscription.organizationJobs',

@@ -15,7 +15,7 @@ export async function hire(world: World, ...permissions: Permission[]): Promise<
     world.owner.query(`insert into ${table} select * from jsonb_populate_record(null::${table}, $1)`, [
       JSON.stringify({ organization_id: organizationId, created_at: new Date(), ...row }),
     ]);
-  await insert('role', { id: roleId, name: `Custom ${roleId}`, description: 'Made for a test.', built_in: false, permissions });
+  await insert('role', { id: roleId, name: `Custom ${roleId}`, description: 'Made for a test.', built_in: false, permissions, hidden_fields: [] });
   await insert('staff_member', { id: staffId, name, email });
   await insert('staff_member_role', { staff_member_id: staffId, role_id: roleId });
   const { rows } = await world.owner.query<{ hash: string }>('select password_hash as hash from account where email = $1', [

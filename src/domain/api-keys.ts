@@ -7,11 +7,11 @@ import type { Opening, Transaction } from '../database.ts';
 import type { Plan } from '../entities/organization.ts';
 import { NotFound, Refusal, Unauthenticated } from '../errors.ts';
 import { uuid } from '../global-id.ts';
-import { type Permission, personalPermissions } from '../permissions/catalogue.ts';
+import { personalPermissions } from '../permissions/catalogue.ts';
 import { sql } from '../sql.ts';
 import { logAction } from './action-log.ts';
 import type { AccessClaims, App, From, Viewer } from './app.ts';
-import { readPermissions } from './roles.ts';
+import { addedUp, type GivenGrants, type Grants, readGrants, scopeFor } from './grants.ts';
 import { readInstant, requireText } from './text.ts';
 import { write } from './writing.ts';
 
@@ -24,10 +24,9 @@ const longestName = 60;
 const prefix = 'rik_';
 const secretBytes = 32;
 
-export interface ApiKeyRow {
+export interface ApiKeyRow extends Grants {
   id: string;
   name: string;
-  permissions: Permission[];
   addresses: string[];
   createdById: string;
   createdByName: string;
@@ -37,7 +36,7 @@ export interface ApiKeyRow {
   revokedAt: Date | null;
 }
 
-const columns = sql`k.id, k.name, k.permissions, k.addresses, k.created_by_id as "createdById", k.created_by_name as "createdByName", k.created_at as "createdAt",
+const columns = sql`k.id, k.name, k.permissions, k.hidden_fields as "hiddenFields", k.tag_scope as "tagScope", k.addresses, k.created_by_id as "createdById", k.created_by_name as "createdByName", k.created_at as "createdAt",
   k.expires_at as "expiresAt", k.last_used_at as "lastUsedAt", k.revoked_at as "revokedAt"`;
 
 export async function readApiKeys(tx: Transaction, ids: readonly string[]): Promise<ApiKeyRow[]> {
@@ -50,7 +49,7 @@ export async function listApiKeys(tx: Transaction, limit: number, before: string
     select ${columns} from api_key k where k.organization_id = ${tx.organizationId} ${before ? sql`and k.id < ${before}` : sql``} order by k.id desc limit ${limit}`);
 }
 
-export interface NewApiKey {
+export interface NewApiKey extends GivenGrants {
   name: string;
   permissions: readonly string[];
   addresses: readonly string[];
@@ -59,16 +58,16 @@ export interface NewApiKey {
 
 /**
  * Makes a key and logs it. @returns its id, and the key, which is given here and never again
- * @throws Refusal TOO_MANY_KEYS, UNKNOWN_PERMISSION, NOT_FOR_KEYS, CANNOT_GRANT, INVALID_NETWORK, TOO_MANY_VALUES, INVALID_DATE and those of `requireText`
+ * @throws Refusal TOO_MANY_KEYS, NOT_FOR_KEYS, INVALID_NETWORK, TOO_MANY_VALUES, INVALID_DATE and those of `readGrants` and `requireText`
  */
 export async function createApiKey(app: App, viewer: Viewer, given: NewApiKey): Promise<{ id: string; key: string }> {
   const name = requireText(given.name, ['input', 'name'], longestName);
   refusePersonal(given.permissions);
-  const permissions = readPermissions(viewer, given.permissions);
   const addresses = readNetworks(given.addresses);
   const expiresAt = readInstant(given.expiresAt, ['input', 'expiresAt']);
   const [id, secret] = [newId(), randomBytes(secretBytes)];
   await write(app, viewer, async (tx) => {
+    const { permissions, hiddenFields, tagScope } = await readGrants(tx, viewer, given);
     await tx.run(sql`select pg_advisory_xact_lock(hashtextextended(${`api keys/${tx.organizationId}`}, 0))`);
     const { count, late } = (await tx.row<{ count: number; late: boolean | null }>(sql`
       select count(*)::int as count, ${expiresAt}::timestamptz <= clock_timestamp() as late from api_key where organization_id = ${tx.organizationId} and revoked_at is null`))!;
@@ -80,8 +79,8 @@ export async function createApiKey(app: App, viewer: Viewer, given: NewApiKey): 
         `The organization has ${mostKeys} keys, which is as many as there may be. None was made. Revoke one that is not needed.`,
       );
     await tx.run(sql`
-      insert into api_key (organization_id, id, name, permissions, addresses, secret_digest, created_by_id, created_by_name, expires_at)
-      values (${tx.organizationId}, ${id}, ${name}, ${permissions}::text[], ${addresses}::text[], ${digestOf(secret)}, ${viewer.id}, ${viewer.name}, ${expiresAt})`);
+      insert into api_key (organization_id, id, name, permissions, hidden_fields, tag_scope, addresses, secret_digest, created_by_id, created_by_name, expires_at)
+      values (${tx.organizationId}, ${id}, ${name}, ${permissions}::text[], ${hiddenFields}::text[], ${tagScope}::uuid[], ${addresses}::text[], ${digestOf(secret)}, ${viewer.id}, ${viewer.name}, ${expiresAt})`);
     await logAction(tx, viewer, { action: 'key.created', target: { kind: 'ApiKey', id } });
   });
   return { id, key: prefix + Buffer.concat([bytesOf(viewer.organization!.id), bytesOf(id), secret]).toString('base64url') };
@@ -149,16 +148,16 @@ export function readApiKey(token: string): AccessClaims | null {
 /** Goes along with the BEGIN of an operation that a key asks for. */
 export const keyOpening = (claims: AccessClaims): Opening => ({
   name: 'key_opening',
-  text: `select k.id, k.name, k.permissions, k.addresses, k.secret_digest as "secretDigest", o.name as organization, o.plan, o.currency
+  text: `select k.id, k.name, k.permissions, k.hidden_fields as "hiddenFields", k.tag_scope as "tagScope", k.addresses, k.secret_digest as "secretDigest", o.name as organization, o.plan, o.currency
     from api_key k join organization o on o.id = k.organization_id
     where k.organization_id = $1 and k.id = $2 and k.revoked_at is null and (k.expires_at is null or k.expires_at > clock_timestamp())`,
   args: [claims.accountId],
+  scopeOf: ([key]) => (key ? scopeFor((key as OpenedKey).id, addedUp([key as OpenedKey])) : null),
 });
 
-interface OpenedKey {
+interface OpenedKey extends Grants {
   id: string;
   name: string;
-  permissions: Permission[];
   addresses: string[];
   secretDigest: Buffer;
   organization: string;
@@ -177,6 +176,7 @@ export function keyFrom(opened: readonly object[], { accountId, organizationId, 
   );
   if (!key || !keyDigest || !timingSafeEqual(key.secretDigest, keyDigest) || !isWithin(key.addresses, address)) throw refused;
   const { id, name, plan, currency } = key;
+  const { permissions, hidden, tagScope } = addedUp([key]);
   const organization = { id: organizationId!, name: key.organization, plan, currency };
   return {
     requestId,
@@ -190,7 +190,9 @@ export function keyFrom(opened: readonly object[], { accountId, organizationId, 
     email: null,
     organization,
     roles: [],
-    permissions: new Set(key.permissions),
+    permissions,
+    hidden,
+    scope: scopeFor(id, { tagScope }),
   };
 }
 

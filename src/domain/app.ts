@@ -1,8 +1,9 @@
 // The parts that one running process shares, and who is acting in it.
 import type { Config } from '../config.ts';
-import type { Database } from '../database.ts';
+import type { Database, Scope } from '../database.ts';
 import type { Plan } from '../entities/organization.ts';
 import type { Permission } from '../permissions/catalogue.ts';
+import type { FieldGroup } from '../permissions/field-groups.ts';
 import type { Keys } from '../keys.ts';
 import type { SnapshotStore } from '../snapshots/store.ts';
 import type { OutsideStore } from '../snapshots/stores/outside.ts';
@@ -41,6 +42,10 @@ export interface Viewer extends Actor {
   readonly keyDigest?: Buffer;
   readonly roles: readonly string[];
   readonly permissions: ReadonlySet<Permission>;
+  /** What of contacts it does not see, and so neither finds by nor changes. */
+  readonly hidden: ReadonlySet<FieldGroup>;
+  /** The contacts that it works with; null: all. */
+  readonly scope: Scope | null;
 }
 
 /** The staff member who is to be named as an author; null for an API key, which is named by its name alone. */

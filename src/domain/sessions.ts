@@ -9,6 +9,7 @@ import { sql } from '../sql.ts';
 import { logAction } from './action-log.ts';
 import { keyFrom, keyOpening, readApiKey } from './api-keys.ts';
 import type { AccessClaims, Actor, App, From, Viewer } from './app.ts';
+import { addedUp, type Grants, scopeFor } from './grants.ts';
 
 interface AccountRow {
   id: string;
@@ -125,43 +126,45 @@ export async function readOperator(app: App, claims: AccessClaims, request: From
   if (!operator) throw new Unauthenticated();
   const { name, email, permissions } = operator;
   const from = fromRequest(request, claims);
-  return { ...from, kind: 'OPERATOR', id: claims.accountId, name, email, organization: null, roles: [], permissions: new Set(permissions) };
+  const nothing = { organization: null, roles: [], hidden: new Set<never>(), scope: null };
+  return { ...from, ...nothing, kind: 'OPERATOR', id: claims.accountId, name, email, permissions: new Set(permissions) };
 }
 
-/** Goes along with the BEGIN of a staff member's operation: who the token stands for, with the permissions of this moment. */
+interface OpenedStaff {
+  id: string;
+  name: string;
+  email: string;
+  organization: string;
+  plan: Plan;
+  currency: string;
+  roles: (Grants & { name: string })[];
+}
+
+/** Goes along with the BEGIN of a staff member's operation: who the token stands for, with what their roles give at this moment. */
 export const staffOpening = (claims: AccessClaims): Opening => ({
   name: 'staff_opening',
-  text: `select s.id, s.name, s.email, o.name as organization, o.plan, o.currency,
-      coalesce(array_agg(distinct r.name) filter (where r.id is not null), '{}') as roles, coalesce(array_agg(distinct p) filter (where p is not null), '{}') as permissions
+  text: `select s.id, s.name, s.email, o.name as organization, o.plan, o.currency, coalesce(jsonb_agg(jsonb_build_object(
+      'name', r.name, 'permissions', r.permissions, 'hiddenFields', r.hidden_fields, 'tagScope', r.tag_scope) order by r.name) filter (where r.id is not null), '[]') as roles
     from account a
     join staff_member s on s.organization_id = a.organization_id and s.id = a.staff_member_id
     join organization o on o.id = s.organization_id
     left join staff_member_role l on l.organization_id = s.organization_id and l.staff_member_id = s.id
     left join role r on r.organization_id = l.organization_id and r.id = l.role_id
-    left join lateral unnest(r.permissions) p on true
     where s.organization_id = $1 and a.id = $2 and s.suspended_at is null
     group by s.id, s.name, s.email, o.name, o.plan, o.currency`,
   args: [claims.accountId],
+  scopeOf: ([staff]) => (staff ? scopeFor((staff as OpenedStaff).id, addedUp((staff as OpenedStaff).roles)) : null),
 });
 
 /** The staff member in the rows of `staffOpening`. @throws Unauthenticated when the account is gone or suspended */
 export function staffFrom(opened: readonly object[], claims: AccessClaims, request: From): Viewer {
-  const staff = opened[0] as
-    | {
-        id: string;
-        name: string;
-        email: string;
-        organization: string;
-        plan: Plan;
-        currency: string;
-        roles: string[];
-        permissions: Permission[];
-      }
-    | undefined;
+  const staff = opened[0] as OpenedStaff | undefined;
   if (!staff) throw new Unauthenticated();
-  const { id, name, email, plan, currency, roles } = staff;
+  const { id, name, email, plan, currency } = staff;
   const organization = { id: claims.organizationId!, name: staff.organization, plan, currency };
-  return { ...fromRequest(request, claims), kind: 'STAFF', id, name, email, organization, roles, permissions: new Set(staff.permissions) };
+  const { permissions, hidden, tagScope } = addedUp(staff.roles);
+  const roles = staff.roles.map((role) => role.name);
+  return { ...fromRequest(request, claims), kind: 'STAFF', id, name, email, organization, roles, permissions, hidden, scope: scopeFor(id, { tagScope }) };
 }
 
 /** Goes along with the BEGIN of an operation in an organization: who the token or the key stands for, with the permissions of this moment. */

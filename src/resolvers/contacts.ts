@@ -15,6 +15,7 @@ import {
   readContacts,
 } from '../domain/contacts.ts';
 import { NotFound } from '../errors.ts';
+import { groupOfPoint } from '../permissions/field-groups.ts';
 import { decodeId, decodeOptionalId, encodeId, payload } from '../schema/common.ts';
 import { checkFirst, decodeCursor, pageOf, type Page } from '../schema/pages.ts';
 import {
@@ -47,7 +48,7 @@ export const filterOf = ({ ids, membershipPlanId, ...rest }: ContactFilter): Dom
 export async function loadContact(context: Context, id: string): Promise<(Contact & { __typename: string }) | null> {
   const row = await context
     .loader<string, ContactRow | null>('contact', async (tx, ids) => {
-      const rows = new Map((await readContacts(tx, ids)).map((row) => [row.id, row]));
+      const rows = new Map((await readContacts(tx, await context.viewer(), ids)).map((row) => [row.id, row]));
       return ids.map((id) => rows.get(id) ?? null);
     })
     .load(id);
@@ -92,16 +93,21 @@ export class ContactResolver {
     const order = orderBy ?? byName;
     const query = { filter: filterOf(filter ?? {}), search };
     const page = { order, limit: checkFirst(first) + 1, after: after ? placeOf(after, order) : null, fields: selectedFields(info) };
-    const rows = await listContacts(await context.reading(), query, page);
+    const rows = await listContacts(await context.reading(), await context.viewer(), query, page);
     return Object.assign(
       pageOf(rows, first, ({ place, id }) => [orderKey(order), place, id], shownContact),
       { query },
     );
   }
 
-  @FieldResolver(() => [ContactPoint], { description: 'Further ways to reach it, in the order they were added.' })
-  async contactPoints(@Ctx() context: Context, @Root() { uuid }: Contact): Promise<ContactPoint[]> {
-    const rows = await context.loader('contact points', contactPointsOf).load(uuid);
+  @FieldResolver(() => [ContactPoint], {
+    nullable: true,
+    description: 'Further ways to reach it, in the order they were added, without those that your roles hide; null when they hide all.',
+  })
+  async contactPoints(@Ctx() context: Context, @Root() { uuid }: Contact): Promise<ContactPoint[] | null> {
+    const { hidden } = context;
+    if (hidden.has('EMAIL_AND_PHONE') && hidden.has('ADDRESS')) return null;
+    const rows = (await context.loader('contact points', contactPointsOf).load(uuid)).filter(({ kind }) => !hidden.has(groupOfPoint(kind)));
     return rows.map((row) => ({ ...row, id: encodeId('ContactPoint', row.id) }));
   }
 
@@ -145,6 +151,6 @@ export class ContactResolver {
 export class ContactConnectionResolver {
   @FieldResolver(() => CappedCount, { description: 'How many contacts are found in all. Counted only when asked for.' })
   async totalCount(@Ctx() context: Context, @Root() { query }: { query: ContactQuery }): Promise<CappedCount> {
-    return countContacts(await context.reading(), query);
+    return countContacts(await context.reading(), await context.viewer(), query);
   }
 }

@@ -1,6 +1,7 @@
 // Signing in, and who is signed in.
 import { Arg, Ctx, Mutation, Query, Resolver } from 'type-graphql';
 import type { Context } from '../context.ts';
+import { readTags } from '../domain/references.ts';
 import { signIn } from '../domain/sessions.ts';
 import { catalogue, permissions } from '../permissions/catalogue.ts';
 import { encodeId, payload } from '../schema/common.ts';
@@ -23,12 +24,14 @@ export class SessionResolver {
 
   @Query(() => Viewer, { description: 'Who is signed in, with what they may do at this moment.' })
   async viewer(@Ctx() context: Context): Promise<Viewer> {
-    const { kind, id, name, email, organization, roles, permissions } = await context.viewer();
+    const { kind, id, name, email, organization, roles, permissions, hidden, scope } = await context.viewer();
     return {
       name,
       email,
       roles: [...roles],
       permissions: [...permissions].sort(),
+      hiddenFields: [...hidden],
+      tagScope: scope && (await readTags(await context.reading(), scope.tags)).map((tag) => tag.name),
       kind: kind as keyof typeof ViewerKind,
       id: organization && encodeId(kind === 'STAFF' ? 'StaffMember' : 'ApiKey', id),
       organization: organization && shownOrganization(organization),

@@ -37,6 +37,15 @@ export class Viewer {
 
   @Field(() => [String], { description: 'What their roles let them do, as `noun:verb`. `permissionCatalogue` explains each.' })
   permissions!: string[];
+
+  @Field(() => [String], {
+    description:
+      'The groups of a contact’s fields that their roles hide: see `FieldGroup`. Each answer that leaves something out lists it in `extensions.hidden`, at most 100 times: the `path` to it (names, without places in lists), its `group`, and the `reason`.',
+  })
+  hiddenFields!: string[];
+
+  @Field(() => [String], { nullable: true, description: 'The names of the tags whose contacts they work with; null: they work with all.' })
+  tagScope!: string[] | null;
 }
 
 @ObjectType({ description: 'One thing that a role can let its holders do.' })
