@@ -9,6 +9,8 @@ export interface Answer {
   requestId: string | null;
   data: Record<string, unknown> | null | undefined;
   errors: { message: string; code: string; path: string }[];
+  /** What it left out because roles hide it. */
+  hidden: { path: string[]; group: string; reason: string }[];
   /** The answer as it came. */
   text: string;
 }
@@ -19,11 +21,12 @@ export async function post(world: World, token: string | undefined, query: strin
   const body = JSON.stringify({ query: typeof query === 'string' ? query : print(query), variables });
   const response = await fetch(world.url, { method: 'POST', headers: { 'content-type': 'application/json', ...authorization }, body });
   const text = await response.text();
-  const { data, errors = [] } = JSON.parse(text) as { data?: Answer['data']; errors?: RawError[] };
+  const { data, errors = [], extensions } = JSON.parse(text) as { data?: Answer['data']; errors?: RawError[]; extensions?: Pick<Answer, 'hidden'> };
   return {
     status: response.status,
     requestId: response.headers.get('x-request-id'),
     data,
+    hidden: extensions?.hidden ?? [],
     errors: errors.map(({ message, path = [], extensions }) => ({ message, code: extensions.code, path: path.join('.') })),
     text,
   };

@@ -3,27 +3,55 @@ import { v7 as newId } from 'uuid';
 import type { Client } from '../sdk/client.ts';
 import { CreateApiKeyDocument, SignInDocument } from '../sdk/generated.ts';
 import type { Permission } from '../src/permissions/catalogue.ts';
+import type { FieldGroup } from '../src/permissions/field-groups.ts';
 import type { World } from './harness.ts';
 import { emailOf, type OrganizationName, password } from './people.ts';
 
+/** What a role gives. */
+export interface Given {
+  permissions: readonly Permission[];
+  hiddenFields?: readonly FieldGroup[];
+  /** Ids, as the database has them. */
+  tagScope?: readonly string[] | null;
+}
+
+/** Someone who was hired. */
+export interface Hired {
+  client: Client;
+  token: string;
+  name: string;
+  /** As the database has them. */
+  staffId: string;
+  roleIds: string[];
+}
+
 /** Someone new at Riverside Club, whose one role holds exactly these permissions. */
-export async function hire(world: World, ...permissions: Permission[]): Promise<{ client: Client; token: string; name: string }> {
-  const [roleId, staffId, name] = [newId(), newId(), `Holder of ${permissions.join(' and ') || 'nothing'}`];
+export const hire = (world: World, ...permissions: Permission[]): Promise<Hired> => hireWith(world, { permissions });
+
+/** Someone new at Riverside Club, with a role of its own for each of these. */
+export async function hireWith(world: World, ...given: Given[]): Promise<Hired> {
+  const permissions = given.flatMap((one) => one.permissions);
+  const [staffId, name] = [newId(), `Holder of ${permissions.join(' and ') || 'nothing'}`];
   const email = `${staffId}@riverside.example`;
   const organizationId = world.organizationId();
   const insert = (table: string, row: object) =>
     world.owner.query(`insert into ${table} select * from jsonb_populate_record(null::${table}, $1)`, [
       JSON.stringify({ organization_id: organizationId, created_at: new Date(), ...row }),
     ]);
-  await insert('role', { id: roleId, name: `Custom ${roleId}`, description: 'Made for a test.', built_in: false, permissions, hidden_fields: [] });
   await insert('staff_member', { id: staffId, name, email });
-  await insert('staff_member_role', { staff_member_id: staffId, role_id: roleId });
+  const roleIds: string[] = [];
+  for (const { permissions, hiddenFields: hidden_fields = [], tagScope: tag_scope = null } of given) {
+    const id = newId();
+    await insert('role', { id, name: `Custom ${id}`, description: 'Made for a test.', built_in: false, permissions, hidden_fields, tag_scope });
+    await insert('staff_member_role', { staff_member_id: staffId, role_id: id });
+    roleIds.push(id);
+  }
   const { rows } = await world.owner.query<{ hash: string }>('select password_hash as hash from account where email = $1', [
     emailOf('Viewer', 'Riverside Club'),
   ]);
   await insert('account', { id: newId(), email, name, password_hash: rows[0]!.hash, staff_member_id: staffId, platform_permissions: [] });
   const { signIn } = await world.client().request(SignInDocument, { input: { email, password } });
-  return { client: world.client(signIn.accessToken!), token: signIn.accessToken!, name };
+  return { client: world.client(signIn.accessToken!), token: signIn.accessToken!, name, staffId, roleIds };
 }
 
 /** An API key of an organization, that its Super admin made. */

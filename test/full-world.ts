@@ -18,9 +18,10 @@ export const unknownId = (kind: Kinds) => encodeId(kind, '01890000-0000-7000-800
 export type Scene = Record<Kinds & string, string>;
 
 /** An organization with everything in it: contacts with a history, deletions, a recovery with a conflict, an open invoice, a job. */
-async function setScene(world: World, organization: OrganizationName): Promise<Scene> {
+async function setScene(world: World, organization: OrganizationName, prepare: Prepare): Promise<Scene> {
   const organizationId = world.organizationId(organization);
   await fill(world, 9, organization);
+  await prepare(world, organizationId);
   const ids = await liveIds(world, organization);
   const admin = await world.as('Super admin', organization);
   const order = async (contactIds: string[]) => {
@@ -76,11 +77,14 @@ async function setScene(world: World, organization: OrganizationName): Promise<S
   return Object.fromEntries(Object.entries(rows[0]!).map(([kind, id]) => [kind, encodeId(kind as Kinds, id)])) as Scene;
 }
 
+/** What is done with an organization's contacts before anything happens with them. */
+export type Prepare = (world: World, organizationId: string) => Promise<void>;
+
 /** Two organizations with everything in them. Two contacts are a large deletion, so there are jobs. */
-export async function createFullWorld(): Promise<{ world: World; mine: Scene; theirs: Scene } & AsyncDisposable> {
+export async function createFullWorld(prepare: Prepare = async () => {}): Promise<{ world: World; mine: Scene; theirs: Scene } & AsyncDisposable> {
   const world = await createWorld({ settings: { DELETE_AT_ONCE: '1' } });
   await world.owner.query(`update organization set plan = 'PREMIUM'`);
-  const [mine, theirs] = [await setScene(world, 'Riverside Club'), await setScene(world, 'Hilltop Society')];
+  const [mine, theirs] = [await setScene(world, 'Riverside Club', prepare), await setScene(world, 'Hilltop Society', prepare)];
   return { world, mine, theirs, [Symbol.asyncDispose]: () => world[Symbol.asyncDispose]() };
 }
 
