@@ -4,6 +4,7 @@ import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 import { entities } from './entities/index.ts';
 import { uuid } from './global-id.ts';
+import { type Scope, scoping, unscoping } from './scope.ts';
 import type { Sql } from './sql.ts';
 
 const viewName = /^(new|[0-9A-F-]+)$/;
@@ -29,13 +30,6 @@ export interface TransactionOptions {
   opening?: Opening;
   /** Sees and touches only contacts with one of these tags, and only deletions of this actor. All, when null or left out. */
   scope?: Scope | null;
-}
-
-/** What somebody works with who does not work with all contacts. */
-export interface Scope {
-  /** Ids. With none of them: no contact. */
-  tags: readonly string[];
-  actorId: string;
 }
 
 /** A statement that is prepared once for a connection. `$1` is the organization, the others are `args`, all of them UUIDs. */
@@ -109,7 +103,7 @@ export class Transaction {
 
   /** From now on sees all contacts and deletions: for carrying out what was found to be within the scope. */
   async unscope(): Promise<void> {
-    if (this.#scoped) await this.inTurn(() => this.client.query(`SET LOCAL app.tag_scope = ''`));
+    if (this.#scoped) await this.inTurn(() => this.client.query(unscoping));
     this.#scoped = false;
   }
 
@@ -127,12 +121,6 @@ const borrowed: ProxyHandler<pg.PoolClient> = {
     return typeof value === 'function' ? value.bind(client) : value;
   },
 };
-
-/** The settings that row-level security reads a scope from. */
-function scoping({ tags, actorId }: Scope): string {
-  if (![...tags, actorId].every((id) => uuid.test(id))) throw new Error('An id is not a UUID.');
-  return `SET LOCAL app.tag_scope = '{${tags.join()}}'; SET LOCAL app.scoped_actor_id = '${actorId}'`;
-}
 
 export class Database {
   /** Every statement text that was sent, for tests that count; undefined when nobody counts. */

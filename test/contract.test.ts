@@ -119,6 +119,7 @@ describe('lists', () => {
       'Deletion.warnings',
       'Erasure.rows',
       'Erasure.stores',
+      'Query.fieldGroupCatalogue',
       'Query.permissionCatalogue',
       'Query.roles',
       'RecoveryPlan.balances',

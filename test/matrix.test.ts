@@ -21,6 +21,7 @@ const matrix = `
                                    Super admin   Admin   Staff   Viewer   Operator   signed out
   Query.viewer                         yes        yes     yes     yes       yes          no
   Query.permissionCatalogue            yes        yes     yes     yes       yes          no
+  Query.fieldGroupCatalogue            yes        yes     yes     yes       yes          no
   Query.node                           yes        yes     yes     yes       yes          no
   Query.contact                        yes        yes     yes     yes       no           no
   Query.contacts                       yes        yes     yes     yes       no           no
@@ -181,6 +182,7 @@ const asks = ({
 }: Scene): Record<string, Ask> => ({
   'Query.viewer': asked(sdk.ViewerDocument, {}),
   'Query.permissionCatalogue': asked(sdk.PermissionCatalogueDocument, {}),
+  'Query.fieldGroupCatalogue': asked(sdk.FieldGroupCatalogueDocument, {}),
   'Query.node': asked(parse('query ($id: ID!) { node(id: $id) { id } }'), { id: organization }),
   'Query.contact': asked(sdk.ContactDocument, { id: contact }),
   'Query.contacts': asked(sdk.ContactsDocument, { search: 'a', withTotal: true }),

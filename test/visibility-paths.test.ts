@@ -1,10 +1,11 @@
 // Every way that the schema knows to any field, walked by someone whose role hides all that roles can hide: through nested
 // fields, through the interface, inside of fragments. What is hidden is in the database as words and numbers that nothing else
 // has, and none of them is in any answer.
+import { getNamedType, isObjectType } from 'graphql';
 import { describe, expect, it } from 'vitest';
 import * as sdk from '../sdk/generated.ts';
 import { staffPermissions } from '../src/permissions/catalogue.ts';
-import { allFieldGroups, groupsOfRow } from '../src/permissions/field-groups.ts';
+import { allFieldGroups, groupOfField, groupsOfRow } from '../src/permissions/field-groups.ts';
 import { visibility } from '../src/permissions/index.ts';
 import { encodeId } from '../src/schema/common.ts';
 import { contactGraph } from '../src/snapshots/graph.ts';
@@ -137,6 +138,17 @@ describe('what roles hide', () => {
 });
 
 describe('a group', () => {
+  it('covers every field that tells of it, whatever type it is of', () => {
+    const telling = new Set(['ContactPoint', 'CustomField', 'NoteConnection', 'ActivityConnection', 'PaymentConnection', 'LedgerEntryConnection']);
+    const fields = Object.values(schema.getTypeMap())
+      .filter(isObjectType)
+      .flatMap((type) => Object.values(type.getFields()).map((field) => [type.name, field] as const))
+      .filter(([, { name, type }]) => Object.hasOwn(groupOfField, name) || telling.has(getNamedType(type).name) || /balance/i.test(name))
+      .filter(([type, { name }]) => !visibility.hides[type]?.[name] && !visibility.leavesOut[type]?.[name]);
+    // Of people who work for the organization.
+    expect(fields.map(([type, { name }]) => `${type}.${name}`)).toEqual(['StaffMember.email', 'Viewer.email']);
+  });
+
   it('is known for every kind of row that contacts own, and what nobody put in one is in all', async () => {
     await using full = await createFullWorld();
     const kinds = contactGraph(full.world.app.database.orm).tables.map(({ kind }) => kind);

@@ -1,10 +1,11 @@
 // The parts that one running process shares, and who is acting in it.
 import type { Config } from '../config.ts';
-import type { Database, Scope } from '../database.ts';
+import type { Database } from '../database.ts';
 import type { Plan } from '../entities/organization.ts';
 import type { Permission } from '../permissions/catalogue.ts';
 import type { FieldGroup } from '../permissions/field-groups.ts';
 import type { Keys } from '../keys.ts';
+import type { Scope } from '../scope.ts';
 import type { SnapshotStore } from '../snapshots/store.ts';
 import type { OutsideStore } from '../snapshots/stores/outside.ts';
 import type { PaymentProvider } from './payments.ts';

@@ -1,8 +1,8 @@
-// Finding and reading contacts: the one place that knows how they are filtered, searched and sorted.
+// Finding and reading contacts: the one place that knows how they are searched and sorted.
 import type { Transaction } from '../database.ts';
-import { InvalidInput } from '../errors.ts';
 import { type FieldGroup, groupOfField } from '../permissions/field-groups.ts';
 import { join, raw, type Sql, sql } from '../sql.ts';
+import { type ContactFilter, matching } from './contact-filters.ts';
 import { byContact, type Columns, columnsOf } from './children.ts';
 import { normalizeEmail } from './email.ts';
 import { mustSee, type Sight, sees } from './visibility.ts';
@@ -35,22 +35,6 @@ export interface ContactPointRow {
   value: string;
 }
 
-/** All that is given must hold. */
-export interface ContactFilter {
-  ids?: readonly string[] | null;
-  /** Names; one of them is enough. */
-  tags?: readonly string[] | null;
-  membershipPlanId?: string | null;
-  memberNumber?: string | null;
-  /** Compared in normalized form. */
-  email?: string | null;
-  country?: string | null;
-  hasEmail?: boolean | null;
-  createdFrom?: Date | null;
-  createdBefore?: Date | null;
-  balance?: 'OWING' | 'SETTLED' | 'IN_CREDIT' | null;
-}
-
 export interface ContactOrder {
   field: 'NAME' | 'EMAIL' | 'CREATED_AT';
   direction: 'ASC' | 'DESC';
@@ -64,7 +48,6 @@ export interface ContactPlace {
 
 /** Counting stops here, because counting all that a broad search finds takes long and tells little. */
 export const countCap = 1000;
-const mostIds = 10_000;
 const mostWords = 10;
 
 /** From table contact under the alias c. */
@@ -95,47 +78,6 @@ function columnsFor(viewer: Sight): Columns<ContactRow> {
     ? { name: sql`coalesce(nullif(concat_ws(' ', c.first_name, c.last_name), ''), c.company, c.member_number, '—')` }
     : {};
   return { ...contactColumns, ...name, ...Object.fromEntries(hidden.map((field) => [field, sql`null`])) };
-}
-
-const filteredGroups: { readonly [field in keyof ContactFilter]?: FieldGroup } = {
-  email: 'EMAIL_AND_PHONE',
-  hasEmail: 'EMAIL_AND_PHONE',
-  country: 'ADDRESS',
-  balance: 'BALANCES',
-};
-
-/** What one must see to find contacts by this filter and to sort them in this order. */
-export function groupsAsked(filter: ContactFilter | null | undefined, order?: ContactOrder | null): FieldGroup[] {
-  const filtered = (Object.keys(filteredGroups) as (keyof ContactFilter)[]).filter((field) => filter?.[field] != null);
-  return [...filtered.map((field) => filteredGroups[field]!), ...(order?.field === 'EMAIL' ? (['EMAIL_AND_PHONE'] as const) : [])];
-}
-
-/**
- * The condition on contacts, alias c, that the filter stands for; always within the organization.
- * @throws InvalidInput BAD_INPUT for more than 10,000 ids; Refusal HIDDEN_FIELD
- */
-export function matching(organizationId: string, viewer: Sight, filter: ContactFilter): Sql {
-  mustSee(viewer, groupsAsked(filter), ['input', 'filter']);
-  const { ids, tags, membershipPlanId, memberNumber, email, country, hasEmail, createdFrom, createdBefore, balance } = filter;
-  if (ids && ids.length > mostIds) throw new InvalidInput('BAD_INPUT', 'A filter takes at most 10,000 ids. Nothing was changed. Ask in several steps.');
-  const owned = (table: string, alias: string) =>
-    sql`from ${raw(`${table} ${alias}`)} where ${raw(alias)}.organization_id = ${organizationId} and ${raw(alias)}.contact_id = c.id`;
-  const parts = [sql`c.organization_id = ${organizationId}`];
-  if (ids) parts.push(sql`c.id = any(${ids}::uuid[])`);
-  if (tags)
-    parts.push(sql`exists (select ${owned('contact_tag', 'ct')} and ct.tag_id in
-      (select tag.id from tag where tag.organization_id = ${organizationId} and tag.name = any(${tags}::text[])))`);
-  if (membershipPlanId) parts.push(sql`exists (select ${owned('membership', 'm')} and m.plan_id = ${membershipPlanId})`);
-  if (memberNumber != null) parts.push(sql`c.member_number = ${memberNumber}`);
-  if (email != null) parts.push(sql`c.email_normalized = ${normalizeEmail(email)}`);
-  if (country != null) parts.push(sql`c.country = ${country}`);
-  if (hasEmail != null) parts.push(hasEmail ? sql`c.email_normalized is not null` : sql`c.email_normalized is null`);
-  if (createdFrom) parts.push(sql`c.created_at >= ${createdFrom}`);
-  if (createdBefore) parts.push(sql`c.created_at < ${createdBefore}`);
-  if (balance === 'OWING') parts.push(sql`exists (select ${owned('balance', 'b')} and b.amount_minor < 0)`);
-  if (balance === 'IN_CREDIT') parts.push(sql`exists (select ${owned('balance', 'b')} and b.amount_minor > 0)`);
-  if (balance === 'SETTLED') parts.push(sql`not exists (select ${owned('balance', 'b')} and b.amount_minor <> 0)`);
-  return join(parts, ' and ');
 }
 
 type Named = Partial<Pick<ContactRow, 'memberNumber' | 'firstName' | 'lastName' | 'email' | 'company'>>;
@@ -211,6 +153,9 @@ const sorts: Record<ContactOrder['field'], Sort> = {
   CREATED_AT: { column: raw('c.id') },
 };
 
+/** What one must see to sort contacts in this order. */
+export const groupsOfOrder = (order: Pick<ContactOrder, 'field'> | null | undefined): FieldGroup[] => (order?.field === 'EMAIL' ? ['EMAIL_AND_PHONE'] : []);
+
 /** Where there is no name the email takes its place, which must not be told by the order either. */
 const namedOnly: Sort = { ...sorts.NAME, present: raw('coalesce(c.first_name, c.last_name, c.company) is not null') };
 
@@ -226,7 +171,7 @@ export async function listContacts(
   { filter, search }: ContactQuery,
   { order: { field, direction }, limit, after, fields }: ContactPage,
 ): Promise<(ContactRow & ContactPlace)[]> {
-  mustSee(viewer, groupsAsked(null, { field, direction }), ['orderBy']);
+  mustSee(viewer, groupsOfOrder({ field }), ['orderBy']);
   const { column, present: first } = field === 'NAME' && !sees(viewer, ['EMAIL_AND_PHONE']) ? namedOnly : sorts[field];
   const found = sql`${matching(tx.organizationId, viewer, filter)} ${searched(viewer, search)}`;
   const [beyond, way] = direction === 'ASC' ? [raw('>'), raw('asc')] : [raw('<'), raw('desc')];

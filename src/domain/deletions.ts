@@ -7,7 +7,7 @@ import { name, raw, type Sql, sql } from '../sql.ts';
 import { logAction } from './action-log.ts';
 import type { App, Viewer } from './app.ts';
 import { readConfirmation, signConfirmation } from './confirmations.ts';
-import { type ContactFilter, matching } from './contacts.ts';
+import { type ContactFilter, matching } from './contact-filters.ts';
 import { completeDeletion, removeAndLog } from './deleting.ts';
 import type { Amount, RowCount } from './deletion-rows.ts';
 import { queueJob } from './jobs.ts';

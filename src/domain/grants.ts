@@ -1,9 +1,10 @@
 // What a role or an API key gives: permissions, what of contacts it hides, and the tags of the contacts that it is limited to.
 // Nobody gives or takes what they do not hold, so nobody can raise themselves or bring down those above them.
-import type { Scope, Transaction } from '../database.ts';
+import type { Transaction } from '../database.ts';
 import { NotFound, Refusal } from '../errors.ts';
 import { catalogue, type Permission, scopedPermissions, staffPermissions } from '../permissions/catalogue.ts';
 import { allFieldGroups, type FieldGroup, fieldGroups } from '../permissions/field-groups.ts';
+import type { Scope } from '../scope.ts';
 import type { Viewer } from './app.ts';
 import { readTags } from './references.ts';
 import { checkLength } from './text.ts';

@@ -10,6 +10,7 @@ export const policy: Policy = {
   Query: {
     viewer: signedIn,
     permissionCatalogue: signedIn,
+    fieldGroupCatalogue: signedIn,
     // A node is read under the permission of its kind: see resolvers/nodes.ts.
     node: signedIn,
     contact: may('contacts:read'),

@@ -2,7 +2,8 @@
 // A rule answers true, or the error that tells the caller what happened and what to do.
 import type { Context } from '../context.ts';
 import type { Viewer } from '../domain/app.ts';
-import { type ContactFilter, type ContactOrder, groupsAsked } from '../domain/contacts.ts';
+import { type ContactFilter, groupsOfFilter } from '../domain/contact-filters.ts';
+import { type ContactOrder, groupsOfOrder } from '../domain/contacts.ts';
 import { unseen as unseenGroup } from '../domain/visibility.ts';
 import { plans, type Plan } from '../entities/organization.ts';
 import { Forbidden, Unauthenticated } from '../errors.ts';
@@ -71,7 +72,7 @@ interface Finding {
 export const seesAsked = ask('seesAsked', (viewer, _context, { input, ...args }: Finding) => {
   const { filter, orderBy } = input ?? args;
   if (filter?.balance != null && !holds(viewer, 'payments:read')) return lacking('payments:read', viewer);
-  const hidden = groupsAsked(filter, orderBy).find((group) => viewer.hidden.has(group));
+  const hidden = [...groupsOfFilter(filter), ...groupsOfOrder(orderBy)].find((group) => viewer.hidden.has(group));
   return hidden ? new Forbidden('HIDDEN_FIELD', unseenGroup(hidden)) : true;
 });
 

@@ -6,7 +6,7 @@ import { NotFound } from '../errors.ts';
 import { ApiKey, ApiKeyConnection, CreateApiKeyInput, CreateApiKeyPayload, RevokeApiKeyInput, RevokeApiKeyPayload } from '../schema/api-keys.ts';
 import { decodeId, encodeId, payload } from '../schema/common.ts';
 import { Tag } from '../schema/references.ts';
-import { describedGroups } from '../schema/staff.ts';
+import { describedGroups } from '../schema/sessions.ts';
 import { grantsOf, scopeTags } from './staff.ts';
 import { checkFirst, decodeCursor, PageArgs, pageOf, type Page } from '../schema/pages.ts';
 

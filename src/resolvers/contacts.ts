@@ -4,16 +4,8 @@ import { Arg, Args, Ctx, FieldResolver, ID, Info, Mutation, Query, Resolver, Roo
 import type { Context } from '../context.ts';
 import type { ContactDraft } from '../domain/contact-drafts.ts';
 import { createContact, createContacts, type Created, updateContact } from '../domain/contact-writing.ts';
-import {
-  type ContactFilter as DomainFilter,
-  type ContactPlace,
-  contactPointsOf,
-  type ContactQuery,
-  type ContactRow,
-  countContacts,
-  listContacts,
-  readContacts,
-} from '../domain/contacts.ts';
+import { type ContactPlace, contactPointsOf, type ContactQuery, type ContactRow, countContacts, listContacts, readContacts } from '../domain/contacts.ts';
+import type { ContactFilter as DomainFilter } from '../domain/contact-filters.ts';
 import { NotFound } from '../errors.ts';
 import { groupOfPoint } from '../permissions/field-groups.ts';
 import { decodeId, decodeOptionalId, encodeId, payload } from '../schema/common.ts';

@@ -5,7 +5,8 @@ import { readTags } from '../domain/references.ts';
 import { signIn } from '../domain/sessions.ts';
 import { catalogue, permissions } from '../permissions/catalogue.ts';
 import { encodeId, payload } from '../schema/common.ts';
-import { PermissionDescription, SignInInput, SignInPayload, Viewer, type ViewerKind } from '../schema/sessions.ts';
+import { allFieldGroups } from '../permissions/field-groups.ts';
+import { describedGroups, FieldGroupDescription, PermissionDescription, SignInInput, SignInPayload, Viewer, type ViewerKind } from '../schema/sessions.ts';
 import { shownOrganization } from './organizations.ts';
 
 @Resolver()
@@ -36,6 +37,11 @@ export class SessionResolver {
       id: organization && encodeId(kind === 'STAFF' ? 'StaffMember' : 'ApiKey', id),
       organization: organization && shownOrganization(organization),
     };
+  }
+
+  @Query(() => [FieldGroupDescription], { description: 'Every group of a contact’s fields that a role can hide, in human words.' })
+  fieldGroupCatalogue(): FieldGroupDescription[] {
+    return describedGroups(allFieldGroups);
   }
 
   @Query(() => [PermissionDescription], { description: 'Every permission there is, in human words.' })

@@ -10,6 +10,7 @@ import { readTags, type TagRow } from '../domain/references.ts';
 import { catalogue } from '../permissions/catalogue.ts';
 import { decodeId, encodeId, payload } from '../schema/common.ts';
 import { checkFirst, decodeCursor, PageArgs, pageOf, type Page } from '../schema/pages.ts';
+import { describedGroups } from '../schema/sessions.ts';
 import { Tag } from '../schema/references.ts';
 import {
   AssignRolesInput,
@@ -17,7 +18,6 @@ import {
   CreateRoleInput,
   DeleteRoleInput,
   DeleteRolePayload,
-  describedGroups,
   Role,
   RolePayload,
   StaffMember,

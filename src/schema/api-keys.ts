@@ -3,7 +3,8 @@ import { Field, ID, InputType, ObjectType } from 'type-graphql';
 import { DateTime, Node, UserError } from './common.ts';
 import type { FieldGroup } from '../permissions/field-groups.ts';
 import { connectionOf } from './pages.ts';
-import { FieldGroupDescription, FieldGroupEnum, hiddenGiven, scopeGiven } from './staff.ts';
+import { FieldGroupDescription, FieldGroupEnum } from './sessions.ts';
+import { hiddenGiven, scopeGiven } from './staff.ts';
 
 @ObjectType({
   implements: Node,

@@ -1,31 +1,9 @@
 // Staff and roles, as the world sees them.
-import { Field, ID, InputType, Int, ObjectType, registerEnumType } from 'type-graphql';
-import { allFieldGroups, type FieldGroup, fieldGroups } from '../permissions/field-groups.ts';
+import { Field, ID, InputType, Int, ObjectType } from 'type-graphql';
+import type { FieldGroup } from '../permissions/field-groups.ts';
 import { DateTime, Node, UserError } from './common.ts';
 import { connectionOf } from './pages.ts';
-import { PermissionDescription } from './sessions.ts';
-
-export const FieldGroupEnum = Object.fromEntries(allFieldGroups.map((group) => [group, group])) as Record<FieldGroup, FieldGroup>;
-registerEnumType(FieldGroupEnum, {
-  name: 'FieldGroup',
-  description: 'A group of a contact’s fields that a role can hide from its holders.',
-  valuesConfig: Object.fromEntries(allFieldGroups.map((group) => [group, { description: fieldGroups[group][1] }])),
-});
-
-@ObjectType({ description: 'A group of a contact’s fields, in human words.' })
-export class FieldGroupDescription {
-  @Field(() => FieldGroupEnum, { description: 'The group; made for programs.' })
-  group!: FieldGroup;
-
-  @Field(() => String, { description: 'A short title for people.' })
-  title!: string;
-
-  @Field(() => String, { description: 'What belongs to it.' })
-  description!: string;
-}
-
-export const describedGroups = (groups: Iterable<FieldGroup>): FieldGroupDescription[] =>
-  [...groups].map((group) => ({ group, title: fieldGroups[group][0], description: fieldGroups[group][1] }));
+import { FieldGroupDescription, FieldGroupEnum, PermissionDescription } from './sessions.ts';
 
 /** What a role, or an API key, hides and is limited to, as it is given. */
 export const hiddenGiven =
