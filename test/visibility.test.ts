@@ -1,5 +1,5 @@
 // Roles hide groups of a contact's fields: hidden fields are null with a reason, and no way to find by them, count them or change them.
-import { parse } from 'graphql';
+import { createClient } from 'graphql-ws';
 import { describe, expect, it } from 'vitest';
 import * as sdk from '../sdk/generated.ts';
 import { staffPermissions } from '../src/permissions/catalogue.ts';
@@ -319,15 +319,18 @@ describe('what hides', () => {
       input: { ...input, planHash: recoveryPlan.hash, idempotencyKey: 'live-key' },
     });
     const request = requestRecovery.recoveryRequest!;
-    const events = blind.client.subscribe<{ recoveryProgress: { state: string; deletion: { balances: unknown } } }, { id: string }>(
-      parse(`subscription ($id: ID!) { recoveryProgress(id: $id) { state deletion { balances { amountMinor } } } }`),
-      { id: request.id },
-    );
-    expect((await events.next()).value).toMatchObject({
-      recoveryProgress: { state: 'AWAITING_PAYMENT', deletion: { balances: expect.any(Array) as unknown } },
+    const socket = createClient({ url: world.url.replace('http', 'ws'), connectionParams: { accessToken: blind.token }, retryAttempts: 0 });
+    const events = socket.iterate({
+      query: 'subscription ($id: ID!) { recoveryProgress(id: $id) { state deletion { balances { amountMinor } } } }',
+      variables: { id: request.id },
     });
+    expect((await events.next()).value).toEqual({ data: { recoveryProgress: { state: 'AWAITING_PAYMENT', deletion: { balances: [expect.anything()] } } } });
     await world.owner.query(`update role set hidden_fields = '{BALANCES}' where id = $1`, [blind.roleIds[0]]);
     await blind.client.request(sdk.CancelRecoveryDocument, { input: { id: request.id } });
-    expect((await events.next()).value).toMatchObject({ recoveryProgress: { state: 'CANCELLED', deletion: { balances: null } } });
+    expect((await events.next()).value).toEqual({
+      data: { recoveryProgress: { state: 'CANCELLED', deletion: { balances: null } } },
+      extensions: { hidden: [{ path: ['recoveryProgress', 'deletion', 'balances'], group: 'BALANCES', reason: expect.stringContaining('hide') as string }] },
+    });
+    await socket.dispose();
   });
 });
