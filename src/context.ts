@@ -63,11 +63,11 @@ export class Context {
     if (this.#hidden.size < mostHidden) this.#hidden.set(`${path.join('.')} ${group}`, { path, group, reason });
   }
 
-  /** What the answer left out, for its `extensions`; then begins anew. */
-  takeHidden(): { extensions?: { hidden: HiddenPart[] } } {
+  /** The result with what it leaves out in its `extensions`; the next one begins anew. */
+  tellHidden<Result extends { extensions?: object }>(result: Result): Result {
     const hidden = [...this.#hidden.values()];
     this.#hidden.clear();
-    return hidden.length > 0 ? { extensions: { hidden } } : {};
+    return hidden.length > 0 ? { ...result, extensions: { ...result.extensions, hidden } } : result;
   }
 
   /** The read-only transaction that everything this operation reads shares. Staff only: operators have no organization. */

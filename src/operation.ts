@@ -44,7 +44,7 @@ export class Operation extends Context {
     await this.close().catch((error: GraphQLError) => {
       result = { errors: [error] };
     });
-    const { errors, ...rest } = { ...result, ...this.takeHidden() };
+    const { errors, ...rest } = this.tellHidden(result);
     return errors ? { ...rest, errors: errors.map((error) => present(error, this.request.id)) } : rest;
   }
 }

@@ -125,7 +125,7 @@ async function run(args: ExecutionArgs, running: Running): Promise<AsyncIterable
 /** Not a generator: its `return` would wait for the next event. */
 function settling(results: AsyncGenerator<ExecutionResult>, operation: Operation, running: Running): AsyncIterableIterator<ExecutionResult> {
   const withHidden = (result: IteratorResult<ExecutionResult>): IteratorResult<ExecutionResult> =>
-    result.done ? result : { ...result, value: { ...result.value, ...operation.takeHidden() } };
+    result.done ? result : { ...result, value: operation.tellHidden(result.value) };
   return {
     next: () =>
       running.track(

@@ -97,9 +97,14 @@ describe('the database', () => {
   });
 
   it('is asked as the viewer whenever something is done for a viewer', () => {
-    const directory = new URL('../src/domain/', import.meta.url);
-    const past = readdirSync(directory).filter((file) => /transact\(\s*viewer\.|begin\(\s*viewer\./.test(readFileSync(new URL(file, directory), 'utf8')));
-    expect(past).toEqual([]);
+    const among = (floor: string, pattern: RegExp) => {
+      const directory = new URL(`../src/${floor}/`, import.meta.url);
+      return readdirSync(directory).filter((file) => pattern.test(readFileSync(new URL(file, directory), 'utf8')));
+    };
+    expect(among('domain', /(transact|begin)\(\s*viewer\./)).toEqual([]);
+    // These read of recoveries, jobs, invoices and the log only.
+    expect(among('resolvers', /\.(transact|begin)\(/)).toEqual(['invoices.ts', 'jobs.ts', 'recoveries.ts']);
+    expect(among('permissions', /\.(transact|begin)\(/)).toEqual(['refusals.ts']);
   });
 });
 
@@ -288,6 +293,23 @@ describe('a scope', () => {
     expect(await see({ ...contacts, tagScope: [youth] }, { permissions: ['log:read'], tagScope: [senior] })).toEqual(idsOf(ours));
     expect(await see({ ...contacts, tagScope: [youth] }, { permissions: ['payments:read'] })).toEqual(idsOf([...ours, ...others]));
     expect(await see({ ...contacts, tagScope: [youth] }, contacts)).toEqual(idsOf([...ours, ...others]));
+  });
+
+  it('is not got past by taking from one’s role what it limits', async () => {
+    await using world = await createWorld();
+    const { youth } = await setScene(world);
+    const permissions = ['roles:manage', 'staff:read'] as const;
+    const schemer = await hireWith(
+      world,
+      { permissions: [...permissions, 'contacts:read'], tagScope: [youth], hiddenFields: ['NOTES'] },
+      { permissions: ['log:read', 'deletions:read'] },
+    );
+    const input = { id: encodeId('Role', schemer.roleIds[0]!), permissions: [...permissions] };
+    expect(codes((await schemer.client.request(sdk.UpdateRoleDocument, { input })).updateRole)).toEqual([]);
+    const { viewer } = await schemer.client.request(sdk.ViewerDocument);
+    expect(viewer).toMatchObject({ tagScope: ['youth'], hiddenFields: ['NOTES'], permissions: ['deletions:read', ...permissions] });
+    const self = { staffMemberId: encodeId('StaffMember', schemer.staffId), roleIds: [encodeId('Role', schemer.roleIds[1]!)] };
+    expect(codes((await schemer.client.request(sdk.AssignRolesDocument, { input: self })).assignRoles)).toEqual(['CANNOT_GRANT']);
   });
 
   it('is not widened by a tag that goes, nor by another of its name', async () => {

@@ -29,15 +29,17 @@ export interface GivenGrants {
 const isAboutContacts = ({ permissions }: Grants) => permissions.some((permission) => /^(contacts|payments):/.test(permission));
 
 /**
- * What several roles come to for the one who holds them all. Permissions add up. A group is seen when one role shows it, and
- * all contacts when one role has no limit; where there are roles about contacts or payments, only those say so. Beside a limit,
+ * What several roles come to for the one who holds them all. Permissions add up. Of the roles about contacts or payments, a group
+ * is seen when one shows it, and there is no limit when one has none; where there are no such roles, what any of them hides is
+ * hidden and what any is limited to is the limit, so that nobody gets past one by giving up what it limits. Beside a limit,
  * permissions about the organization as a whole are void.
  */
 export function addedUp(roles: readonly Grants[]): { permissions: Set<Permission>; hidden: Set<FieldGroup>; tagScope: string[] | null } {
   const about = roles.filter(isAboutContacts);
-  const counted = about.length > 0 ? about : roles;
-  const hidden = allFieldGroups.filter((group) => counted.every(({ hiddenFields }) => hiddenFields.includes(group)));
-  const tagScope = counted.every((role) => role.tagScope) ? [...new Set(counted.flatMap((role) => role.tagScope!))] : null;
+  const holds = (does: (role: Grants) => boolean) => (about.length > 0 ? about.every(does) : roles.some(does));
+  const hidden = allFieldGroups.filter((group) => holds(({ hiddenFields }) => hiddenFields.includes(group)));
+  const limits = (about.length > 0 ? about : roles).flatMap((role) => role.tagScope ?? []);
+  const tagScope = holds((role) => role.tagScope !== null) ? [...new Set(limits)] : null;
   const held = roles.flatMap(({ permissions }) => permissions).filter((permission) => !tagScope || scopedPermissions.includes(permission));
   return { permissions: new Set(held), hidden: new Set(hidden), tagScope };
 }
@@ -45,22 +47,32 @@ export function addedUp(roles: readonly Grants[]): { permissions: Set<Permission
 /** The scope of an actor who is limited to contacts with these tags. */
 export const scopeFor = (actorId: string, { tagScope }: Pick<Grants, 'tagScope'>): Scope | null => tagScope && { tags: tagScope, actorId };
 
-/** @throws Refusal CANNOT_GRANT naming what the viewer lacks */
-export function mustHold(viewer: Viewer, given: readonly Grants[], path: string[]): void {
-  const lacking = given.flatMap(({ permissions }) => permissions.filter((permission) => !viewer.permissions.has(permission)));
-  if (lacking.length > 0)
-    throw cannotGrant(`You do not hold ${named(lacking, (permission) => `${permission} (${catalogue[permission]?.[0] ?? permission})`)}`, path);
-  const unseen = given.flatMap(({ hiddenFields }) => [...viewer.hidden].filter((group) => !hiddenFields.includes(group)));
-  if (unseen.length > 0) throw cannotGrant(`You do not see ${named(unseen, (group) => `${group} (${fieldGroups[group][0]})`)}`, path);
-  const own = viewer.scope?.tags;
-  if (own && given.some(({ tagScope }) => !tagScope || !tagScope.every((tag) => own.includes(tag))))
-    throw cannotGrant('You work with contacts with certain tags only, and this is for others too', path);
+/** What is given and the viewer lacks: the field of the input that says it, and what to tell. */
+function lackOf({ permissions, hidden, scope }: Viewer, given: readonly Grants[]): { field: string; told: string } | undefined {
+  const lacking = given.flatMap((one) => one.permissions.filter((permission) => !permissions.has(permission)));
+  if (lacking.length > 0) return { field: 'permissions', told: `You do not hold ${named(lacking, titled)}` };
+  const unseen = given.flatMap(({ hiddenFields }) => [...hidden].filter((group) => !hiddenFields.includes(group)));
+  if (unseen.length > 0) return { field: 'hiddenFields', told: `You do not see ${named(unseen, (group) => `${group} (${fieldGroups[group][0]})`)}` };
+  const isWider = scope && given.some(({ tagScope }) => !tagScope || !tagScope.every((tag) => scope.tags.includes(tag)));
+  return isWider ? { field: 'scopeTagIds', told: 'You work with contacts with certain tags only, and this is for others too' } : undefined;
 }
 
 const named = <T>(things: readonly T[], name: (thing: T) => string): string => [...new Set(things)].map(name).join(', ');
+const titled = (permission: Permission): string => `${permission} (${catalogue[permission]?.[0] ?? permission})`;
 
-const cannotGrant = (lack: string, path: string[]) =>
-  new Refusal('CANNOT_GRANT', `${lack}, and nobody gives or takes what they do not hold. Nothing was changed. Ask someone who does.`, path);
+/**
+ * @param path to what names the grants; left out: to the field of the input that gives them
+ * @throws Refusal CANNOT_GRANT naming what the viewer lacks
+ */
+export function mustHold(viewer: Viewer, given: readonly Grants[], path?: string[]): void {
+  const lack = lackOf(viewer, given);
+  if (lack)
+    throw new Refusal(
+      'CANNOT_GRANT',
+      `${lack.told}, and nobody gives or takes what they do not hold. Nothing was changed. Ask someone who does.`,
+      path ?? ['input', lack.field],
+    );
+}
 
 /**
  * What is to be given, in the order of the catalogues.
@@ -68,30 +80,24 @@ const cannotGrant = (lack: string, path: string[]) =>
  * @throws NotFound for a tag; Refusal UNKNOWN_PERMISSION, EMPTY_SCOPE, TOO_MANY_VALUES, NOT_FOR_SCOPE, CANNOT_GRANT
  */
 export async function readGrants(tx: Transaction, viewer: Viewer, given: GivenGrants, before?: Grants): Promise<Grants> {
-  const path = (name: string) => ['input', name];
+  const path = ['input', 'permissions'];
   const asked = given.permissions ?? before?.permissions ?? [];
   if (asked.some((permission) => !(staffPermissions as readonly string[]).includes(permission)))
-    throw new Refusal(
-      'UNKNOWN_PERMISSION',
-      'A permission is not one that staff can hold. Nothing was changed. `permissionCatalogue` lists them all.',
-      path('permissions'),
-    );
+    throw new Refusal('UNKNOWN_PERMISSION', 'A permission is not one that staff can hold. Nothing was changed. `permissionCatalogue` lists them all.', path);
   const permissions = staffPermissions.filter((permission) => asked.includes(permission));
   const hidden = given.hiddenFields ?? before?.hiddenFields ?? [...viewer.hidden];
   const hiddenFields = allFieldGroups.filter((group) => hidden.includes(group));
-  const tagScope =
-    given.tagScope !== undefined ? given.tagScope && (await readScope(tx, given.tagScope)) : (before ?? { tagScope: viewer.scope?.tags }).tagScope;
-  const grants: Grants = { permissions, hiddenFields, tagScope: tagScope ? [...tagScope] : null };
+  const own = before ? before.tagScope : (viewer.scope?.tags ?? null);
+  const tagScope = given.tagScope === undefined ? own : given.tagScope && (await readScope(tx, given.tagScope));
   const wide = tagScope ? permissions.filter((permission) => !scopedPermissions.includes(permission)) : [];
   if (wide.length > 0)
     throw new Refusal(
       'NOT_FOR_SCOPE',
-      `${named(wide, (permission) => `${permission} (${catalogue[permission][0]})`)} is about the organization as a whole, and this is limited to contacts with certain tags. Nothing was changed. Leave one of the two out.`,
-      path('permissions'),
+      `${named(wide, titled)} is about the organization as a whole, and this is limited to contacts with certain tags. Nothing was changed. Leave one of the two out.`,
+      path,
     );
-  mustHold(viewer, [{ ...grants, hiddenFields: allFieldGroups, tagScope: [] }], path('permissions'));
-  mustHold(viewer, [{ ...grants, tagScope: [] }], path('hiddenFields'));
-  mustHold(viewer, [grants], path('scopeTagIds'));
+  const grants = { permissions, hiddenFields, tagScope: tagScope && [...tagScope] };
+  mustHold(viewer, [grants]);
   return grants;
 }
 

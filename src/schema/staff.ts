@@ -14,7 +14,7 @@ export const scopeGiven =
 @ObjectType({
   implements: Node,
   description:
-    'A named set of permissions, of what of contacts is hidden, and of the tags that it is limited to. What staff may do is what their roles hold together; they see what one of their roles shows, and work with all contacts when one of their roles has no limit. Of the last two only roles with a permission about contacts or payments decide, if there are any. Who is limited sees, beside contacts with these tags, only deletions of their own; permissions about the organization as a whole (recoveries, snapshots, erasures, jobs, the action log, integrations) are void for them.',
+    'A named set of permissions, of what of contacts is hidden, and of the tags that it is limited to. What staff may do is what their roles hold together; they see what one of their roles shows, and work with all contacts when one of their roles has no limit. Of the last two only roles with a permission about contacts or payments decide; where there are none, what any role hides or is limited to holds. Who is limited sees, beside contacts with these tags, only deletions of their own; permissions about the organization as a whole (recoveries, snapshots, erasures, jobs, the action log, integrations) are void for them.',
 })
 export class Role extends Node {
   @Field(() => String, { description: 'Its name; no other role of the organization has it.' })
