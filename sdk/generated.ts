@@ -463,7 +463,7 @@ export type ExportActionLogInput = {
   format: LogFormat;
 };
 
-/** A group of a contact’s fields that a role can hide from its holders. */
+/** A group of a contact’s fields that a role can hide from its holders. To find or sort contacts by something hidden, or to change it, is refused with `HIDDEN_FIELD`. */
 export type FieldGroup =
   /** Street, city, postal code and country, and further addresses. */
   | 'ADDRESS'

@@ -103,7 +103,9 @@ export class ContactResolver {
     return rows.map((row) => ({ ...row, id: encodeId('ContactPoint', row.id) }));
   }
 
-  @Mutation(() => CreateContactPayload, { description: 'Creates a contact with what it owns from the start.' })
+  @Mutation(() => CreateContactPayload, {
+    description: 'Creates a contact with what it owns from the start. Who works only with contacts with certain tags gives it one of them.',
+  })
   createContact(
     @Ctx() context: Context,
     @Arg('input', () => ContactInput, { description: 'The contact.' }) input: ContactInput,
@@ -112,7 +114,10 @@ export class ContactResolver {
     return payload<CreateContactPayload>(work, { contact: null });
   }
 
-  @Mutation(() => CreateContactsPayload, { description: 'Creates up to 500 contacts. One that is refused does not stop the others.' })
+  @Mutation(() => CreateContactsPayload, {
+    description:
+      'Creates up to 500 contacts. One that is refused does not stop the others. Who works only with contacts with certain tags gives each one of them.',
+  })
   createContacts(
     @Ctx() context: Context,
     @Arg('input', () => CreateContactsInput, { description: 'The contacts.' }) { contacts }: CreateContactsInput,

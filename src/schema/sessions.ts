@@ -19,7 +19,8 @@ registerEnumType(ViewerKind, {
 export const FieldGroupEnum = Object.fromEntries(allFieldGroups.map((group) => [group, group])) as Record<FieldGroup, FieldGroup>;
 registerEnumType(FieldGroupEnum, {
   name: 'FieldGroup',
-  description: 'A group of a contact’s fields that a role can hide from its holders.',
+  description:
+    'A group of a contact’s fields that a role can hide from its holders. To find or sort contacts by something hidden, or to change it, is refused with `HIDDEN_FIELD`.',
   valuesConfig: Object.fromEntries(allFieldGroups.map((group) => [group, { description: fieldGroups[group][1] }])),
 });
 
