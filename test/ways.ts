@@ -16,14 +16,14 @@ const words = ['mail', 'street', 'city', 'postal', 'country', 'point', 'note', '
   (word) => `zq${word}`,
 );
 
-/** Gives an organization's contacts what is told by nothing else. The last two have no name but their email. */
+/** Gives an organization's contacts what is told by nothing else. The last three have no name but their email. */
 export async function mark({ owner }: World, organizationId: string): Promise<void> {
   const all = (statement: string) => owner.query(statement, [organizationId]);
   await all(`update contact c set email = 'zqmail' || n || '@zq.example', email_normalized = 'zqmail' || n || '@zq.example', street = 'zqstreet', city = 'zqcity',
     postal_code = 'zqpostal', country = 'zqcountry', birth_date = '1901-02-03'
     from (select id, row_number() over (order by id) as n from contact where organization_id = $1) o where c.organization_id = $1 and c.id = o.id`);
   await all(`update contact set first_name = null, last_name = null, company = null, sort_name = email_normalized
-    where organization_id = $1 and id in (select id from contact where organization_id = $1 order by id desc limit 2)`);
+    where organization_id = $1 and id in (select id from contact where organization_id = $1 order by id desc limit 3)`);
   await all(`insert into contact_point (organization_id, id, contact_id, kind, label, value, normalized)
     select $1, gen_random_uuid(), id, kind, 'zqpoint', 'zqpoint', 'zqpoint' from contact, unnest(array['PHONE', 'ADDRESS']) kind where organization_id = $1`);
   await all(`update contact_point set value = 'zqpoint', label = 'zqpoint', normalized = 'zqpoint' where organization_id = $1`);
