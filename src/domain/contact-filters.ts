@@ -3,7 +3,11 @@ import { InvalidInput } from '../errors.ts';
 import type { FieldGroup } from '../permissions/field-groups.ts';
 import { join, raw, type Sql, sql } from '../sql.ts';
 import { normalizeEmail } from './email.ts';
-import { mustSee, type Sight } from './visibility.ts';
+import type { Viewer } from './app.ts';
+import { mustSee } from './visibility.ts';
+
+/** Who looks for contacts. */
+export type Finder = Pick<Viewer, 'hidden' | 'scope'>;
 
 const mostIds = 10_000;
 
@@ -38,13 +42,17 @@ export const groupsOfFilter = (filter: ContactFilter | null | undefined): FieldG
  * The condition on contacts, alias c, that the filter stands for; always within the organization.
  * @throws InvalidInput BAD_INPUT for more than 10,000 ids; Refusal HIDDEN_FIELD
  */
-export function matching(organizationId: string, viewer: Sight, filter: ContactFilter): Sql {
+export function matching(organizationId: string, viewer: Finder, filter: ContactFilter): Sql {
+  const { scope } = viewer;
   mustSee(viewer, groupsOfFilter(filter), ['input', 'filter']);
   const { ids, tags, membershipPlanId, memberNumber, email, country, hasEmail, createdFrom, createdBefore, balance } = filter;
   if (ids && ids.length > mostIds) throw new InvalidInput('BAD_INPUT', 'A filter takes at most 10,000 ids. Nothing was changed. Ask in several steps.');
   const owned = (table: string, alias: string) =>
     sql`from ${raw(`${table} ${alias}`)} where ${raw(alias)}.organization_id = ${organizationId} and ${raw(alias)}.contact_id = c.id`;
   const parts = [sql`c.organization_id = ${organizationId}`];
+  // Row-level security holds to the scope anyway; said here too, it is where the planner can begin.
+  if (scope)
+    parts.push(sql`c.id in (select ct.contact_id from contact_tag ct where ct.organization_id = ${organizationId} and ct.tag_id = any(${scope.tags}::uuid[]))`);
   if (ids) parts.push(sql`c.id = any(${ids}::uuid[])`);
   if (tags)
     parts.push(sql`exists (select ${owned('contact_tag', 'ct')} and ct.tag_id in

@@ -2,7 +2,7 @@
 import type { Transaction } from '../database.ts';
 import { type FieldGroup, groupOfField } from '../permissions/field-groups.ts';
 import { join, raw, type Sql, sql } from '../sql.ts';
-import { type ContactFilter, matching } from './contact-filters.ts';
+import { type ContactFilter, type Finder, matching } from './contact-filters.ts';
 import { byContact, type Columns, columnsOf } from './children.ts';
 import { normalizeEmail } from './email.ts';
 import { mustSee, type Sight, sees } from './visibility.ts';
@@ -167,7 +167,7 @@ const namedOnly: Sort = { ...sorts.NAME, present: raw('coalesce(c.first_name, c.
  */
 export async function listContacts(
   tx: Transaction,
-  viewer: Sight,
+  viewer: Finder,
   { filter, search }: ContactQuery,
   { order: { field, direction }, limit, after, fields }: ContactPage,
 ): Promise<(ContactRow & ContactPlace)[]> {
@@ -189,7 +189,7 @@ export async function listContacts(
 }
 
 /** How many contacts the query finds, `isCapped` when there are more than that. */
-export async function countContacts(tx: Transaction, viewer: Sight, { filter, search }: ContactQuery): Promise<{ count: number; isCapped: boolean }> {
+export async function countContacts(tx: Transaction, viewer: Finder, { filter, search }: ContactQuery): Promise<{ count: number; isCapped: boolean }> {
   const { count } = (await tx.row<{ count: number }>(sql`
     select count(*)::int as count from (select from contact c where ${matching(tx.organizationId, viewer, filter)} ${searched(viewer, search)} limit ${countCap + 1}) found`))!;
   return { count: Math.min(count, countCap), isCapped: count > countCap };

@@ -22,17 +22,11 @@ export const ofOneOrganization = {
 export const unscoped = `( SELECT (NULLIF(current_setting('app.tag_scope'::text, true), ''::text) IS NULL))`;
 
 /** The same, and only rows of contacts with one of the tags that the transaction is limited to. `column` is the contact's id. */
-export const ofScopedContacts = (table: string, column = 'contact_id') => ({
+export const ofScopedContacts = (column = 'contact_id') => ({
   ...ofOneOrganization,
   policies: [
     ...ofOneOrganization.policies,
-    {
-      name: 'tag_scope',
-      type: 'restrictive' as const,
-      using: `(${unscoped} OR (EXISTS ( SELECT 1
-   FROM contact_tag l
-  WHERE ((l.organization_id = ${table}.organization_id) AND (l.contact_id = ${table}.${column}) AND (l.tag_id = ANY (( SELECT (NULLIF(current_setting('app.tag_scope'::text, true), ''::text))::uuid[] AS "nullif")::uuid[]))))))`,
-    },
+    { name: 'tag_scope', type: 'restrictive' as const, using: `(${unscoped} OR in_tag_scope(organization_id, ${column}))` },
   ],
 });
 

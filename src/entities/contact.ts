@@ -7,7 +7,7 @@ import { StaffMember } from './staff.ts';
 export const Contact = defineEntity({
   name: 'Contact',
   tableName: 'contact',
-  ...ofScopedContacts('contact', 'id'),
+  ...ofScopedContacts('id'),
   properties: {
     ...tenantKey,
     memberNumber: p.text().nullable(),
@@ -40,7 +40,7 @@ export const contactPointKinds = ['EMAIL', 'PHONE', 'ADDRESS', 'WEBSITE'] as con
 export const ContactPoint = defineEntity({
   name: 'ContactPoint',
   tableName: 'contact_point',
-  ...ofScopedContacts('contact_point'),
+  ...ofScopedContacts(),
   properties: {
     ...tenantKey,
     contact,
@@ -57,7 +57,7 @@ export const ContactPoint = defineEntity({
 export const Note = defineEntity({
   name: 'Note',
   tableName: 'note',
-  ...ofScopedContacts('note'),
+  ...ofScopedContacts(),
   properties: {
     ...tenantKey,
     contact,
@@ -74,7 +74,7 @@ export const activityKinds = ['CALL', 'EMAIL', 'MEETING', 'EVENT', 'VISIT', 'OTH
 export const Activity = defineEntity({
   name: 'Activity',
   tableName: 'activity',
-  ...ofScopedContacts('activity'),
+  ...ofScopedContacts(),
   properties: {
     ...tenantKey,
     contact,
@@ -108,7 +108,7 @@ export const membershipStates = ['ACTIVE', 'EXPIRED', 'CANCELLED'] as const;
 export const Membership = defineEntity({
   name: 'Membership',
   tableName: 'membership',
-  ...ofScopedContacts('membership'),
+  ...ofScopedContacts(),
   properties: {
     ...tenantKey,
     contact,
@@ -126,7 +126,7 @@ export const paymentMethods = ['CARD', 'BANK_TRANSFER', 'CASH', 'DIRECT_DEBIT', 
 export const Payment = defineEntity({
   name: 'Payment',
   tableName: 'payment',
-  ...ofScopedContacts('payment'),
+  ...ofScopedContacts(),
   properties: {
     ...tenantKey,
     contact,
@@ -145,7 +145,7 @@ export const ledgerEntryKinds = ['CHARGE', 'PAYMENT', 'REFUND', 'ADJUSTMENT', 'O
 export const LedgerEntry = defineEntity({
   name: 'LedgerEntry',
   tableName: 'ledger_entry',
-  ...ofScopedContacts('ledger_entry'),
+  ...ofScopedContacts(),
   properties: {
     ...tenantKey,
     contact,
@@ -164,7 +164,7 @@ export const LedgerEntry = defineEntity({
 export const Balance = defineEntity({
   name: 'Balance',
   tableName: 'balance',
-  ...ofScopedContacts('balance'),
+  ...ofScopedContacts(),
   properties: {
     organizationId: p.uuid().primary(),
     contact: () => contact().primary(),
@@ -207,7 +207,7 @@ export const CustomFieldDefinition = defineEntity({
 export const CustomFieldValue = defineEntity({
   name: 'CustomFieldValue',
   tableName: 'custom_field_value',
-  ...ofScopedContacts('custom_field_value'),
+  ...ofScopedContacts(),
   properties: {
     organizationId: p.uuid().primary(),
     contact: () => contact().primary(),
@@ -222,7 +222,7 @@ export const CustomFieldValue = defineEntity({
 export const ActionDetail = defineEntity({
   name: 'ActionDetail',
   tableName: 'action_detail',
-  ...ofScopedContacts('action_detail'),
+  ...ofScopedContacts(),
   properties: { ...tenantKey, contact, actionId: p.uuid(), changes: p.json(), createdAt: createdNow() },
   indexes: [{ properties: ['organizationId', 'contact', 'id'] }],
 });
