@@ -118,7 +118,7 @@ async function reinstate(clashing = false) {
   }
   await owner.query('vacuum analyze');
   const selection = { deletionId };
-  const { hash } = await app.database.transact(organizationId, (tx) => planRecovery(tx, app, selection, {}));
+  const { hash } = await app.database.transact(organizationId, (tx) => planRecovery(tx, app, viewer, selection, {}));
   const { id: requestId } = (await requestRecovery(app, viewer, { selection, planHash: hash, idempotencyKey: deletionId })) as { id: string };
   const invoice = await app.database.transact(organizationId, async (tx) => (await readInvoices(tx, [requestId]))[0]!);
   await confirmPayment(app, viewer, organizationId, invoice.id, 'measured');

@@ -138,9 +138,9 @@ function tally(graphs: Map<string, Graph>): [string, string][] {
   const sum = (count: (graph: Graph) => number) => number(all.reduce((total, graph) => total + count(graph), 0));
   return [
     ['contacts', number(all.length)],
-    ['contact points', sum((graph) => graph.contactPoints.length)],
-    ['notes', sum((graph) => graph.notes.nodes.length)],
-    ['activities', sum((graph) => graph.activities.nodes.length)],
+    ['contact points', sum((graph) => graph.contactPoints!.length)],
+    ['notes', sum((graph) => graph.notes!.nodes.length)],
+    ['activities', sum((graph) => graph.activities!.nodes.length)],
     ['memberships', sum((graph) => graph.memberships.nodes.length)],
     ['payments', sum((graph) => graph.payments!.nodes.length)],
     ['ledger entries', sum((graph) => graph.ledgerEntries!.nodes.length)],

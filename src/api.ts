@@ -5,7 +5,8 @@ import { buildSchemaSync, type NonEmptyArray } from 'type-graphql';
 import { type Config, isSchemaOpen } from './config.ts';
 import { Forbidden, InvalidInput, NotFound, RateLimited, Refusal, TimedOut, Unauthenticated } from './errors.ts';
 import { assertComplete, guard } from './permissions/guard.ts';
-import { policy } from './permissions/index.ts';
+import { policy, visibility } from './permissions/index.ts';
+import { veil } from './permissions/veil.ts';
 import { ActionLogResolver } from './resolvers/action-log.ts';
 import { ComparisonResolver } from './resolvers/comparisons.ts';
 import { ContactConnectionResolver, ContactResolver } from './resolvers/contacts.ts';
@@ -27,7 +28,7 @@ import { ReferenceResolver } from './resolvers/references.ts';
 import { AccountResolver } from './resolvers/accounts.ts';
 import { SessionResolver } from './resolvers/sessions.ts';
 import { SnapshotResolver } from './resolvers/snapshots.ts';
-import { StaffResolver } from './resolvers/staff.ts';
+import { RoleScopeResolver, StaffResolver } from './resolvers/staff.ts';
 import { ApiKeyResolver } from './resolvers/api-keys.ts';
 import { WebhookResolver } from './resolvers/webhooks.ts';
 
@@ -56,6 +57,7 @@ const resolvers: NonEmptyArray<Function> = [
   JobResolver,
   ActionLogResolver,
   LogVerificationResolver,
+  RoleScopeResolver,
   StaffResolver,
   ApiKeyResolver,
   WebhookResolver,
@@ -73,11 +75,11 @@ const roots: Record<string, string> = {
   Subscription: 'All that can be watched live, over a WebSocket at the same address (graphql-transport-ws).',
 };
 
-/** @throws StartupError when a root field has no rule, or a permission is asked for nowhere */
+/** @throws StartupError when a root field has no rule, a permission is asked for nowhere, or what roles hide is not there */
 export function buildApi(): GraphQLSchema {
   const schema = buildUnguarded();
   assertComplete(schema, policy);
-  return guard(schema, policy);
+  return veil(guard(schema, policy), visibility);
 }
 
 /** The same without its rules, for measuring what they cost: it must never be served to anyone. */

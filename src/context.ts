@@ -6,8 +6,21 @@ import type { AccessClaims, App, From, Viewer } from './domain/app.ts';
 import { KeyRefused } from './domain/api-keys.ts';
 import { openingOf, readOperator, viewerFrom } from './domain/sessions.ts';
 import { Unauthenticated } from './errors.ts';
+import { allFieldGroups, type FieldGroup, fieldGroups } from './permissions/field-groups.ts';
 
 export type RequestInfo = From;
+
+/** What an answer leaves out because the viewer's roles hide it. */
+export interface HiddenPart {
+  /** The names in the answer that lead to it, without the places in lists. */
+  path: string[];
+  group: FieldGroup;
+  reason: string;
+}
+
+/** The most parts that one answer names. */
+const mostHidden = 100;
+const everything: ReadonlySet<FieldGroup> = new Set(allFieldGroups);
 
 export class Context {
   #viewer: Promise<Viewer> | undefined;
@@ -16,6 +29,7 @@ export class Context {
   /** An API key that was not let in. */
   protected refused: KeyRefused | undefined;
   #reading: Promise<Transaction> | undefined;
+  #hidden = new Map<string, HiddenPart>();
   #loaders = new Map<string, DataLoader<never, unknown>>();
 
   constructor(
@@ -42,6 +56,24 @@ export class Context {
       if (error instanceof KeyRefused) this.refused = error;
       throw error;
     }));
+  }
+
+  /** What of contacts the viewer does not see; everything, until it is known who asks. */
+  get hidden(): ReadonlySet<FieldGroup> {
+    return this.entered?.hidden ?? everything;
+  }
+
+  /** Notes that the answer leaves something out. */
+  leaveOut(group: FieldGroup, path: string[]): void {
+    const reason = `Your roles hide it (${fieldGroups[group][0]}). Ask an administrator of your organization for a role that shows it.`;
+    if (this.#hidden.size < mostHidden) this.#hidden.set(`${path.join('.')} ${group}`, { path, group, reason });
+  }
+
+  /** The result with what it leaves out in its `extensions`; the next one begins anew. */
+  tellHidden<Result extends { extensions?: object }>(result: Result): Result {
+    const hidden = [...this.#hidden.values()];
+    this.#hidden.clear();
+    return hidden.length > 0 ? { ...result, extensions: { ...result.extensions, hidden } } : result;
   }
 
   /** The read-only transaction that everything this operation reads shares. Staff only: operators have no organization. */

@@ -6,6 +6,7 @@ import pg from 'pg';
 import { entities } from './entities/index.ts';
 import { TimedOut } from './errors.ts';
 import { uuid } from './global-id.ts';
+import { type Scope, scoping, unscoping } from './scope.ts';
 import type { Sql } from './sql.ts';
 
 const viewName = /^(new|[0-9A-F-]+)$/;
@@ -35,6 +36,8 @@ export interface TransactionOptions {
   view?: string;
   /** A statement that goes along in the round trip of the BEGIN; its rows are `opened`. */
   opening?: Opening;
+  /** Sees and touches only contacts with one of these tags, and only deletions of this actor. All, when null or left out. */
+  scope?: Scope | null;
 }
 
 /** A statement that is prepared once for a connection. `$1` is the organization, the others are `args`, all of them UUIDs. */
@@ -42,6 +45,8 @@ export interface Opening {
   name: string;
   text: string;
   args: readonly string[];
+  /** The scope that its rows ask for. */
+  scopeOf?(rows: readonly object[]): Scope | null;
 }
 
 /** An open transaction of one organization. Everything done through it commits together. */
@@ -51,6 +56,7 @@ export class Transaction {
   readonly #deadline = performance.now() + (mostTime.getStore() ?? Infinity);
   /** What `atEnd` was given. */
   readonly closing: Sql[] = [];
+  #scoped: boolean;
   ended = false;
 
   constructor(
@@ -59,7 +65,10 @@ export class Transaction {
     readonly organizationId: string,
     /** The rows of the opening statement. */
     readonly opened: readonly object[] = [],
-  ) {}
+    scoped = false,
+  ) {
+    this.#scoped = scoped;
+  }
 
   /** The rows of a statement. It is prepared once per connection, so its text must not vary with its values. */
   async rows<Row extends object>(statement: Sql): Promise<Row[]> {
@@ -116,6 +125,12 @@ export class Transaction {
     const client = this.client;
     const single = { connect: async () => new Proxy(client, borrowed), end: async () => {} };
     return new Kysely({ dialect: new PostgresDialect({ pool: single as unknown as pg.Pool }) });
+  }
+
+  /** From now on sees all contacts and deletions: for carrying out what was found to be within the scope. */
+  async unscope(): Promise<void> {
+    if (this.#scoped) await this.inTurn(() => this.client.query(unscoping));
+    this.#scoped = false;
   }
 
   /** Writes what the entity manager holds. */
@@ -192,7 +207,7 @@ export class Database {
   }
 
   /** Opens a transaction that the caller ends with `end`. */
-  async begin(organizationId: string, { readOnly = false, view, opening }: TransactionOptions = {}): Promise<Transaction> {
+  async begin(organizationId: string, { readOnly = false, view, opening, scope }: TransactionOptions = {}): Promise<Transaction> {
     const ids = [organizationId, ...(opening?.args ?? [])];
     if (!ids.every((id) => uuid.test(id))) throw new Error('An id is not a UUID.');
     if (view && !viewName.test(view)) throw new Error('A view has no such name.');
@@ -205,6 +220,7 @@ export class Database {
         // Plain SET LOCAL, because set_config() does not travel to the nodes of a distributed PostgreSQL.
         `SET LOCAL app.organization_id = '${organizationId}'`,
         ...(most ? [`SET LOCAL statement_timeout = ${most}`] : []),
+        ...(scope ? [scoping(scope)] : []),
       ];
       if (opening) {
         if (!this.#opened.get(client)?.has(opening.name)) parts.push(`PREPARE ${opening.name} AS ${opening.text}`);
@@ -213,7 +229,10 @@ export class Database {
       }
       const results = (await client.query(parts.join('; '))) as unknown as pg.QueryResult[];
       if (opening) this.#opened.set(client, (this.#opened.get(client) ?? new Set()).add(opening.name));
-      return new Transaction(this, client, organizationId, opening ? results.at(-1)!.rows : []);
+      const opened = opening ? (results.at(-1)!.rows as object[]) : [];
+      const found = opening?.scopeOf?.(opened);
+      if (found) await client.query(scoping(found));
+      return new Transaction(this, client, organizationId, opened, Boolean(scope ?? found));
     } catch (error) {
       client.release(true);
       throw error;

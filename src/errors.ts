@@ -22,7 +22,7 @@ export class Unauthenticated extends Error {
 /** A rule said no: `code` names the rule, the message what to do. */
 export class Forbidden extends Error {
   constructor(
-    readonly code: 'FORBIDDEN' | 'PLAN_REQUIRED' | 'RECOVERY_WINDOW_CLOSED' | 'PROOF_REQUIRED',
+    readonly code: 'FORBIDDEN' | 'HIDDEN_FIELD' | 'PLAN_REQUIRED' | 'RECOVERY_WINDOW_CLOSED' | 'PROOF_REQUIRED',
     message: string,
   ) {
     super(message);

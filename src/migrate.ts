@@ -22,6 +22,7 @@ import { Migration20261125140000 } from '../migrations/Migration20261125140000.t
 import { Migration20261125160000 } from '../migrations/Migration20261125160000.ts';
 import { Migration20261125170000 } from '../migrations/Migration20261125170000.ts';
 import { Migration20261125180000 } from '../migrations/Migration20261125180000.ts';
+import { Migration20261125190000 } from '../migrations/Migration20261125190000.ts';
 import { Migration20261125200000 } from '../migrations/Migration20261125200000.ts';
 import { Migration20261125210000 } from '../migrations/Migration20261125210000.ts';
 import { Migration20261125211000 } from '../migrations/Migration20261125211000.ts';
@@ -48,6 +49,7 @@ const migrations = [
   Migration20261125160000,
   Migration20261125170000,
   Migration20261125180000,
+  Migration20261125190000,
   Migration20261125200000,
   Migration20261125210000,
   Migration20261125211000,

@@ -69,7 +69,7 @@ export class Operation extends Context {
     await this.close().catch((error: GraphQLError) => {
       result = { errors: [error] };
     });
-    const { errors, ...rest } = result;
+    const { errors, ...rest } = this.tellHidden(result);
     return errors ? { ...rest, errors: errors.map((error) => present(error, this.request.id, this.app.config)) } : rest;
   }
 }

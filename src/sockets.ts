@@ -132,8 +132,15 @@ async function run(args: ExecutionArgs, running: Running): Promise<AsyncIterable
 
 /** Not a generator: its `return` would wait for the next event. */
 function settling(results: AsyncGenerator<ExecutionResult>, operation: Operation, running: Running): AsyncIterableIterator<ExecutionResult> {
+  const withHidden = (result: IteratorResult<ExecutionResult>): IteratorResult<ExecutionResult> =>
+    result.done ? result : { ...result, value: operation.tellHidden(result.value) };
   return {
-    next: () => running.track(inTime(operation.app, () => results.next()).finally(() => operation.settle())),
+    next: () =>
+      running.track(
+        inTime(operation.app, () => results.next())
+          .then(withHidden)
+          .finally(() => operation.settle()),
+      ),
     return: () => results.return(undefined),
     throw: (error: unknown) => results.throw(error),
     [Symbol.asyncIterator]() {

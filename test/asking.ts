@@ -9,6 +9,8 @@ export interface Answer {
   requestId: string | null;
   data: Record<string, unknown> | null | undefined;
   errors: { message: string; code: string; path: string }[];
+  /** What it left out because roles hide it. */
+  hidden: { path: string[]; group: string; reason: string }[];
   /** The answer as it came, without what it cost. */
   text: string;
 }
@@ -19,11 +21,12 @@ export async function post(world: World, token: string | undefined, query: strin
   const body = JSON.stringify({ query: typeof query === 'string' ? query : print(query), variables });
   const response = await fetch(world.url, { method: 'POST', headers: { 'content-type': 'application/json', ...authorization }, body });
   const text = (await response.text()).replace(/,"extensions":\{"cost":\{[^}]*\}\}/, '');
-  const { data, errors = [] } = JSON.parse(text) as { data?: Answer['data']; errors?: RawError[] };
+  const { data, errors = [], extensions } = JSON.parse(text) as { data?: Answer['data']; errors?: RawError[]; extensions?: Pick<Answer, 'hidden'> };
   return {
     status: response.status,
     requestId: response.headers.get('x-request-id'),
     data,
+    hidden: extensions?.hidden ?? [],
     errors: errors.map(shown),
     text,
   };
@@ -46,11 +49,13 @@ export async function firstEvent(
 ): Promise<Omit<Answer, 'status' | 'requestId'>> {
   const client = createClient({ url: world.url.replace('http', 'ws'), connectionParams: { accessToken }, retryAttempts: 0 });
   try {
-    const { value } = (await client.iterate({ query, variables }).next()) as { value: { data?: Answer['data']; errors?: RawError[] } };
-    return { data: value.data, errors: (value.errors ?? []).map(shown), text: JSON.stringify(value) };
+    const { value } = (await client.iterate({ query, variables }).next()) as {
+      value: { data?: Answer['data']; errors?: RawError[]; extensions?: Pick<Answer, 'hidden'> };
+    };
+    return { data: value.data, hidden: value.extensions?.hidden ?? [], errors: (value.errors ?? []).map(shown), text: JSON.stringify(value) };
   } catch (error) {
     const errors = Array.isArray(error) ? (error as RawError[]).map(shown) : [{ message: '', path: '', code: `closed ${(error as { code?: number }).code}` }];
-    return { data: undefined, errors, text: JSON.stringify(errors) };
+    return { data: undefined, hidden: [], errors, text: JSON.stringify(errors) };
   } finally {
     await client.dispose();
   }

@@ -537,7 +537,7 @@ test('a list with everything that contacts own takes the same number of statemen
       const { contacts } = await admin.request(ContactsWithHistoryDocument, { first });
       expect(contacts.nodes).toHaveLength(first);
       for (const contact of contacts.nodes) {
-        expect(contact.notes.nodes).toHaveLength(3);
+        expect(contact.notes!.nodes).toHaveLength(3);
         expect(contact.activities).toMatchObject({ nodes: { length: 3 }, pageInfo: { hasNextPage: true } });
         expect(contact.payments!.nodes).toHaveLength(3);
         expect(contact.memberships.nodes).toHaveLength(1);
@@ -555,6 +555,6 @@ test('whoever may not see payments gets the contact, but not its money', async (
   const viewer = await world.as('Viewer');
   const { contacts } = await viewer.request(ContactsDocument, {});
   const id = contacts.nodes[0]!.id;
-  expect((await viewer.request(WholeContactDocument, { id, withMoney: false })).contact.notes.nodes).toHaveLength(3);
+  expect((await viewer.request(WholeContactDocument, { id, withMoney: false })).contact.notes!.nodes).toHaveLength(3);
   expect((await failure(viewer.request(WholeContactDocument, { id }))).code).toBe('FORBIDDEN');
 });

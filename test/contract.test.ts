@@ -104,6 +104,8 @@ describe('lists', () => {
     // Short by their nature, or bounded as their description says.
     expect(plain.map(([name]) => name).toSorted()).toEqual([
       'AddedActions.entries',
+      'ApiKey.hiddenFields',
+      'ApiKey.tagScope',
       'ComparedContact.changes',
       'Contact.balances',
       'Contact.contactPoints',
@@ -118,6 +120,7 @@ describe('lists', () => {
       'Deletion.warnings',
       'Erasure.rows',
       'Erasure.stores',
+      'Query.fieldGroupCatalogue',
       'Query.identityProviders',
       'Query.permissionCatalogue',
       'Query.roles',
@@ -125,7 +128,9 @@ describe('lists', () => {
       'RecoveryPlan.balances',
       'RecoveryPlan.recreated',
       'RecoveryPlan.rows',
+      'Role.hiddenFields',
       'Role.permissions',
+      'Role.tagScope',
       'Snapshot.rows',
       'StaffMember.roles',
       'Subscription.organizationJobs',

@@ -3,21 +3,49 @@ import { v7 as newId } from 'uuid';
 import type { Client } from '../sdk/client.ts';
 import { CreateApiKeyDocument, CreateIdentityProviderDocument, InviteStaffMemberDocument, SignInDocument } from '../sdk/generated.ts';
 import type { Permission } from '../src/permissions/catalogue.ts';
+import type { FieldGroup } from '../src/permissions/field-groups.ts';
 import type { World } from './harness.ts';
 import { emailOf, type OrganizationName, password } from './people.ts';
 
+/** What a role gives. */
+export interface Given {
+  permissions: readonly Permission[];
+  hiddenFields?: readonly FieldGroup[];
+  /** Ids, as the database has them. */
+  tagScope?: readonly string[] | null;
+}
+
+/** Someone who was hired. */
+export interface Hired {
+  client: Client;
+  token: string;
+  name: string;
+  /** As the database has them. */
+  id: string;
+  roleIds: string[];
+}
+
 /** Someone new at Riverside Club, whose one role holds exactly these permissions. */
-export async function hire(world: World, ...permissions: Permission[]): Promise<{ id: string; client: Client; token: string; name: string }> {
-  const [roleId, staffId, name] = [newId(), newId(), `Holder of ${permissions.join(' and ') || 'nothing'}`];
+export const hire = (world: World, ...permissions: Permission[]): Promise<Hired> => hireWith(world, { permissions });
+
+/** Someone new at Riverside Club, with a role of its own for each of these. */
+export async function hireWith(world: World, ...given: Given[]): Promise<Hired> {
+  const permissions = given.flatMap((one) => one.permissions);
+  const [staffId, name] = [newId(), `Holder of ${permissions.join(' and ') || 'nothing'}`];
   const email = `${staffId}@riverside.example`;
   const organizationId = world.organizationId();
   const insert = (table: string, row: object) =>
     world.owner.query(`insert into ${table} select * from jsonb_populate_record(null::${table}, $1)`, [
       JSON.stringify({ organization_id: organizationId, created_at: new Date(), ...row }),
     ]);
-  await insert('role', { id: roleId, name: `Custom ${roleId}`, description: 'Made for a test.', built_in: false, permissions });
   await insert('staff_member', { id: staffId, name, email });
-  await insert('staff_member_role', { staff_member_id: staffId, role_id: roleId });
+  const roleIds: string[] = [];
+  for (const { permissions, hiddenFields: hidden_fields = [], tagScope: tag_scope = null } of given) {
+    const id = newId();
+    await insert('role', { id, name: `Custom ${id}`, description: 'Made for a test.', built_in: false, permissions, hidden_fields, tag_scope });
+    await insert('staff_member_role', { staff_member_id: staffId, role_id: id });
+    roleIds.push(id);
+  }
   const accountId = newId();
   await world.owner.query(`insert into account (id, email, name, organization_id, staff_member_id, platform_permissions) values ($1, $2, $3, $4, $5, '{}')`, [
     accountId,
@@ -32,7 +60,7 @@ export async function hire(world: World, ...permissions: Permission[]): Promise<
     [accountId, emailOf('Viewer', 'Riverside Club')],
   );
   const { signIn } = await world.client().request(SignInDocument, { input: { email, password } });
-  return { id: staffId, client: world.client(signIn.accessToken!), token: signIn.accessToken!, name };
+  return { client: world.client(signIn.accessToken!), token: signIn.accessToken!, name, id: staffId, roleIds };
 }
 
 /** An API key of an organization, that its Super admin made. */

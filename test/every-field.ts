@@ -18,7 +18,7 @@ const table = `
   nobody                  requestPasswordReset resetPassword acceptInvitation
   person                  sessions endSessions proveIdentity changePassword
   person                  beginSecondFactor confirmSecondFactor removeSecondFactor renewRecoveryCodes
-  anybody                 viewer permissionCatalogue node
+  anybody                 viewer permissionCatalogue fieldGroupCatalogue node
   contacts:read           contact contacts membershipPlans tags customFieldDefinitions compareSnapshot
   contacts:create         createContact createContacts
   contacts:update         updateContact addNote addActivity addMembership tagContacts untagContacts
@@ -129,11 +129,13 @@ export function everyField(mine: Scene): Record<string, [Given, ...Given[]]> {
   ];
   const membership = { planId: mine.MembershipPlan, startsOn: '2024-01-01' };
   const operated = { organizationId: mine.Organization };
+  const scoped = { permissions: ['contacts:read'], scopeTagIds: [mine.Tag] };
   const ofTheOrganization = { staffMemberId: mine.StaffMember };
   const targets = [{ filter: { ids: [contact] } }, { filter: { membershipPlanId: mine.MembershipPlan } }];
   return {
     'Query.viewer': [{}],
     'Query.permissionCatalogue': [{}],
+    'Query.fieldGroupCatalogue': [{}],
     'Query.node': [{ id: mine.Organization }],
     'Query.contact': [id],
     'Query.contacts': [{ search: 'a' }, ...targets],
@@ -208,11 +210,11 @@ export function everyField(mine: Scene): Record<string, [Given, ...Given[]]> {
       { input: { format: 'CSV', filter: { actorId: mine.StaffMember } } },
       { input: { format: 'CSV', filter: { targetId: contact } } },
     ],
-    'Mutation.createApiKey': [{ input: { name: 'Test', permissions: [] } }],
+    'Mutation.createApiKey': [{ input: { name: 'Test', permissions: [] } }, { input: { name: 'Scoped', ...scoped } }],
     'Mutation.revokeApiKey': [{ input: { id: mine.ApiKey } }],
-    'Mutation.createRole': [{ input: { name: 'Made', description: 'Test', permissions: [] } }],
-    'Mutation.copyRole': [{ input: { id: mine.Role, name: 'Copied' } }],
-    'Mutation.updateRole': [{ input: { id: mine.Role, name: 'Renamed' } }],
+    'Mutation.createRole': [{ input: { name: 'Made', description: 'Test', permissions: [] } }, { input: { name: 'Scoped', description: 'Test', ...scoped } }],
+    'Mutation.copyRole': [{ input: { id: mine.Role, name: 'Copied' } }, { input: { id: mine.Role, name: 'Scoped copy', scopeTagIds: [mine.Tag] } }],
+    'Mutation.updateRole': [{ input: { id: mine.Role, name: 'Renamed' } }, { input: { id: mine.Role, scopeTagIds: [mine.Tag] } }],
     'Mutation.inviteStaffMember': [{ input: { email: 'invited@riverside.example', name: 'Invited', roleIds: [mine.Role] } }],
     'Mutation.revokeInvitation': [{ input: { id: mine.Invitation } }],
     'Mutation.createIdentityProvider': [

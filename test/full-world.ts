@@ -47,9 +47,10 @@ async function recordsOf(world: World, organizationId: string, contact: string):
 }
 
 /** An organization with everything in it: contacts with a history, deletions, a recovery with a conflict, an open invoice, a job. */
-async function setScene(world: World, organization: OrganizationName): Promise<Scene> {
+async function setScene(world: World, organization: OrganizationName, prepare: Prepare): Promise<Scene> {
   const organizationId = world.organizationId(organization);
   await fill(world, 10, organization);
+  await prepare(world, organizationId);
   const ids = await liveIds(world, organization);
   await world.owner.query(
     `with tagged as (insert into contact_tag (organization_id, contact_id, tag_id) select organization_id, $2, id from tag where organization_id = $1)
@@ -118,11 +119,14 @@ async function setScene(world: World, organization: OrganizationName): Promise<S
 /** Two contacts are a large deletion, so there are jobs. */
 export const settings = { DELETE_AT_ONCE: '1' };
 
+/** What is done with an organization's contacts before anything happens with them. */
+export type Prepare = (world: World, organizationId: string) => Promise<void>;
+
 /** Two organizations with everything in them. */
-export async function createFullWorld(): Promise<{ world: World; mine: Scene; theirs: Scene } & AsyncDisposable> {
+export async function createFullWorld(prepare: Prepare = async () => {}): Promise<{ world: World; mine: Scene; theirs: Scene } & AsyncDisposable> {
   const world = await createWorld({ settings });
   await world.owner.query(`update organization set plan = 'PREMIUM'`);
-  const [mine, theirs] = [await setScene(world, 'Riverside Club'), await setScene(world, 'Hilltop Society')];
+  const [mine, theirs] = [await setScene(world, 'Riverside Club', prepare), await setScene(world, 'Hilltop Society', prepare)];
   // Signing in changes something too, so everyone has.
   for (const organization of ['Riverside Club', 'Hilltop Society'] as const)
     for (const role of ['Super admin', 'Admin', 'Staff', 'Viewer', 'Operator'] as const) await world.token(role, organization);

@@ -21,6 +21,7 @@ const matrix = `
                                    Super admin   Admin   Staff   Viewer   Operator   signed out
   Query.viewer                         yes        yes     yes     yes       yes          no
   Query.permissionCatalogue            yes        yes     yes     yes       yes          no
+  Query.fieldGroupCatalogue            yes        yes     yes     yes       yes          no
   Query.node                           yes        yes     yes     yes       yes          no
   Query.contact                        yes        yes     yes     yes       no           no
   Query.contacts                       yes        yes     yes     yes       no           no

@@ -9,6 +9,7 @@ import { assertComplete, guard, type Policy } from '../src/permissions/guard.ts'
 import { policy } from '../src/permissions/index.ts';
 import { may, onPlan, operator, signedIn, withinWindow } from '../src/permissions/rules.ts';
 import { allow, chain } from '../src/permissions/shield.ts';
+import { veil } from '../src/permissions/veil.ts';
 import { encodeId } from '../src/schema/common.ts';
 
 const rules: Policy = {
@@ -234,6 +235,15 @@ test('what is not complete is named before the server starts', () => {
   expect(() => assertComplete(schema, { ...named, Contact: { age: signedIn } })).toThrow('the schema lacks: Contact.age.');
   expect(() => assertComplete(schema, { ...named, Ghost: { age: signedIn } })).toThrow('the schema lacks: Ghost.age.');
   expect(() => assertComplete(schema, named)).toThrow(/No rule asks for these permissions of the catalogue: contacts:create, .*platform:approvals\./);
+});
+
+test('what roles hide must be there and be nullable before the server starts', () => {
+  const schema = buildSchema('type Query { contact: Contact } type Contact { email: String name: String! }');
+  const hiding = (type: string, field: string) => () => veil(schema, { hides: { [type]: { [field]: ['EMAIL_AND_PHONE'] } }, leavesOut: {} });
+  expect(hiding('Contact', 'phone')).toThrow('src/permissions/index.ts hides a field that the schema lacks: Contact.phone.');
+  expect(hiding('Ghost', 'email')).toThrow('the schema lacks: Ghost.email.');
+  expect(hiding('Contact', 'name')).toThrow('Contact.name is hidden from some, so it must be nullable.');
+  expect(hiding('Contact', 'email')).not.toThrow();
 });
 
 test('every permission of the catalogue is asked for by the real policy', () => {

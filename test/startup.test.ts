@@ -9,6 +9,7 @@ import pg from 'pg';
 import { describe, expect, inject, it } from 'vitest';
 import { startEmbedded } from '../src/embedded.ts';
 import { quoted } from '../src/sql.ts';
+import { contactGraph } from '../src/snapshots/graph.ts';
 import { createWorld, type World } from './harness.ts';
 import { masterKey } from './people.ts';
 import { ServerProcess, settingsOf, until } from './processes.ts';
@@ -296,11 +297,21 @@ describe('the role that the server works with', () => {
       select c.relname as name, pg_get_expr(p.polqual, c.oid) as using from pg_class c join pg_policy p on p.polrelid = c.oid
       where c.relrowsecurity and c.relforcerowsecurity and c.relname <> 'organization'
         and p.polcmd = '*' and p.polpermissive and p.polroles = '{0}' and p.polwithcheck is null
-        and (select count(*) from pg_policy other where other.polrelid = c.oid) = case c.relname when 'action_unsealed' then 2 else 1 end
+        and (select count(*) from pg_policy other where other.polrelid = c.oid and other.polpermissive) = case c.relname when 'action_unsealed' then 2 else 1 end
       order by 1`);
     expect(rows.map(({ name }) => name)).toEqual(tables);
     const conditions = [...new Set(rows.map(({ using }) => using))];
     expect(conditions).toEqual([expect.stringMatching(/^\(organization_id = .*current_setting\('app\.organization_id'/)]);
+  });
+
+  it('finds a second policy, which only ever takes away, on every table of contacts but what links them with tags', async () => {
+    await using world = await createWorld();
+    const graph = contactGraph(world.app.database.orm);
+    const { rows } = await world.owner.query<{ name: string }>(`
+      select polrelid::regclass::text as name from pg_policy
+      where not polpermissive and polname = 'tag_scope' and polcmd = '*' and polroles = '{0}' and polwithcheck is null order by 1`);
+    const tables = [...graph.tables.map(({ name }) => name), ...graph.rebuilt, 'deletion'].filter((name) => name !== 'contact_tag');
+    expect(rows.map(({ name }) => name)).toEqual(tables.toSorted());
   });
 
   it('finds every key led by the organization, but in the tables that belong to none', async () => {

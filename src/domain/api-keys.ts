@@ -6,11 +6,11 @@ import { isNetwork, isWithin } from '../addresses.ts';
 import type { Opening, Transaction } from '../database.ts';
 import type { Plan } from '../entities/organization.ts';
 import { NotFound, Refusal, Unauthenticated } from '../errors.ts';
-import { type Permission, personalPermissions } from '../permissions/catalogue.ts';
+import { personalPermissions } from '../permissions/catalogue.ts';
 import { sql } from '../sql.ts';
 import { logAction } from './action-log.ts';
 import type { AccessClaims, Actor, App, From, Viewer } from './app.ts';
-import { readPermissions } from './roles.ts';
+import { addedUp, type GivenGrants, type Grants, readGrants, scopeFor } from './grants.ts';
 import { makeSecret, readSecret } from './secrets.ts';
 import { readInstant, requireText } from './text.ts';
 import { organizationOf, write } from './writing.ts';
@@ -23,10 +23,9 @@ const longestName = 60;
 /** What a key begins with, so that it is known for one wherever it turns up. */
 const prefix = 'rik_';
 
-export interface ApiKeyRow {
+export interface ApiKeyRow extends Grants {
   id: string;
   name: string;
-  permissions: Permission[];
   addresses: string[];
   createdById: string;
   createdByName: string;
@@ -36,7 +35,7 @@ export interface ApiKeyRow {
   revokedAt: Date | null;
 }
 
-const columns = sql`k.id, k.name, k.permissions, k.addresses, k.created_by_id as "createdById", k.created_by_name as "createdByName", k.created_at as "createdAt",
+const columns = sql`k.id, k.name, k.permissions, k.hidden_fields as "hiddenFields", k.tag_scope as "tagScope", k.addresses, k.created_by_id as "createdById", k.created_by_name as "createdByName", k.created_at as "createdAt",
   k.expires_at as "expiresAt", k.last_used_at as "lastUsedAt", k.revoked_at as "revokedAt"`;
 
 export async function readApiKeys(tx: Transaction, ids: readonly string[]): Promise<ApiKeyRow[]> {
@@ -49,7 +48,7 @@ export async function listApiKeys(tx: Transaction, limit: number, before: string
     select ${columns} from api_key k where k.organization_id = ${tx.organizationId} ${before ? sql`and k.id < ${before}` : sql``} order by k.id desc limit ${limit}`);
 }
 
-export interface NewApiKey {
+export interface NewApiKey extends GivenGrants {
   name: string;
   permissions: readonly string[];
   addresses: readonly string[];
@@ -58,17 +57,17 @@ export interface NewApiKey {
 
 /**
  * Makes a key and logs it. @returns its id, and the key, which is given here and never again
- * @throws Refusal TOO_MANY_KEYS, UNKNOWN_PERMISSION, NOT_FOR_KEYS, CANNOT_GRANT, INVALID_NETWORK, TOO_MANY_VALUES, INVALID_DATE and those of `requireText`
+ * @throws Refusal TOO_MANY_KEYS, NOT_FOR_KEYS, INVALID_NETWORK, TOO_MANY_VALUES, INVALID_DATE and those of `readGrants` and `requireText`
  */
 export async function createApiKey(app: App, viewer: Viewer, given: NewApiKey): Promise<{ id: string; key: string }> {
   const name = requireText(given.name, ['input', 'name'], longestName);
   refusePersonal(given.permissions);
-  const permissions = readPermissions(viewer, given.permissions);
   const addresses = readNetworks(given.addresses);
   const expiresAt = readInstant(given.expiresAt, ['input', 'expiresAt']);
   const id = newId();
   const { text: key, digest } = makeSecret(prefix, organizationOf(viewer).id, id);
   await write(app, viewer, async (tx) => {
+    const { permissions, hiddenFields, tagScope } = await readGrants(tx, viewer, given);
     await tx.run(sql`select pg_advisory_xact_lock(hashtextextended(${`api keys/${tx.organizationId}`}, 0))`);
     const { count, late } = (await tx.row<{ count: number; late: boolean | null }>(sql`
       select count(*)::int as count, ${expiresAt}::timestamptz <= clock_timestamp() as late from api_key where organization_id = ${tx.organizationId} and revoked_at is null`))!;
@@ -80,8 +79,8 @@ export async function createApiKey(app: App, viewer: Viewer, given: NewApiKey): 
         `The organization has ${mostKeys} keys, which is as many as there may be. None was made. Revoke one that is not needed.`,
       );
     await tx.run(sql`
-      insert into api_key (organization_id, id, name, permissions, addresses, secret_digest, created_by_id, created_by_name, expires_at)
-      values (${tx.organizationId}, ${id}, ${name}, ${permissions}::text[], ${addresses}::text[], ${digest}, ${viewer.id}, ${viewer.name}, ${expiresAt})`);
+      insert into api_key (organization_id, id, name, permissions, hidden_fields, tag_scope, addresses, secret_digest, created_by_id, created_by_name, expires_at)
+      values (${tx.organizationId}, ${id}, ${name}, ${permissions}::text[], ${hiddenFields}::text[], ${tagScope}::uuid[], ${addresses}::text[], ${digest}, ${viewer.id}, ${viewer.name}, ${expiresAt})`);
     await logAction(tx, viewer, { action: 'key.created', target: { kind: 'ApiKey', id } });
   });
   return { id, key };
@@ -133,17 +132,17 @@ export function readApiKey(token: string): AccessClaims | null {
 /** Goes along with the BEGIN of an operation that a key asks for. */
 export const keyOpening = (claims: AccessClaims): Opening => ({
   name: 'key_opening',
-  text: `select k.id, k.name, k.permissions, k.addresses, k.secret_digest as "secretDigest", o.name as organization, o.plan, o.currency,
+  text: `select k.id, k.name, k.permissions, k.hidden_fields as "hiddenFields", k.tag_scope as "tagScope", k.addresses, k.secret_digest as "secretDigest", o.name as organization, o.plan, o.currency,
       k.revoked_at is not null as revoked, coalesce(k.expires_at <= clock_timestamp(), false) as expired
     from api_key k join organization o on o.id = k.organization_id
     where k.organization_id = $1 and k.id = $2`,
   args: [claims.accountId],
+  scopeOf: ([key]) => (key ? scopeFor((key as OpenedKey).id, addedUp([key as OpenedKey])) : null),
 });
 
-interface OpenedKey {
+interface OpenedKey extends Grants {
   id: string;
   name: string;
-  permissions: Permission[];
   addresses: string[];
   secretDigest: Buffer;
   organization: string;
@@ -181,6 +180,7 @@ export function keyFrom(opened: readonly object[], { accountId, organizationId, 
   if (letIn.size >= mostLetIn) letIn.clear();
   letIn.add(keyDigest!.toString('hex'));
   const { id, name, plan, currency } = key;
+  const { permissions, hidden, tagScope } = addedUp([key]);
   const organization = { id: organizationId!, name: key.organization, plan, currency };
   return {
     requestId,
@@ -196,7 +196,9 @@ export function keyFrom(opened: readonly object[], { accountId, organizationId, 
     email: null,
     organization,
     roles: [],
-    permissions: new Set(key.permissions),
+    permissions,
+    hidden,
+    scope: scopeFor(id, { tagScope }),
   };
 }
 

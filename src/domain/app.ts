@@ -3,7 +3,9 @@ import type { Config } from '../config.ts';
 import type { Database } from '../database.ts';
 import type { Plan } from '../entities/organization.ts';
 import type { Permission } from '../permissions/catalogue.ts';
+import type { FieldGroup } from '../permissions/field-groups.ts';
 import type { Keys } from '../keys.ts';
+import type { Scope } from '../scope.ts';
 import type { SnapshotStore } from '../snapshots/store.ts';
 import type { OutsideStore } from '../snapshots/stores/outside.ts';
 import type { PaymentProvider } from './payments.ts';
@@ -45,6 +47,10 @@ export interface Viewer extends Actor {
   readonly provenAgo: number | null;
   readonly roles: readonly string[];
   readonly permissions: ReadonlySet<Permission>;
+  /** What of contacts it does not see, and so neither finds by nor changes. */
+  readonly hidden: ReadonlySet<FieldGroup>;
+  /** The contacts that it works with; null: all. */
+  readonly scope: Scope | null;
 }
 
 /** The staff member who is to be named as an author; null for an API key, which is named by its name alone. */

@@ -1,6 +1,7 @@
 // What has changed since a snapshot of the organization: which contacts were added, removed or changed, and in which fields.
 import type { Transaction } from '../database.ts';
 import { NotFound, Refusal } from '../errors.ts';
+import { groupOfField } from '../permissions/field-groups.ts';
 import { graphOf } from '../snapshots/capture.ts';
 import { DamagedChunk } from '../snapshots/chunk.ts';
 import { compare, type ContactDifference, type Different, type Stretch } from '../snapshots/comparison.ts';
@@ -8,12 +9,16 @@ import { changesBetween, type FieldChange, rowsOf, textsOf } from '../snapshots/
 import type { GraphTable } from '../snapshots/graph.ts';
 import type { App } from './app.ts';
 import { readSnapshots } from './snapshot-rows.ts';
+import { sees, seesRows, type Sight } from './visibility.ts';
 
 /** Contacts that one page looks at, and that the totals count, at most. */
 const [lookedAt, counted] = [20_000, 200_000] as const;
 
 /** Changes of one contact that are shown. */
 const mostChanges = 200;
+
+/** Who asks, and whether they may see payments. */
+export type Looker = Sight & { seesMoney: boolean };
 
 /** Tables that take the permission to see payments. */
 const money = new Set(['payment', 'ledger_entry']);
@@ -51,7 +56,7 @@ export interface ComparisonTotals {
 
 /**
  * The next `first` contacts, in order of id, that are not as the snapshot has them; fewer when so many others had to be
- * looked at that the page would take long. Changes that lie only in what `seesMoney` keeps from the viewer are left out.
+ * looked at that the page would take long. Changes that lie only in what the viewer does not see are left out.
  * @throws NotFound; Refusal SNAPSHOT_NOT_COMPLETE, SNAPSHOT_DAMAGED
  */
 export async function compareSnapshot(
@@ -59,12 +64,12 @@ export async function compareSnapshot(
   app: App,
   snapshotId: string,
   page: { first: number; after: string | null },
-  seesMoney: boolean,
+  viewer: Looker,
 ): Promise<ComparisonPage> {
   const found: Found[] = [];
   let looked = 0;
   for await (const { until, contacts, different } of stretches(tx, app, snapshotId, page.after)) {
-    found.push(...changesOf(app, different, seesMoney));
+    found.push(...changesOf(app, different, viewer));
     if (found.length > page.first) return { nodes: await shown(tx, found.slice(0, page.first)), next: found[page.first - 1]!.contactId };
     if (until === null) break;
     if ((looked += contacts) >= lookedAt) return { nodes: await shown(tx, found), next: until };
@@ -72,13 +77,16 @@ export async function compareSnapshot(
   return { nodes: await shown(tx, found), next: null };
 }
 
+/** Someone who sees all there is: totals tell of every change, and are only for them. */
+const everything: Looker = { seesMoney: true, hidden: new Set() };
+
 /** Counts what is not as the snapshot has it, among the first 200,000 contacts. Reads all of them. @throws as `compareSnapshot` */
 export async function totalComparison(tx: Transaction, app: App, snapshotId: string): Promise<ComparisonTotals> {
   const totals = { ADDED: 0, REMOVED: 0, CHANGED: 0 };
   let looked = 0;
   let isComplete = true;
   for await (const { until, contacts, different } of stretches(tx, app, snapshotId, null)) {
-    for (const { kind } of changesOf(app, different, true)) totals[kind]++;
+    for (const { kind } of changesOf(app, different, everything)) totals[kind]++;
     looked += contacts;
     if (until !== null && looked >= counted) {
       isComplete = false;
@@ -116,9 +124,10 @@ interface Found {
 }
 
 /** The contacts with something to show. Of one that came or went as a whole, its own fields are told. */
-function changesOf(app: App, different: readonly Different[], seesMoney: boolean): Found[] {
+function changesOf(app: App, different: readonly Different[], viewer: Looker): Found[] {
   const graph = graphOf(app);
-  const visible = (table: GraphTable, column: string) => !implied.has(column) && (seesMoney || !money.has(table.name));
+  const visible = (table: GraphTable, column: string) =>
+    !implied.has(column) && (viewer.seesMoney || !money.has(table.name)) && seesColumn(viewer, table, column);
   return [...Map.groupBy(different, ({ after }) => after)].flatMap(([run, own]) => {
     const wanted = new Set(own.map(({ contactId }) => contactId));
     const [before, after] = [rowsOf(graph, own[0]!.before?.parts ?? [], wanted), rowsOf(graph, run.parts, wanted)];
@@ -135,6 +144,13 @@ function changesOf(app: App, different: readonly Different[], seesMoney: boolean
   });
 }
 
+const fieldOf = (column: string): string => column.replaceAll(/_([a-z])/g, (_all, letter: string) => letter.toUpperCase());
+
+function seesColumn(viewer: Sight, { kind, name }: GraphTable, column: string): boolean {
+  const group = name === 'contact' ? groupOfField[fieldOf(column)] : undefined;
+  return group ? sees(viewer, [group]) : seesRows(viewer, kind);
+}
+
 /** The contacts with their values as text. */
 async function shown(tx: Transaction, found: readonly Found[]): Promise<ComparedContact[]> {
   const few = found.map((one) => ({ ...one, changes: one.changes.slice(0, mostChanges), changeCount: one.changes.length }));
@@ -148,7 +164,7 @@ async function shown(tx: Transaction, found: readonly Found[]): Promise<Compared
     changes: changes.map(({ table, rowId, column, before, after }) => ({
       entity: table.kind,
       rowId,
-      field: column.replaceAll(/_([a-z])/g, (_all, letter: string) => letter.toUpperCase()),
+      field: fieldOf(column),
       before: text(before),
       after: text(after),
     })),

@@ -2,11 +2,13 @@
 import { v7 as newId } from 'uuid';
 import type { Transaction } from '../database.ts';
 import { Refusal } from '../errors.ts';
+import { groupOfField, groupOfPoint } from '../permissions/field-groups.ts';
 import { comparableForm } from './contact-points.ts';
 import type { ContactPointRow } from './contacts.ts';
 import { normalizeEmail } from './email.ts';
 import { type CustomFieldDefinitionRow, readCustomFields, readPlans, readTagNames } from './references.ts';
 import { checkLength, readDate, readText, requireText, textLength } from './text.ts';
+import { mustSee, type Sight, sees } from './visibility.ts';
 
 const lines = ['memberNumber', 'firstName', 'lastName', 'email', 'company', 'jobTitle', 'street', 'city', 'postalCode', 'country'] as const;
 
@@ -78,8 +80,9 @@ export async function readReferences(tx: Transaction, drafts: readonly ContactDr
 /** The form in which names and keys are kept; what can't be kept names nothing. */
 const storable = (name: string): string => name.replaceAll('\0', '').normalize('NFC').trim();
 
-/** The fields that are given, checked. @throws Refusal INVALID_EMAIL and those of text.ts */
-export function readFields(given: ContactFields, path: string[]): ContactFields {
+/** The fields that are given, checked. @throws Refusal HIDDEN_FIELD, INVALID_EMAIL and those of text.ts */
+export function readFields(viewer: Sight, given: ContactFields, path: string[]): ContactFields {
+  for (const [name, group] of Object.entries(groupOfField)) if (given[name as keyof ContactFields] !== undefined) mustSee(viewer, [group], [...path, name]);
   const fields: ContactFields = {};
   for (const name of lines) if (given[name] !== undefined) fields[name] = readText(given[name], [...path, name]);
   if (given.birthDate !== undefined) fields.birthDate = readDate(given.birthDate, [...path, 'birthDate']);
@@ -91,9 +94,9 @@ export function readFields(given: ContactFields, path: string[]): ContactFields 
   return fields;
 }
 
-/** @throws Refusal NO_NAME_OR_EMAIL for a contact that nobody could find again */
-export function checkNamed({ firstName, lastName, company, email }: ContactFields, path: string[]): void {
-  if (!firstName && !lastName && !company && !email)
+/** @throws Refusal NO_NAME_OR_EMAIL for a contact that nobody could find again; who does not see emails is not told whether there is one */
+export function checkNamed(viewer: Sight, { firstName, lastName, company, email }: ContactFields, path: string[]): void {
+  if (!firstName && !lastName && !company && !(email && sees(viewer, ['EMAIL_AND_PHONE'])))
     throw new Refusal('NO_NAME_OR_EMAIL', 'A contact needs a name, a company or an email address. Nothing was changed. Fill in one of them.', path);
 }
 
@@ -121,9 +124,11 @@ export function readMembership(draft: MembershipDraft, { plans }: References, pa
  * The contact that a draft asks for, under a new id.
  * @throws Refusal for the first thing wrong with it; `path` leads to the draft
  */
-export function readDraft(draft: ContactDraft, references: References, path: string[]): NewContact {
-  const fields = readFields(draft, path);
-  checkNamed(fields, path);
+export function readDraft(viewer: Sight, draft: ContactDraft, references: References, path: string[]): NewContact {
+  const fields = readFields(viewer, draft, path);
+  checkNamed(viewer, fields, path);
+  if (draft.notes?.length) mustSee(viewer, ['NOTES'], [...path, 'notes']);
+  if (draft.customFields?.length) mustSee(viewer, ['CUSTOM_FIELDS'], [...path, 'customFields']);
   const each = <T, Checked>(name: string, values: readonly T[] | null | undefined, read: (value: T, path: string[]) => Checked): Checked[] => {
     checkLength(values ?? [], 50, [...path, name]);
     return (values ?? []).map((value, index) => read(value, [...path, name, String(index)]));
@@ -132,6 +137,7 @@ export function readDraft(draft: ContactDraft, references: References, path: str
     id: newId(),
     fields: { ...nothing, ...fields },
     contactPoints: each('contactPoints', draft.contactPoints, ({ kind, label, value: given }, at) => {
+      mustSee(viewer, [groupOfPoint(kind)], at);
       const value = requireText(given, [...at, 'value'], 1_000);
       return { id: newId(), kind, label: readText(label, [...at, 'label']), value, normalized: comparableForm(kind, value) };
     }),

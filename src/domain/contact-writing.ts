@@ -9,7 +9,7 @@ import { logAction, logActions } from './action-log.ts';
 import { type App, authorOf, type Viewer } from './app.ts';
 import { checkNamed, type ContactDraft, type ContactFields, type NewContact, readDraft, readFields, readReferences } from './contact-drafts.ts';
 import { type ContactRow, derive, readContacts } from './contacts.ts';
-import { ensureTags } from './references.ts';
+import { ensureTags, readTags } from './references.ts';
 import { checkLength } from './text.ts';
 import { taken, write } from './writing.ts';
 
@@ -22,12 +22,14 @@ const mostAtOnce = 500;
  */
 export async function createContact(app: App, viewer: Viewer, draft: ContactDraft): Promise<ContactRow> {
   return write(app, viewer, async (tx) => {
-    const contact = readDraft(draft, await readReferences(tx, [draft]), ['input']);
+    const contact = readDraft(viewer, draft, await readReferences(tx, [draft]), ['input']);
+    mustBeWithin(await scopeNames(tx, viewer), contact, ['input']);
+    await tx.unscope();
     tx.em.create(Contact, { organizationId: tx.organizationId, id: contact.id, ...contact.fields, ...derive(contact.fields) });
     await tx.flush();
     await addOwned(tx, viewer, [contact]);
     await logAction(tx, viewer, { action: 'contact.created', target: { kind: 'Contact', id: contact.id } });
-    return (await readContacts(tx, [contact.id]))[0]!;
+    return (await readContacts(tx, viewer, [contact.id]))[0]!;
   });
 }
 
@@ -45,7 +47,10 @@ export async function createContacts(app: App, viewer: Viewer, drafts: readonly 
   return write(app, viewer, async (tx) => {
     const references = await readReferences(tx, drafts);
     const pathOf = (index: number) => ['input', 'contacts', String(index)];
-    const checked = drafts.map((draft, index) => attempt(() => readDraft(draft, references, pathOf(index))));
+    const names = await scopeNames(tx, viewer);
+    const read = (draft: ContactDraft, path: string[]) => mustBeWithin(names, readDraft(viewer, draft, references, path), path);
+    const checked = drafts.map((draft, index) => attempt(() => read(draft, pathOf(index))));
+    await tx.unscope();
     const contacts = checked.filter((result): result is NewContact => !(result instanceof Refusal));
     const created = await insertContacts(tx, contacts);
     const refusalOf = await whyNot(
@@ -64,6 +69,22 @@ export async function createContacts(app: App, viewer: Viewer, drafts: readonly 
       return created.has(result.id) ? { id: result.id } : { refusal: refusalOf(result, pathOf(index)) };
     });
   });
+}
+
+/** The names of the tags that the viewer is limited to; null: the viewer is not limited. */
+async function scopeNames(tx: Transaction, { scope }: Viewer): Promise<Set<string> | null> {
+  return scope && new Set((await readTags(tx, scope.tags)).map(({ name }) => name));
+}
+
+/** @throws Refusal OUT_OF_SCOPE */
+function mustBeWithin(names: ReadonlySet<string> | null, contact: NewContact, path: string[]): NewContact {
+  if (names && !contact.tags.some((tag) => names.has(tag)))
+    throw new Refusal(
+      'OUT_OF_SCOPE',
+      'You work with contacts with certain tags only, and this one has none of them. It was not created. Give it one of the tags of your `viewer.tagScope`.',
+      [...path, 'tags'],
+    );
+  return contact;
 }
 
 function attempt<T>(work: () => T): T | Refusal {
@@ -171,7 +192,7 @@ export interface ContactChange extends ContactFields {
  * @throws NotFound; Refusal VERSION_CONFLICT, EMAIL_TAKEN, MEMBER_NUMBER_TAKEN and those of contact-drafts.ts
  */
 export async function updateContact(app: App, viewer: Viewer, { id, version, ...given }: ContactChange): Promise<ContactRow> {
-  const fields = readFields(given, ['input']);
+  const fields = readFields(viewer, given, ['input']);
   return write(app, viewer, async (tx) => {
     const contact = await tx.em.findOne(Contact, { organizationId: tx.organizationId, id }, { lockMode: LockMode.PESSIMISTIC_WRITE });
     if (!contact) throw new NotFound('contact');
@@ -185,12 +206,12 @@ export async function updateContact(app: App, viewer: Viewer, { id, version, ...
     if (names.length > 0) {
       const changes = Object.fromEntries(names.map((name) => [name, { before: contact[name], after: fields[name] }]));
       tx.em.assign(contact, fields);
-      checkNamed(contact, ['input']);
+      checkNamed(viewer, contact, ['input']);
       tx.em.assign(contact, { ...derive(contact), version: version + 1, updatedAt: raw('now()') });
       const actionId = await logAction(tx, viewer, { action: 'contact.updated', target: { kind: 'Contact', id }, changes });
       tx.em.create(ActionDetail, { organizationId: tx.organizationId, id: newId(), contact, actionId, changes });
       await tx.flush();
     }
-    return (await readContacts(tx, [id]))[0]!;
+    return (await readContacts(tx, viewer, [id]))[0]!;
   });
 }

@@ -1,9 +1,11 @@
-// Finding and reading contacts: the one place that knows how they are filtered, searched and sorted.
+// Finding and reading contacts: the one place that knows how they are searched and sorted.
 import type { Transaction } from '../database.ts';
-import { InvalidInput } from '../errors.ts';
+import { type FieldGroup, groupOfField } from '../permissions/field-groups.ts';
 import { join, raw, type Sql, sql } from '../sql.ts';
+import { type ContactFilter, type Finder, matching } from './contact-filters.ts';
 import { byContact, type Columns, columnsOf } from './children.ts';
 import { normalizeEmail } from './email.ts';
+import { mustSee, type Sight, sees } from './visibility.ts';
 
 export interface ContactRow {
   id: string;
@@ -33,22 +35,6 @@ export interface ContactPointRow {
   value: string;
 }
 
-/** All that is given must hold. */
-export interface ContactFilter {
-  ids?: readonly string[] | null;
-  /** Names; one of them is enough. */
-  tags?: readonly string[] | null;
-  membershipPlanId?: string | null;
-  memberNumber?: string | null;
-  /** Compared in normalized form. */
-  email?: string | null;
-  country?: string | null;
-  hasEmail?: boolean | null;
-  createdFrom?: Date | null;
-  createdBefore?: Date | null;
-  balance?: 'OWING' | 'SETTLED' | 'IN_CREDIT' | null;
-}
-
 export interface ContactOrder {
   field: 'NAME' | 'EMAIL' | 'CREATED_AT';
   direction: 'ASC' | 'DESC';
@@ -62,7 +48,6 @@ export interface ContactPlace {
 
 /** Counting stops here, because counting all that a broad search finds takes long and tells little. */
 export const countCap = 1000;
-const mostIds = 10_000;
 const mostWords = 10;
 
 /** From table contact under the alias c. */
@@ -85,31 +70,14 @@ export const contactColumns: Columns<ContactRow> = {
   updatedAt: sql`c.updated_at`,
 };
 
-/**
- * The condition on contacts, alias c, that the filter stands for; always within the organization.
- * @throws InvalidInput BAD_INPUT for more than 10,000 ids
- */
-export function matching(organizationId: string, filter: ContactFilter): Sql {
-  const { ids, tags, membershipPlanId, memberNumber, email, country, hasEmail, createdFrom, createdBefore, balance } = filter;
-  if (ids && ids.length > mostIds) throw new InvalidInput('BAD_INPUT', 'A filter takes at most 10,000 ids. Nothing was changed. Ask in several steps.');
-  const owned = (table: string, alias: string) =>
-    sql`from ${raw(`${table} ${alias}`)} where ${raw(alias)}.organization_id = ${organizationId} and ${raw(alias)}.contact_id = c.id`;
-  const parts = [sql`c.organization_id = ${organizationId}`];
-  if (ids) parts.push(sql`c.id = any(${ids}::uuid[])`);
-  if (tags)
-    parts.push(sql`exists (select ${owned('contact_tag', 'ct')} and ct.tag_id in
-      (select tag.id from tag where tag.organization_id = ${organizationId} and tag.name = any(${tags}::text[])))`);
-  if (membershipPlanId) parts.push(sql`exists (select ${owned('membership', 'm')} and m.plan_id = ${membershipPlanId})`);
-  if (memberNumber != null) parts.push(sql`c.member_number = ${memberNumber}`);
-  if (email != null) parts.push(sql`c.email_normalized = ${normalizeEmail(email)}`);
-  if (country != null) parts.push(sql`c.country = ${country}`);
-  if (hasEmail != null) parts.push(hasEmail ? sql`c.email_normalized is not null` : sql`c.email_normalized is null`);
-  if (createdFrom) parts.push(sql`c.created_at >= ${createdFrom}`);
-  if (createdBefore) parts.push(sql`c.created_at < ${createdBefore}`);
-  if (balance === 'OWING') parts.push(sql`exists (select ${owned('balance', 'b')} and b.amount_minor < 0)`);
-  if (balance === 'IN_CREDIT') parts.push(sql`exists (select ${owned('balance', 'b')} and b.amount_minor > 0)`);
-  if (balance === 'SETTLED') parts.push(sql`not exists (select ${owned('balance', 'b')} and b.amount_minor <> 0)`);
-  return join(parts, ' and ');
+/** The columns as the viewer sees them: null where they are hidden, and names that are not made of what is hidden. */
+function columnsFor(viewer: Sight): Columns<ContactRow> {
+  if (viewer.hidden.size === 0) return contactColumns;
+  const hidden = Object.keys(groupOfField).filter((field) => viewer.hidden.has(groupOfField[field]!));
+  const name = viewer.hidden.has('EMAIL_AND_PHONE')
+    ? { name: sql`coalesce(nullif(concat_ws(' ', c.first_name, c.last_name), ''), c.company, c.member_number, '—')` }
+    : {};
+  return { ...contactColumns, ...name, ...Object.fromEntries(hidden.map((field) => [field, sql`null`])) };
 }
 
 type Named = Partial<Pick<ContactRow, 'memberNumber' | 'firstName' | 'lastName' | 'email' | 'company'>>;
@@ -136,8 +104,12 @@ function folded(texts: readonly (string | null | undefined)[]): string {
     .trim();
 }
 
+/** What may be searched by someone who does not see emails. */
+const textWithoutEmail = sql`lower(normalize(concat_ws(' ', c.first_name, c.last_name, c.company, c.member_number), NFKC))`;
+
 /** The condition that every word of the search occurs somewhere in a name, the email, the company or the member number. */
-function searched(search: string | null | undefined): Sql {
+function searched(viewer: Sight, search: string | null | undefined): Sql {
+  const seen = sees(viewer, ['EMAIL_AND_PHONE']);
   const words = folded([search])
     .slice(0, 500)
     .split(/\s+/u)
@@ -145,7 +117,10 @@ function searched(search: string | null | undefined): Sql {
     .slice(0, mostWords);
   // One condition for each word: of an array of patterns PostgreSQL believes that it finds nothing, and plans for that.
   return join(
-    words.map((word) => sql`and c.search_text like ${`%${word.replace(/[\\%_]/g, '\\$&')}%`}`),
+    words.map((word) => {
+      const pattern = `%${word.replace(/[\\%_]/g, '\\$&')}%`;
+      return sql`and c.search_text like ${pattern} ${seen ? raw('') : sql`and ${textWithoutEmail} like ${pattern}`}`;
+    }),
     ' ',
   );
 }
@@ -165,48 +140,64 @@ export interface ContactPage {
   fields?: ReadonlySet<string>;
 }
 
-const sorts: Record<ContactOrder['field'], { column: Sql; optional?: true }> = {
+interface Sort {
+  column: Sql;
+  /** Which contacts have something to be sorted by; the others come last. All, when left out. */
+  present?: Sql;
+}
+
+const sorts: Record<ContactOrder['field'], Sort> = {
   NAME: { column: raw('c.sort_name') },
-  EMAIL: { column: raw('c.email_normalized'), optional: true },
+  EMAIL: { column: raw('c.email_normalized'), present: raw('c.email_normalized is not null') },
   // Ids are UUIDs of version 7: they sort by the time of creation, and no two are equal.
   CREATED_AT: { column: raw('c.id') },
 };
 
+/** What one must see to sort contacts in this order. */
+export const groupsOfOrder = (order: Pick<ContactOrder, 'field'> | null | undefined): FieldGroup[] => (order?.field === 'EMAIL' ? ['EMAIL_AND_PHONE'] : []);
+
+/** Where there is no name the email takes its place, which must not be told by the order either. */
+const namedOnly: Sort = { ...sorts.NAME, present: raw('coalesce(c.first_name, c.last_name, c.company) is not null') };
+
 /**
- * Contacts in order, from behind `after`; those without an email come last in either direction of EMAIL. Reads one
- * range of one index, however far behind it begins; two when those with an email end on the page.
+ * Contacts in order, from behind `after`; those without an email come last in either direction of EMAIL, and those without a
+ * name in either direction of NAME for someone who does not see emails. Reads one range of one index, however far behind it
+ * begins; two when those that come first end on the page.
+ * @throws Refusal HIDDEN_FIELD
  */
 export async function listContacts(
   tx: Transaction,
+  viewer: Finder,
   { filter, search }: ContactQuery,
   { order: { field, direction }, limit, after, fields }: ContactPage,
 ): Promise<(ContactRow & ContactPlace)[]> {
-  const { column, optional } = sorts[field];
-  const found = sql`${matching(tx.organizationId, filter)} ${searched(search)}`;
+  mustSee(viewer, groupsOfOrder({ field }), ['orderBy']);
+  const { column, present: first } = field === 'NAME' && !sees(viewer, ['EMAIL_AND_PHONE']) ? namedOnly : sorts[field];
+  const found = sql`${matching(tx.organizationId, viewer, filter)} ${searched(viewer, search)}`;
   const [beyond, way] = direction === 'ASC' ? [raw('>'), raw('asc')] : [raw('<'), raw('desc')];
   // Not a row comparison: beside the equality on the organization it would read the index from the tenant's start.
   const behind = after ? sql`and (${column} ${beyond}= ${after.place} and (${column} ${beyond} ${after.place} or c.id ${beyond} ${after.id}))` : raw('');
-  const part = (condition: Sql, order: Sql, length: number): Promise<(ContactRow & ContactPlace)[]> =>
+  const part = (place: Sql, condition: Sql, order: Sql, length: number): Promise<(ContactRow & ContactPlace)[]> =>
     tx.rows(
-      sql`select ${columnsOf(contactColumns, fields)}, ${column}::text as place from contact c where ${found} ${condition} order by ${order} limit ${length}`,
+      sql`select ${columnsOf(columnsFor(viewer), fields)}, ${place}::text as place from contact c where ${found} ${condition} order by ${order} limit ${length}`,
     );
-  if (!optional) return part(behind, sql`${column} ${way}, c.id ${way}`, limit);
-  const present = after?.place === null ? [] : await part(sql`and ${column} is not null ${behind}`, sql`${column} ${way}, c.id ${way}`, limit);
+  if (!first) return part(column, behind, sql`${column} ${way}, c.id ${way}`, limit);
+  const present = after?.place === null ? [] : await part(column, sql`and ${first} ${behind}`, sql`${column} ${way}, c.id ${way}`, limit);
   if (present.length === limit) return present;
-  const absent = sql`and ${column} is null ${after?.place === null ? sql`and c.id ${beyond} ${after.id}` : raw('')}`;
-  return [...present, ...(await part(absent, sql`c.id ${way}`, limit - present.length))];
+  const absent = sql`and not (${first}) ${after?.place === null ? sql`and c.id ${beyond} ${after.id}` : raw('')}`;
+  return [...present, ...(await part(raw('null'), absent, sql`c.id ${way}`, limit - present.length))];
 }
 
 /** How many contacts the query finds, `isCapped` when there are more than that. */
-export async function countContacts(tx: Transaction, { filter, search }: ContactQuery): Promise<{ count: number; isCapped: boolean }> {
+export async function countContacts(tx: Transaction, viewer: Finder, { filter, search }: ContactQuery): Promise<{ count: number; isCapped: boolean }> {
   const { count } = (await tx.row<{ count: number }>(sql`
-    select count(*)::int as count from (select from contact c where ${matching(tx.organizationId, filter)} ${searched(search)} limit ${countCap + 1}) found`))!;
+    select count(*)::int as count from (select from contact c where ${matching(tx.organizationId, viewer, filter)} ${searched(viewer, search)} limit ${countCap + 1}) found`))!;
   return { count: Math.min(count, countCap), isCapped: count > countCap };
 }
 
 /** The contacts with these ids, in the order asked; the ones that are not there are left out. */
-export async function readContacts(tx: Transaction, ids: readonly string[]): Promise<ContactRow[]> {
-  return tx.rows<ContactRow>(sql`select ${columnsOf(contactColumns)} from contact c where c.organization_id = ${tx.organizationId} and c.id = any(${ids}::uuid[])
+export async function readContacts(tx: Transaction, viewer: Sight, ids: readonly string[]): Promise<ContactRow[]> {
+  return tx.rows<ContactRow>(sql`select ${columnsOf(columnsFor(viewer))} from contact c where c.organization_id = ${tx.organizationId} and c.id = any(${ids}::uuid[])
     order by array_position(${ids}::uuid[], c.id)`);
 }
 

@@ -7,11 +7,13 @@ import { name, raw, type Sql, sql } from '../sql.ts';
 import { logAction } from './action-log.ts';
 import type { App, Viewer } from './app.ts';
 import { readConfirmation, signConfirmation } from './confirmations.ts';
-import { type ContactFilter, matching } from './contacts.ts';
+import { type ContactFilter, matching } from './contact-filters.ts';
 import { completeDeletion, removeAndLog } from './deleting.ts';
 import type { Amount, RowCount } from './deletion-rows.ts';
 import { queueJob } from './jobs.ts';
 import { isProven, proofRequired } from './second-factor.ts';
+import { sees, seesRows } from './visibility.ts';
+import { transactAs } from './writing.ts';
 
 /** Which contacts: these, or all that the filter finds. */
 export interface DeletionTarget {
@@ -28,12 +30,12 @@ export interface DeletionPreview {
   confirmationExpiresAt: Date | null;
 }
 
-/** The condition on contacts, alias c, for a target. @throws Refusal when it names both ways or neither */
-function targeted(tx: Transaction, target: DeletionTarget): Sql {
+/** The condition on contacts, alias c, for a target. @throws Refusal when it names both ways or neither, HIDDEN_FIELD */
+function targeted(tx: Transaction, viewer: Viewer, target: DeletionTarget): Sql {
   const { contactIds, filter } = target;
   if (Boolean(contactIds) === Boolean(filter))
     throw new Refusal('BAD_TARGET', 'Name the contacts either by `contactIds` or by `filter`. Nothing was deleted.', ['input']);
-  if (filter) return matching(tx.organizationId, filter);
+  if (filter) return matching(tx.organizationId, viewer, filter);
   if (contactIds!.length > 10_000)
     throw new Refusal('TOO_MANY_IDS', 'At most 10,000 contacts can be named by id. Nothing was deleted. Name them by `filter`.', ['input', 'contactIds']);
   return sql`c.organization_id = ${tx.organizationId} and c.id = any(${contactIds}::uuid[])`;
@@ -51,22 +53,24 @@ function checkAllFound(target: DeletionTarget, count: number): void {
  * empty set. Changes nothing.
  */
 export async function previewDeletion(tx: Transaction, app: App, viewer: Viewer, target: DeletionTarget): Promise<DeletionPreview> {
-  const condition = targeted(tx, target);
+  const condition = targeted(tx, viewer, target);
   const set = (await tx.row<{ count: number; digest: string; now: Date; until: Date }>(sql`
     select count(*)::int as count, ${setOf(raw('c.id'))} as digest, clock_timestamp() as now,
       clock_timestamp() + make_interval(days => ${app.config.RECOVERY_WINDOW_DAYS}) as until
     from contact c where ${condition}`))!;
   checkAllFound(target, set.count);
   const rows: RowCount[] = [];
-  for (const table of graphOf(app).tables) {
+  for (const table of graphOf(app).tables.filter(({ kind }) => seesRows(viewer, kind))) {
     const counted = await tx.row<{ count: number }>(sql`
       select count(*)::int as count from ${name(table.name)} t
       where t.organization_id = ${tx.organizationId} and t.${name(table.contactColumn)} in (select c.id from contact c where ${condition})`);
     rows.push({ kind: table.kind, count: counted!.count });
   }
-  const balances = await tx.rows<Amount>(sql`
+  const balances = sees(viewer, ['BALANCES'])
+    ? await tx.rows<Amount>(sql`
     select b.currency, sum(b.amount_minor)::bigint as "amountMinor" from balance b
-    where b.organization_id = ${tx.organizationId} and b.contact_id in (select c.id from contact c where ${condition}) group by b.currency order by b.currency`);
+    where b.organization_id = ${tx.organizationId} and b.contact_id in (select c.id from contact c where ${condition}) group by b.currency order by b.currency`)
+    : [];
   const signed = set.count > 0 ? await signConfirmation(app, viewer, set, set.now) : null;
   return {
     contactCount: set.count,
@@ -88,7 +92,7 @@ export async function deleteContacts(app: App, viewer: Viewer, input: DeletionTa
   const reason = input.reason.trim();
   if (reason.length < 1 || reason.length > 500)
     throw new Refusal('BAD_REASON', 'The reason must have 1 to 500 characters. Nothing was deleted. Say in a sentence why.', ['input', 'reason']);
-  return app.database.transact(viewer.organization!.id, async (tx) => {
+  return transactAs(app, viewer, async (tx) => {
     const { now } = (await tx.row<{ now: Date }>(sql`select clock_timestamp() as now`))!;
     const confirmed = await readConfirmation(app, viewer, input.confirmation, now);
     if (confirmed.count > app.config.PROOF_DELETE_CONTACTS && !isProven(app, viewer)) throw proofRequired(app);
@@ -102,7 +106,9 @@ export async function deleteContacts(app: App, viewer: Viewer, input: DeletionTa
         'input',
         'confirmation',
       ]);
-    const count = await freezeSet(tx, app, id, input, confirmed.digest);
+    const count = await freezeSet(tx, app, viewer, { ...input, id, digest: confirmed.digest });
+    // The set is within what the viewer works with; what is removed loses its tags on the way.
+    await tx.unscope();
     await startSnapshot(tx, app, snapshotId, 'DELETION');
     if (count <= Math.min(app.config.DELETE_AT_ONCE, app.config.CHUNK_CONTACTS)) {
       const removed = await removeAndLog(tx, app, viewer, { id, snapshotId }, 1);
@@ -125,11 +131,16 @@ const mismatch = () =>
   );
 
 /** Writes down which contacts go, chunk by chunk, and holds them against what was confirmed. @returns how many */
-async function freezeSet(tx: Transaction, app: App, deletionId: string, target: DeletionTarget, digest: string): Promise<number> {
+async function freezeSet(
+  tx: Transaction,
+  app: App,
+  viewer: Viewer,
+  { id: deletionId, digest, ...target }: DeletionTarget & { id: string; digest: string },
+): Promise<number> {
   await tx.run(sql`
     insert into deletion_contact (organization_id, contact_id, deletion_id, chunk_number)
     select c.organization_id, c.id, ${deletionId}, (row_number() over (order by c.id) - 1) / ${raw(String(app.config.CHUNK_CONTACTS))} + 1
-    from contact c where ${targeted(tx, target)}`);
+    from contact c where ${targeted(tx, viewer, target)}`);
   const frozen = (await tx.row<{ count: number; digest: string }>(sql`
     update deletion set contact_count = f.count
     from (select count(*)::int as count, ${setOf(raw('contact_id'))} as digest from deletion_contact

@@ -6,6 +6,7 @@ import { logFormats } from '../log/export.ts';
 import { Refusal } from '../errors.ts';
 import { logAction } from './action-log.ts';
 import type { AccessClaims, App, Viewer } from './app.ts';
+import { transactAs } from './writing.ts';
 
 const wanted = z.strictObject({
   kind: z.literal('ACTION_LOG'),
@@ -43,7 +44,7 @@ export async function orderLogFile(app: App, viewer: Viewer, file: Wanted): Prom
       'A proof is of the whole log, so it takes no filter. Nothing was exported. Leave the filter out, or choose another format.',
       ['input', 'filter'],
     );
-  await app.database.transact(viewer.organization!.id, (tx) => logAction(tx, viewer, { action: 'log.exported' }));
+  await transactAs(app, viewer, (tx) => logAction(tx, viewer, { action: 'log.exported' }));
   return signDownload(app, viewer, file);
 }
 

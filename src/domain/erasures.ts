@@ -14,6 +14,7 @@ import { subjectDigest } from './certificates.ts';
 import { readConfirmation, signConfirmation } from './confirmations.ts';
 import type { RowCount } from './deletion-rows.ts';
 import { queueJob } from './jobs.ts';
+import { seesRows } from './visibility.ts';
 import { write } from './writing.ts';
 
 /** The most contacts of one erasure. */
@@ -68,7 +69,7 @@ export async function previewErasure(tx: Transaction, app: App, viewer: Viewer, 
   const ids = targetOf(contactIds);
   const live = await locate(tx, app, ids);
   const rows: RowCount[] = [];
-  for (const table of graphOf(app).tables) {
+  for (const table of graphOf(app).tables.filter(({ kind }) => seesRows(viewer, kind))) {
     const counted = await tx.row<{ count: number }>(sql`
       select count(*)::int as count from ${name(table.name)} where organization_id = ${tx.organizationId} and ${name(table.contactColumn)} = any(${ids}::uuid[])`);
     rows.push({ kind: table.kind, count: counted!.count });

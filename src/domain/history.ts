@@ -8,6 +8,7 @@ import { type ChildPage, childrenOf, type Columns, columnsOf } from './children.
 import { type MembershipDraft, readMembership, readReferences } from './contact-drafts.ts';
 import type { MembershipPlanRow } from './references.ts';
 import { readInstant, requireText, textLength } from './text.ts';
+import { mustSee } from './visibility.ts';
 import { holdContacts, write } from './writing.ts';
 
 export interface NoteRow {
@@ -84,9 +85,10 @@ export const membershipsOf = (tx: Transaction, contactIds: readonly string[], pa
 
 /**
  * Adds a note in the viewer's name and logs it.
- * @throws NotFound; Refusal of text.ts
+ * @throws NotFound; Refusal HIDDEN_FIELD and those of text.ts
  */
 export async function addNote(app: App, viewer: Viewer, input: { contactId: string; body: string }): Promise<NoteRow> {
+  mustSee(viewer, ['NOTES'], ['input', 'body']);
   const body = requireText(input.body, ['input', 'body'], textLength);
   return add(
     app,
@@ -109,9 +111,10 @@ export interface ActivityInput {
 
 /**
  * Records an activity in the viewer's name and logs it.
- * @throws NotFound; Refusal of text.ts
+ * @throws NotFound; Refusal HIDDEN_FIELD and those of text.ts
  */
 export async function addActivity(app: App, viewer: Viewer, input: ActivityInput): Promise<ActivityRow> {
+  mustSee(viewer, ['NOTES'], ['input', 'subject']);
   const subject = requireText(input.subject, ['input', 'subject']);
   const occurredAt = readInstant(input.occurredAt, ['input', 'occurredAt']);
   return add(

@@ -8,10 +8,11 @@ import { type AccountRow, accountEmail, actorOf, hashPassword, transactFor } fro
 import { logAction } from './action-log.ts';
 import type { App, From, Viewer } from './app.ts';
 import { normalizeEmail } from './email.ts';
+import { mustHold } from './grants.ts';
 import { identity } from './identity.ts';
 import { invitationMail, queueMail } from './mails.ts';
 import { checkPassword } from './passwords.ts';
-import { mustHold, readRoles } from './roles.ts';
+import { readRoles } from './roles.ts';
 import { openSession, type Tokens } from './signing-in.ts';
 import { requireText } from './text.ts';
 import { readTicket, signTicket } from './tickets.ts';
@@ -61,11 +62,7 @@ export async function inviteStaffMember(app: App, viewer: Viewer, given: { email
     const roleIds = [...new Set(given.roleIds)];
     const roles = await readRoles(tx, roleIds);
     if (roles.length < roleIds.length) throw new NotFound('role');
-    mustHold(
-      viewer,
-      roles.flatMap(({ permissions }) => permissions),
-      ['input', 'roleIds'],
-    );
+    mustHold(viewer, roles, ['input', 'roleIds']);
     const { staff, waiting } = (await tx.row<{ staff: boolean; waiting: number }>(sql`
       select exists (select 1 from staff_member where organization_id = ${tx.organizationId} and email = ${email}) as staff,
         (select count(*)::int from invitation where organization_id = ${tx.organizationId} and accepted_at is null and revoked_at is null

@@ -2,11 +2,13 @@
 import { v7 as newId } from 'uuid';
 import type { Transaction } from '../database.ts';
 import { NotFound, Refusal } from '../errors.ts';
+import { groupsOfRow } from '../permissions/field-groups.ts';
 import { raw, sql } from '../sql.ts';
 import { logAction } from './action-log.ts';
 import type { App, Viewer } from './app.ts';
 import { byContact, type ChildPage, childrenOf, type Columns, columnsOf } from './children.ts';
 import { readAmount, readCurrency, readInstant, readText, requireText } from './text.ts';
+import { mustSee } from './visibility.ts';
 import { holdContacts, organizationOf, write } from './writing.ts';
 
 export interface PaymentRow {
@@ -91,9 +93,10 @@ export interface PaymentInput {
 /**
  * Records a payment: the payment, its ledger entry, the balance and the log entry commit together. Locks the balance
  * until then, so that two payments at once both count.
- * @throws NotFound for the contact, or for a membership that is not the contact's; Refusal of text.ts, BALANCE_OUT_OF_RANGE
+ * @throws NotFound for the contact, or for a membership that is not the contact's; Refusal of text.ts, HIDDEN_FIELD, BALANCE_OUT_OF_RANGE
  */
 export async function addPayment(app: App, viewer: Viewer, input: PaymentInput): Promise<PaymentRow> {
+  mustSee(viewer, groupsOfRow('Payment'), ['input', 'amountMinor']);
   const amountMinor = readAmount(input.amountMinor, ['input', 'amountMinor']);
   const currency = readCurrency(input.currency ?? organizationOf(viewer).currency, ['input', 'currency']);
   const reference = readText(input.reference, ['input', 'reference']);
@@ -127,10 +130,11 @@ export interface ChargeInput {
 /**
  * Charges a contact: the ledger entry, which is negative, the balance and the log entry commit together. Locks the balance
  * until then.
- * @throws NotFound; Refusal of text.ts, BALANCE_OUT_OF_RANGE
+ * @throws NotFound; Refusal of text.ts, HIDDEN_FIELD, BALANCE_OUT_OF_RANGE
  */
 export async function addCharge(app: App, viewer: Viewer, input: ChargeInput): Promise<LedgerEntryRow> {
   const { contactId } = input;
+  mustSee(viewer, groupsOfRow('LedgerEntry'), ['input', 'amountMinor']);
   const amountMinor = -readAmount(input.amountMinor, ['input', 'amountMinor']);
   const currency = readCurrency(input.currency ?? organizationOf(viewer).currency, ['input', 'currency']);
   const description = requireText(input.description, ['input', 'description']);

@@ -7,11 +7,12 @@ import { NotFound, Refusal } from '../errors.ts';
 import { sql } from '../sql.ts';
 import type { Actor, App, Viewer } from './app.ts';
 import { endJob, queueJob } from './jobs.ts';
-import { checkPlan, planRecovery, type Policies, type RecoveryPlan } from './recovery-plans.ts';
+import { checkPlan, planRecovery, policiesOf, type Policies, type RecoveryPlan } from './recovery-plans.ts';
 import { deadline, readRecoveries } from './recovery-rows.ts';
 import { alreadyOrdered, type Selection } from './recovery-selection.ts';
 import { announce, giveBackFee, lockInvoice, move } from './recovery-states.ts';
 import { checkLength } from './text.ts';
+import { transactAs } from './writing.ts';
 
 export interface RecoveryOrder extends Policies {
   selection: Selection;
@@ -28,7 +29,8 @@ export type Ordered = { id: string; drifted?: undefined } | { id?: undefined; dr
  * @throws NotFound; Refusal PLAN_REQUIRED, ALREADY_REQUESTED, IDEMPOTENCY_KEY_REUSED, BAD_PLAN_HASH, FORBIDDEN_POLICY and those of
  * `resolveSelection`
  */
-export async function requestRecovery(app: App, viewer: Viewer, order: RecoveryOrder): Promise<Ordered> {
+export async function requestRecovery(app: App, viewer: Viewer, given: RecoveryOrder): Promise<Ordered> {
+  const order = { ...given, ...policiesOf(viewer, given) };
   const { selection, planHash, idempotencyKey } = order;
   if (!/^[\x21-\x7e]{8,100}$/.test(idempotencyKey))
     throw new Refusal(
@@ -38,7 +40,7 @@ export async function requestRecovery(app: App, viewer: Viewer, order: RecoveryO
     );
   checkPolicies(viewer, order);
   const orderDigest = digestOf(order);
-  return app.database.transact(viewer.organization!.id, async (tx): Promise<Ordered> => {
+  return transactAs(app, viewer, async (tx): Promise<Ordered> => {
     // One order at a time in an organization: the key, the one request for each contact and the invoice number depend on it.
     await tx.run(sql`select pg_advisory_xact_lock(hashtextextended(${`recovery orders/${tx.organizationId}`}, 0))`);
     const earlier = await tx.row<{ id: string; digest: Buffer }>(sql`
@@ -48,7 +50,7 @@ export async function requestRecovery(app: App, viewer: Viewer, order: RecoveryO
       throw new Refusal('IDEMPOTENCY_KEY_REUSED', 'This key ordered another recovery. Nothing was ordered. Use a new key.', ['input', 'idempotencyKey']);
     const { plan: paidPlan } = (await tx.row<{ plan: string }>(sql`select plan from organization where id = ${tx.organizationId}`))!;
     if (paidPlan !== 'PREMIUM') throw new Refusal('PLAN_REQUIRED', 'Recoveries need the PREMIUM plan. Nothing was ordered. Change the plan first.');
-    const plan = await planRecovery(tx, app, selection, order);
+    const plan = await planRecovery(tx, app, viewer, selection, order);
     if (await alreadyOrdered(tx, plan.sources))
       throw new Refusal(
         'ALREADY_REQUESTED',
@@ -82,11 +84,20 @@ export async function requestRecovery(app: App, viewer: Viewer, order: RecoveryO
 /** The most contacts that get a policy of their own. */
 const mostOverrides = 10_000;
 
-/** Replacing removes live contacts, which takes what deleting takes. @throws Refusal FORBIDDEN_POLICY, TOO_MANY_VALUES */
-export function checkPolicies({ permissions }: Viewer, { conflictPolicy, overrides }: Policies): void {
+/**
+ * Replacing removes live contacts, which takes what deleting takes; and what changes live contacts takes seeing all of them.
+ * @throws Refusal FORBIDDEN_POLICY, TOO_MANY_VALUES
+ */
+export function checkPolicies({ permissions, hidden }: Viewer, { conflictPolicy, overrides }: Policies): void {
   checkLength([...(overrides?.keys() ?? [])], mostOverrides, ['input', 'overrides']);
-  const replaces = conflictPolicy === 'REPLACE' || [...(overrides?.values() ?? [])].includes('REPLACE');
-  if (replaces && !permissions.has('contacts:delete'))
+  const asked = new Set([conflictPolicy, ...(overrides?.values() ?? [])]);
+  if (hidden.size > 0 && (asked.has('REPLACE') || asked.has('MERGE')))
+    throw new Refusal(
+      'FORBIDDEN_POLICY',
+      'MERGE and REPLACE change live contacts, and your roles hide a part of them. Nothing was ordered. Choose another policy, or ask for a role that shows all.',
+      ['input', 'conflictPolicy'],
+    );
+  if (asked.has('REPLACE') && !permissions.has('contacts:delete'))
     throw new Refusal(
       'FORBIDDEN_POLICY',
       'REPLACE removes live contacts, which takes the permission contacts:delete. Nothing was ordered. Choose another policy, or ask for a role that holds it.',
@@ -188,7 +199,7 @@ export async function approveRecovery(app: App, operator: Viewer, organizationId
 
 /** Cancels a recovery that has not begun; what was paid is refunded. @throws NotFound; Refusal NOT_CANCELLABLE */
 export async function cancelRecovery(app: App, viewer: Viewer, id: string): Promise<string> {
-  return app.database.transact(viewer.organization!.id, async (tx) => {
+  return transactAs(app, viewer, async (tx) => {
     if (!(await lockInvoice(tx, id))) throw new NotFound('recovery request');
     const request = await move(tx, id, ['AWAITING_PAYMENT', 'AWAITING_APPROVAL', 'QUEUED'], 'CANCELLED');
     if (!request) throw new Refusal('NOT_CANCELLABLE', 'The recovery has begun or has ended. Nothing was changed. Look at its state.', ['input', 'id']);

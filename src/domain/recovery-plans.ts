@@ -6,6 +6,7 @@ import { Refusal } from '../errors.ts';
 import { graphOf } from '../snapshots/capture.ts';
 import { type Chunk, DamagedChunk, ledgerSums, pickContacts } from '../snapshots/chunk.ts';
 import { type Conflict, defaultPolicies, feasible, findConflicts, type RecoveredContact, recoveredContacts } from '../snapshots/conflicts.ts';
+import type { GraphTable } from '../snapshots/graph.ts';
 import { type LostReference, lostReferences, namesKept } from '../snapshots/references.ts';
 import { readChunk } from '../snapshots/restore.ts';
 import { sql } from '../sql.ts';
@@ -13,6 +14,7 @@ import type { App } from './app.ts';
 import type { Amount, RowCount } from './deletion-rows.ts';
 import type { ConflictRow } from './recovery-rows.ts';
 import { type Resolved, resolveSelection, type Selection, type Source } from './recovery-selection.ts';
+import { sees, seesRows, type Sight } from './visibility.ts';
 
 /** Contacts a second, until an organization has recoveries of its own to measure by; about half of what a small machine does. */
 const assumedRate = 2000;
@@ -54,11 +56,20 @@ export async function openSource(tx: Transaction, app: App, { snapshotId, chunkN
 export const policyFor = ({ conflictPolicy, overrides }: Policies, { contactId, kind }: Conflict): ConflictPolicy =>
   feasible(kind, overrides?.get(contactId) ?? conflictPolicy ?? defaultPolicies[kind]);
 
+/** As they are carried out. Nobody merges blindly: for someone who does not see everything of contacts, conflicts are skipped unless they say otherwise. */
+export const policiesOf = ({ hidden }: Sight, given: Policies): Policies => ({
+  ...given,
+  conflictPolicy: given.conflictPolicy ?? (hidden.size > 0 ? 'SKIP' : null),
+});
+
 /**
- * What a recovery would do now, without doing it: opens every chunk that holds what is selected, and looks for conflicts.
+ * What a recovery would do now, without doing it: opens every chunk that holds what is selected, and looks for conflicts. What
+ * the viewer does not see is not counted.
  * @throws what `resolveSelection` throws; Refusal SNAPSHOT_DAMAGED
  */
-export async function planRecovery(tx: Transaction, app: App, selection: Selection, policies: Policies): Promise<RecoveryPlan> {
+export async function planRecovery(tx: Transaction, app: App, viewer: Sight, selection: Selection, given: Policies): Promise<RecoveryPlan> {
+  const policies = policiesOf(viewer, given);
+  const shown = graphOf(app).tables.filter(({ kind }) => seesRows(viewer, kind));
   const resolved = await resolveSelection(tx, selection);
   const rows = new Map<string, number>();
   const balances = new Map<string, number>();
@@ -69,10 +80,11 @@ export async function planRecovery(tx: Transaction, app: App, selection: Selecti
     const chunk = await openSource(tx, app, one).catch((error: unknown) => {
       throw error instanceof DamagedChunk ? damaged(error) : error;
     });
-    countRows(app, chunk, rows);
-    for (const [currency, amount] of Object.entries(ledgerSums(chunk.parts))) balances.set(currency, (balances.get(currency) ?? 0) + amount);
+    countRows(shown, chunk, rows);
+    for (const [currency, amount] of sees(viewer, ['BALANCES']) ? Object.entries(ledgerSums(chunk.parts)) : [])
+      balances.set(currency, (balances.get(currency) ?? 0) + amount);
     for (const lost of await lostReferences(tx, app, chunk)) recreated.set(lost.id, lost);
-    for (const name of await namesKept(tx, app, chunk)) names.add(name);
+    if (sees(viewer, ['NOTES'])) for (const name of await namesKept(tx, app, chunk)) names.add(name);
     conflicts.push(...(await planConflicts(tx, chunk, one, policies)));
   }
   conflicts.sort((a, b) => (a.contactId < b.contactId ? -1 : 1));
@@ -101,8 +113,8 @@ async function planConflicts(tx: Transaction, chunk: Chunk, { snapshotId, chunkN
   return found.map((one) => ({ ...one, policy: policyFor(policies, one), liveVersion: versions.get(one.liveContactId) ?? 0, snapshotId, chunkNumber }));
 }
 
-function countRows(app: App, { parts }: Chunk, rows: Map<string, number>): void {
-  for (const { name, kind } of graphOf(app).tables) rows.set(kind, (rows.get(kind) ?? 0) + (parts.find((part) => part.table === name)?.count ?? 0));
+function countRows(tables: readonly GraphTable[], { parts }: Chunk, rows: Map<string, number>): void {
+  for (const { name, kind } of tables) rows.set(kind, (rows.get(kind) ?? 0) + (parts.find((part) => part.table === name)?.count ?? 0));
 }
 
 /** Contacts a second, as the organization's last recoveries went. */

@@ -1,6 +1,7 @@
 // What contacts refer to but do not own: membership plans, tags and custom fields, each known by its name in an organization.
 import { v7 as newId } from 'uuid';
 import type { Transaction } from '../database.ts';
+import { Refusal } from '../errors.ts';
 import { raw, type Sql, sql } from '../sql.ts';
 import { logActions } from './action-log.ts';
 import type { App, Viewer } from './app.ts';
@@ -57,6 +58,11 @@ export const listTags = (tx: Transaction, limit: number, after: string | null): 
 
 export const listCustomFields = (tx: Transaction, limit: number, after: string | null): Promise<CustomFieldDefinitionRow[]> =>
   page(tx, raw('custom_field_definition'), raw('t.id, t.key, t.label, t.kind'), raw('key'), limit, after);
+
+/** The tags with these ids, by name; the ones that are not there are left out. */
+export async function readTags(tx: Transaction, ids: readonly string[]): Promise<TagRow[]> {
+  return tx.rows<TagRow>(sql`select id, name from tag where organization_id = ${tx.organizationId} and id = any(${ids}::uuid[]) order by name`);
+}
 
 /** The plans with one of these ids or names. */
 export async function readPlans(tx: Transaction, ids: readonly string[], names: readonly string[]): Promise<MembershipPlanRow[]> {
@@ -128,7 +134,10 @@ export function tagContacts(app: App, viewer: Viewer, input: TaggingInput): Prom
   });
 }
 
-/** Takes the tags off the contacts; logs the contacts that had one of them. A tag that nobody has any more stays. @throws like `tagContacts` */
+/**
+ * Takes the tags off the contacts; logs the contacts that had one of them. A tag that nobody has any more stays.
+ * @throws like `tagContacts`; Refusal OUT_OF_SCOPE when the viewer would lose one of them
+ */
 export function untagContacts(app: App, viewer: Viewer, input: TaggingInput): Promise<ContactRow[]> {
   return retag(
     app,
@@ -161,6 +170,13 @@ async function retag(
       viewer,
       [...changed].map((id) => ({ action, target: { kind: 'Contact', id } })),
     );
-    return readContacts(tx, input.contactIds);
+    const contacts = await readContacts(tx, viewer, input.contactIds);
+    if (contacts.length < new Set(input.contactIds).size)
+      throw new Refusal(
+        'OUT_OF_SCOPE',
+        'You work with contacts with certain tags only, and a contact would have none of them any more. Nothing was changed. Leave it one, or ask someone who works with all.',
+        ['input', 'tags'],
+      );
+    return contacts;
   });
 }

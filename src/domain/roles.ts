@@ -3,10 +3,11 @@
 import { v7 as newId } from 'uuid';
 import type { Transaction } from '../database.ts';
 import { NotFound, Refusal } from '../errors.ts';
-import { catalogue, type Permission, staffPermissions } from '../permissions/catalogue.ts';
+import { staffPermissions } from '../permissions/catalogue.ts';
 import { sql } from '../sql.ts';
 import { logAction } from './action-log.ts';
 import type { App, Viewer } from './app.ts';
+import { type GivenGrants, type Grants, mustHold, readGrants } from './grants.ts';
 import { requireText } from './text.ts';
 import { write } from './writing.ts';
 
@@ -14,17 +15,16 @@ import { write } from './writing.ts';
 const mostRoles = 100;
 const longestName = 60;
 
-export interface RoleRow {
+export interface RoleRow extends Grants {
   id: string;
   name: string;
   description: string;
   builtIn: boolean;
-  permissions: Permission[];
   memberCount: number;
   createdAt: Date;
 }
 
-const columns = sql`r.id, r.name, r.description, r.built_in as "builtIn", r.permissions, r.created_at as "createdAt",
+const columns = sql`r.id, r.name, r.description, r.built_in as "builtIn", r.permissions, r.hidden_fields as "hiddenFields", r.tag_scope as "tagScope", r.created_at as "createdAt",
   (select count(*)::int from staff_member_role l where l.organization_id = r.organization_id and l.role_id = r.id) as "memberCount"`;
 
 export async function readRoles(tx: Transaction, ids: readonly string[]): Promise<RoleRow[]> {
@@ -44,18 +44,6 @@ export async function rolesOf(tx: Transaction, staffIds: readonly string[]): Pro
   return Map.groupBy(rows, ({ staffId }) => staffId);
 }
 
-/** @throws Refusal CANNOT_GRANT naming what the viewer lacks */
-export function mustHold(viewer: Viewer, permissions: Iterable<Permission>, path: string[]): void {
-  const lacking = [...new Set(permissions)].filter((permission) => !viewer.permissions.has(permission));
-  if (lacking.length === 0) return;
-  const named = lacking.map((permission) => `${permission} (${catalogue[permission]?.[0] ?? permission})`).join(', ');
-  throw new Refusal(
-    'CANNOT_GRANT',
-    `You do not hold ${named}, and nobody gives or takes what they do not hold. Nothing was changed. Ask someone who does.`,
-    path,
-  );
-}
-
 /** Whoever changes who holds what does so one at a time, so that of two who take away the last Super admins one is refused. */
 export async function lockRoles(tx: Transaction): Promise<void> {
   await tx.run(sql`select 1 from role where organization_id = ${tx.organizationId} and built_in order by id for update`);
@@ -69,16 +57,6 @@ export async function keepSuperAdmin(tx: Transaction): Promise<void> {
     where r.organization_id = ${tx.organizationId} and r.built_in and r.permissions @> ${staffPermissions}::text[] limit 1`);
   if (!left)
     throw new Refusal('LAST_SUPER_ADMIN', 'Then nobody would be left who may do everything. Nothing was changed. Give the role to someone else first.');
-}
-
-/** The permissions to be given, in the order of the catalogue. @throws Refusal UNKNOWN_PERMISSION, CANNOT_GRANT */
-export function readPermissions(viewer: Viewer, given: readonly string[]): Permission[] {
-  const path = ['input', 'permissions'];
-  if (given.some((permission) => !(staffPermissions as readonly string[]).includes(permission)))
-    throw new Refusal('UNKNOWN_PERMISSION', 'A permission is not one that staff can hold. Nothing was changed. `permissionCatalogue` lists them all.', path);
-  const permissions = staffPermissions.filter((permission) => given.includes(permission));
-  mustHold(viewer, permissions, path);
-  return permissions;
 }
 
 async function changing<T>(app: App, viewer: Viewer, work: (tx: Transaction) => Promise<T>): Promise<T> {
@@ -97,7 +75,7 @@ async function changing<T>(app: App, viewer: Viewer, work: (tx: Transaction) => 
 async function changeable(tx: Transaction, viewer: Viewer, id: string): Promise<RoleRow> {
   const role = await mustFind(tx, id);
   if (role.builtIn) throw new Refusal('ROLE_BUILT_IN', 'A built-in role stays as it is. Nothing was changed. Copy it, and change the copy.', ['input', 'id']);
-  mustHold(viewer, role.permissions, ['input', 'id']);
+  mustHold(viewer, [role], ['input', 'id']);
   return role;
 }
 
@@ -107,24 +85,24 @@ async function mustFind(tx: Transaction, id: string): Promise<RoleRow> {
   return role;
 }
 
-export interface NewRole {
+export interface NewRole extends GivenGrants {
   name: string;
   description: string;
-  permissions: readonly string[];
 }
 
-/** Makes a role and logs it. @returns its id @throws Refusal ROLE_NAME_TAKEN, TOO_MANY_ROLES, UNKNOWN_PERMISSION, CANNOT_GRANT and those of `requireText` */
+/** Makes a role and logs it. @returns its id @throws Refusal ROLE_NAME_TAKEN, TOO_MANY_ROLES and those of `readGrants` and `requireText` */
 export async function createRole(app: App, viewer: Viewer, given: NewRole): Promise<string> {
-  const role = { ...readNames(given), permissions: readPermissions(viewer, given.permissions) };
-  return changing(app, viewer, (tx) => insertRole(tx, viewer, role, 'role.created'));
+  const names = readNames(given);
+  return changing(app, viewer, async (tx) => insertRole(tx, viewer, { ...names, ...(await readGrants(tx, viewer, given)) }, 'role.created'));
 }
 
-/** Makes a custom role with the permissions of another. @returns its id @throws NotFound and what `createRole` throws */
-export async function copyRole(app: App, viewer: Viewer, id: string, name: string): Promise<string> {
+/** Makes a custom role with what another gives, but for what is given anew. @returns its id @throws NotFound and what `createRole` throws */
+export async function copyRole(app: App, viewer: Viewer, id: string, given: GivenGrants & { name: string }): Promise<string> {
   return changing(app, viewer, async (tx) => {
-    const { description, permissions } = await mustFind(tx, id);
-    mustHold(viewer, permissions, ['input', 'id']);
-    return insertRole(tx, viewer, { ...readNames({ name, description }), permissions }, 'role.copied');
+    const original = await mustFind(tx, id);
+    mustHold(viewer, [original], ['input', 'id']);
+    const names = readNames({ name: given.name, description: original.description });
+    return insertRole(tx, viewer, { ...names, ...(await readGrants(tx, viewer, given, original)) }, 'role.copied');
   });
 }
 
@@ -136,7 +114,7 @@ const readNames = ({ name, description }: { name: string; description: string })
 async function insertRole(
   tx: Transaction,
   viewer: Viewer,
-  { name, description, permissions }: { name: string; description: string; permissions: Permission[] },
+  { name, description, permissions, hiddenFields, tagScope }: { name: string; description: string } & Grants,
   action: string,
 ): Promise<string> {
   const { count } = (await tx.row<{ count: number }>(sql`select count(*)::int as count from role where organization_id = ${tx.organizationId}`))!;
@@ -147,13 +125,14 @@ async function insertRole(
     );
   const id = newId();
   await tx.run(sql`
-    insert into role (organization_id, id, name, description, built_in, permissions) values (${tx.organizationId}, ${id}, ${name}, ${description}, false, ${permissions}::text[])`);
+    insert into role (organization_id, id, name, description, built_in, permissions, hidden_fields, tag_scope)
+    values (${tx.organizationId}, ${id}, ${name}, ${description}, false, ${permissions}::text[], ${hiddenFields}::text[], ${tagScope}::uuid[])`);
   await logAction(tx, viewer, { action, target: { kind: 'Role', id } });
   return id;
 }
 
 /**
- * Renames a custom role, or says anew what it is for or what it holds; what is left out stays. It takes effect with the next request of
+ * Renames a custom role, or says anew what it is for, or what it holds, hides or is limited to; what is left out stays. It takes effect with the next request of
  * whoever holds it, and with the next event of their open subscriptions.
  * @throws NotFound; Refusal ROLE_BUILT_IN and what `createRole` throws
  */
@@ -161,9 +140,10 @@ export async function updateRole(app: App, viewer: Viewer, id: string, given: Pa
   await changing(app, viewer, async (tx) => {
     const role = await changeable(tx, viewer, id);
     const { name, description } = readNames({ name: given.name ?? role.name, description: given.description ?? role.description });
-    const permissions = given.permissions ? readPermissions(viewer, given.permissions) : role.permissions;
+    const { permissions, hiddenFields, tagScope } = await readGrants(tx, viewer, given, role);
     await tx.run(sql`
-      update role set name = ${name}, description = ${description}, permissions = ${permissions}::text[]
+      update role set name = ${name}, description = ${description}, permissions = ${permissions}::text[], hidden_fields = ${hiddenFields}::text[],
+        tag_scope = ${tagScope}::uuid[]
       where organization_id = ${tx.organizationId} and id = ${id}`);
     await logAction(tx, viewer, { action: 'role.updated', target: { kind: 'Role', id } });
   });
@@ -186,7 +166,7 @@ export async function deleteRole(app: App, viewer: Viewer, id: string, reassignT
       const other = await mustFind(tx, reassignTo);
       if (other.id === id)
         throw new Refusal('SAME_ROLE', 'That is the role that is to be deleted. Nothing was changed. Choose another one.', ['input', 'reassignTo']);
-      mustHold(viewer, other.permissions, ['input', 'reassignTo']);
+      mustHold(viewer, [other], ['input', 'reassignTo']);
       await tx.run(sql`
         insert into staff_member_role (organization_id, staff_member_id, role_id)
         select organization_id, staff_member_id, ${reassignTo} from staff_member_role where organization_id = ${tx.organizationId} and role_id = ${id} on conflict do nothing`);

@@ -9,6 +9,7 @@ import { sql } from '../sql.ts';
 import { logOwn, transactFor } from './accounts.ts';
 import { keyFrom, keyOpening, readApiKey } from './api-keys.ts';
 import type { AccessClaims, App, From, Viewer } from './app.ts';
+import { addedUp, type Grants, scopeFor } from './grants.ts';
 
 const issuer = 'reinstate';
 
@@ -84,45 +85,59 @@ export async function readOperator(app: App, claims: AccessClaims, request: From
   if (!operator) throw new Unauthenticated();
   const { permissions, ...rest } = operator;
   const from = fromRequest(request, claims);
-  return { ...from, ...rest, kind: 'OPERATOR', id: claims.accountId, organization: null, roles: [], permissions: new Set(permissions) };
+  const nothing = { organization: null, roles: [], hidden: new Set<never>(), scope: null };
+  return { ...from, ...rest, ...nothing, kind: 'OPERATOR', id: claims.accountId, permissions: new Set(permissions) };
 }
 
-/** Goes along with the BEGIN of a staff member's operation: who the token stands for, with the permissions of this moment. */
+interface OpenedStaff {
+  id: string;
+  name: string;
+  email: string;
+  organization: string;
+  plan: Plan;
+  currency: string;
+  roles: (Grants & { name: string })[];
+  provenAgo: number | null;
+}
+
+/** Goes along with the BEGIN of a staff member's operation: who the token stands for, with what their roles give at this moment. */
 export const staffOpening = (claims: AccessClaims): Opening => ({
   name: 'staff_opening',
-  text: `select s.id, s.name, s.email, o.name as organization, o.plan, o.currency, ${provenAgo},
-      coalesce(array_agg(distinct r.name) filter (where r.id is not null), '{}') as roles, coalesce(array_agg(distinct p) filter (where p is not null), '{}') as permissions
+  text: `select s.id, s.name, s.email, o.name as organization, o.plan, o.currency, ${provenAgo}, coalesce(jsonb_agg(jsonb_build_object(
+      'name', r.name, 'permissions', r.permissions, 'hiddenFields', r.hidden_fields, 'tagScope', r.tag_scope) order by r.name) filter (where r.id is not null), '[]') as roles
     from account a
     join session x on x.account_id = a.id
     join staff_member s on s.organization_id = a.organization_id and s.id = a.staff_member_id
     join organization o on o.id = s.organization_id
     left join staff_member_role l on l.organization_id = s.organization_id and l.staff_member_id = s.id
     left join role r on r.organization_id = l.organization_id and r.id = l.role_id
-    left join lateral unnest(r.permissions) p on true
     where s.organization_id = $1 and a.id = $2 and s.suspended_at is null and x.id = $3 and x.expires_at > clock_timestamp()
     group by s.id, s.name, s.email, o.name, o.plan, o.currency, x.proven_at`,
   args: [claims.accountId, claims.sessionId!],
+  scopeOf: ([staff]) => (staff ? scopeFor((staff as OpenedStaff).id, addedUp((staff as OpenedStaff).roles)) : null),
 });
 
 /** The staff member in the rows of `staffOpening`. @throws Unauthenticated when the account is gone or suspended, or the session has ended */
 export function staffFrom(opened: readonly object[], claims: AccessClaims, request: From): Viewer {
-  const staff = opened[0] as
-    | {
-        id: string;
-        name: string;
-        email: string;
-        organization: string;
-        plan: Plan;
-        currency: string;
-        roles: string[];
-        permissions: Permission[];
-        provenAgo: number | null;
-      }
-    | undefined;
+  const staff = opened[0] as OpenedStaff | undefined;
   if (!staff) throw new Unauthenticated();
-  const { id, name, email, plan, currency, roles, provenAgo } = staff;
+  const { id, name, email, plan, currency, provenAgo } = staff;
   const organization = { id: claims.organizationId!, name: staff.organization, plan, currency };
-  return { ...fromRequest(request, claims), kind: 'STAFF', id, name, email, organization, provenAgo, roles, permissions: new Set(staff.permissions) };
+  const { permissions, hidden, tagScope } = addedUp(staff.roles);
+  const roles = staff.roles.map((role) => role.name);
+  return {
+    ...fromRequest(request, claims),
+    kind: 'STAFF',
+    id,
+    name,
+    email,
+    organization,
+    provenAgo,
+    roles,
+    permissions,
+    hidden,
+    scope: scopeFor(id, { tagScope }),
+  };
 }
 
 /** Goes along with the BEGIN of an operation in an organization: who the token or the key stands for, with the permissions of this moment. */

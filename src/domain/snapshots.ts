@@ -9,6 +9,7 @@ import { sql } from '../sql.ts';
 import { logAction } from './action-log.ts';
 import type { Actor, App, Viewer } from './app.ts';
 import { queueJob } from './jobs.ts';
+import { transactAs } from './writing.ts';
 
 /**
  * Orders a snapshot of the whole organization, which a job takes.
@@ -19,7 +20,7 @@ export async function takeSnapshot(app: App, viewer: Viewer, input: { label?: st
   const label = input.label?.trim() || null;
   if (label && label.length > 100)
     throw new Refusal('BAD_LABEL', 'The label must have at most 100 characters. No snapshot was taken. Say in a few words what it is for.', ['input', 'label']);
-  return app.database.transact(viewer.organization!.id, async (tx) => {
+  return transactAs(app, viewer, async (tx) => {
     const id = await orderSnapshot(tx, app, viewer, { kind: 'MANUAL', label, night: null });
     if (!id)
       throw new Refusal(

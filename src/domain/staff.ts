@@ -4,7 +4,8 @@ import { NotFound, Refusal } from '../errors.ts';
 import { sql } from '../sql.ts';
 import { logAction } from './action-log.ts';
 import type { App, Viewer } from './app.ts';
-import { keepSuperAdmin, lockRoles, mustHold, readRoles, rolesOf } from './roles.ts';
+import { mustHold } from './grants.ts';
+import { keepSuperAdmin, lockRoles, readRoles, rolesOf } from './roles.ts';
 import { write } from './writing.ts';
 
 export interface StaffRow {
@@ -34,11 +35,7 @@ async function mustFind(tx: Transaction, viewer: Viewer, id: string): Promise<St
   const [member] = await readStaff(tx, [id]);
   if (!member) throw new NotFound('staff member');
   const roles = (await rolesOf(tx, [id])).get(id) ?? [];
-  mustHold(
-    viewer,
-    roles.flatMap(({ permissions }) => permissions),
-    ['input', 'staffMemberId'],
-  );
+  mustHold(viewer, roles, ['input', 'staffMemberId']);
   return member;
 }
 
@@ -54,11 +51,7 @@ export async function assignRoles(app: App, viewer: Viewer, staffId: string, rol
     const ids = [...new Set(roleIds)];
     const roles = await readRoles(tx, ids);
     if (roles.length < ids.length) throw new NotFound('role');
-    mustHold(
-      viewer,
-      roles.flatMap(({ permissions }) => permissions),
-      ['input', 'roleIds'],
-    );
+    mustHold(viewer, roles, ['input', 'roleIds']);
     await tx.run(sql`
       delete from staff_member_role where organization_id = ${tx.organizationId} and staff_member_id = ${staffId} and role_id <> all(${ids}::uuid[])`);
     await tx.run(sql`

@@ -16,6 +16,7 @@ import { endJob, queueJob, type Report } from './jobs.ts';
 import { announce, move } from './recovery-states.ts';
 import { type ChunkState, chunkStates, eachChunk, safetyChunks } from './recovery-runs.ts';
 import { readRecoveries, type RecoveryRow } from './recovery-rows.ts';
+import { transactAs } from './writing.ts';
 
 /**
  * Orders the undo of a completed recovery and queues its job.
@@ -23,7 +24,7 @@ import { readRecoveries, type RecoveryRow } from './recovery-rows.ts';
  * @throws NotFound; Refusal NOT_UNDOABLE, UNDO_RUNNING, UNDO_WINDOW_CLOSED
  */
 export async function undoRecovery(app: App, viewer: Viewer, id: string): Promise<string> {
-  return app.database.transact(viewer.organization!.id, async (tx) => {
+  return transactAs(app, viewer, async (tx) => {
     await tx.run(sql`select 1 from recovery_request where organization_id = ${tx.organizationId} and id = ${id} for update`);
     const [request] = await readRecoveries(tx, [id]);
     if (!request) throw new NotFound('recovery request');

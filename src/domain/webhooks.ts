@@ -10,6 +10,7 @@ import { logAction } from './action-log.ts';
 import type { App, Viewer } from './app.ts';
 import { readText, requireText } from './text.ts';
 import { queueEvent } from './webhook-deliveries.ts';
+import { transactAs } from './writing.ts';
 
 /** How many endpoints an organization may have. */
 export const mostEndpoints = 10;
@@ -47,7 +48,7 @@ export async function createWebhookEndpoint(
   const url = readUrl(app, input.url);
   const description = readText(input.description, ['input', 'description']);
   const [id, secret] = [newId(), `whsec_${randomBytes(32).toString('base64')}`];
-  await app.database.transact(viewer.organization!.id, async (tx) => {
+  await transactAs(app, viewer, async (tx) => {
     // One at a time, so that of two that register the last one at once the second is refused.
     await tx.run(sql`select pg_advisory_xact_lock(hashtextextended(${`webhook endpoints/${tx.organizationId}`}, 0))`);
     const { count } = (await tx.row<{ count: number }>(sql`select count(*)::int as count from webhook_endpoint where organization_id = ${tx.organizationId}`))!;
@@ -67,7 +68,7 @@ export async function createWebhookEndpoint(
 
 /** Removes an endpoint with what was delivered to it; what is still on its way is not sent. @throws NotFound */
 export async function deleteWebhookEndpoint(app: App, viewer: Viewer, id: string): Promise<void> {
-  await app.database.transact(viewer.organization!.id, async (tx) => {
+  await transactAs(app, viewer, async (tx) => {
     const { rowCount } = await tx.run(sql`delete from webhook_endpoint where organization_id = ${tx.organizationId} and id = ${id}`);
     if (rowCount === 0) throw new NotFound('webhook endpoint');
     await logAction(tx, viewer, { action: 'webhook.deleted', target: { kind: 'WebhookEndpoint', id } });
@@ -76,7 +77,7 @@ export async function deleteWebhookEndpoint(app: App, viewer: Viewer, id: string
 
 /** Sends a `webhook.test` event to an endpoint, once. @returns the delivery's id @throws NotFound */
 export async function sendTestEvent(app: App, viewer: Viewer, endpointId: string): Promise<string> {
-  return app.database.transact(viewer.organization!.id, async (tx) => {
+  return transactAs(app, viewer, async (tx) => {
     const event = { id: newId(), type: 'webhook.test', timestamp: new Date(), data: {} } as const;
     const [deliveryId] = await queueEvent(tx, event, endpointId);
     if (!deliveryId) throw new NotFound('webhook endpoint');

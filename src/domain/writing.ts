@@ -13,16 +13,19 @@ export function organizationOf({ organization }: Viewer): NonNullable<Viewer['or
   return organization;
 }
 
+/** Runs `work` in a transaction of the viewer's organization that sees the contacts that the viewer works with, and commits it. */
+export const transactAs = <T>(app: App, viewer: Viewer, work: (tx: Transaction) => Promise<T>): Promise<T> =>
+  app.database.transact(organizationOf(viewer).id, work, { scope: viewer.scope });
+
 /**
- * Runs `work` in a transaction of the viewer's organization and commits it; anew, up to three times, when PostgreSQL
+ * Runs `work` in such a transaction; anew, up to three times, when PostgreSQL
  * sacrificed it to end a deadlock.
  * @throws Refusal EMAIL_TAKEN or MEMBER_NUMBER_TAKEN when the database found another contact with it
  */
 export async function write<T>(app: App, viewer: Viewer, work: (tx: Transaction) => Promise<T>): Promise<T> {
-  const { id } = organizationOf(viewer);
   for (let attempt = 1; ; attempt++) {
     try {
-      return await app.database.transact(id, work);
+      return await transactAs(app, viewer, work);
     } catch (error) {
       const { code, constraint } = error as { code?: string; constraint?: string };
       if (code === deadlock && attempt < tries) continue;

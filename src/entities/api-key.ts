@@ -10,6 +10,9 @@ export const ApiKey = defineEntity({
     ...rootKey,
     name: p.text(),
     permissions: p.array().columnType('text[]'),
+    /** As of a role. */
+    hiddenFields: p.array().columnType('text[]').defaultRaw(`'{}'`),
+    tagScope: p.array().columnType('uuid[]').nullable(),
     /** Networks that it may be used from, as CIDR; empty: from anywhere. */
     addresses: p.array().columnType('text[]'),
     /** SHA-256 of the secret, which has 256 random bits: nothing slower is needed. */

@@ -18,6 +18,18 @@ export const ofOneOrganization = {
   policies: [{ name: 'one_organization', using: `organization_id = ${currentOrganization}` }],
 };
 
+/** Whether the transaction sees all contacts: looked up once for a statement, as the organization is. Written as PostgreSQL shows it. */
+export const unscoped = `( SELECT (NULLIF(current_setting('app.tag_scope'::text, true), ''::text) IS NULL))`;
+
+/** The same, and only rows of contacts with one of the tags that the transaction is limited to. `column` is the contact's id. */
+export const ofScopedContacts = (column = 'contact_id') => ({
+  ...ofOneOrganization,
+  policies: [
+    ...ofOneOrganization.policies,
+    { name: 'tag_scope', type: 'restrictive' as const, using: `(${unscoped} OR in_tag_scope(organization_id, ${column}))` },
+  ],
+});
+
 /** An instant in UTC, kept to the millisecond. */
 export const instant = () => p.datetime(3);
 

@@ -1,13 +1,13 @@
 // The contact graph: a contact and all it owns. The snapshot engine derives the graph from these definitions: a table
 // belongs to it when a mandatory key leads to the contact.
 import { defineEntity, p } from '@mikro-orm/postgresql';
-import { calendarDate, createdNow, currencyCode, instant, minorUnits, ofOneOrganization, rootKey, tenantKey } from './columns.ts';
+import { calendarDate, createdNow, currencyCode, instant, minorUnits, ofOneOrganization, ofScopedContacts, rootKey, tenantKey } from './columns.ts';
 import { StaffMember } from './staff.ts';
 
 export const Contact = defineEntity({
   name: 'Contact',
   tableName: 'contact',
-  ...ofOneOrganization,
+  ...ofScopedContacts('id'),
   properties: {
     ...tenantKey,
     memberNumber: p.text().nullable(),
@@ -40,7 +40,7 @@ export const contactPointKinds = ['EMAIL', 'PHONE', 'ADDRESS', 'WEBSITE'] as con
 export const ContactPoint = defineEntity({
   name: 'ContactPoint',
   tableName: 'contact_point',
-  ...ofOneOrganization,
+  ...ofScopedContacts(),
   properties: {
     ...tenantKey,
     contact,
@@ -57,7 +57,7 @@ export const ContactPoint = defineEntity({
 export const Note = defineEntity({
   name: 'Note',
   tableName: 'note',
-  ...ofOneOrganization,
+  ...ofScopedContacts(),
   properties: {
     ...tenantKey,
     contact,
@@ -74,7 +74,7 @@ export const activityKinds = ['CALL', 'EMAIL', 'MEETING', 'EVENT', 'VISIT', 'OTH
 export const Activity = defineEntity({
   name: 'Activity',
   tableName: 'activity',
-  ...ofOneOrganization,
+  ...ofScopedContacts(),
   properties: {
     ...tenantKey,
     contact,
@@ -108,7 +108,7 @@ export const membershipStates = ['ACTIVE', 'EXPIRED', 'CANCELLED'] as const;
 export const Membership = defineEntity({
   name: 'Membership',
   tableName: 'membership',
-  ...ofOneOrganization,
+  ...ofScopedContacts(),
   properties: {
     ...tenantKey,
     contact,
@@ -126,7 +126,7 @@ export const paymentMethods = ['CARD', 'BANK_TRANSFER', 'CASH', 'DIRECT_DEBIT', 
 export const Payment = defineEntity({
   name: 'Payment',
   tableName: 'payment',
-  ...ofOneOrganization,
+  ...ofScopedContacts(),
   properties: {
     ...tenantKey,
     contact,
@@ -145,7 +145,7 @@ export const ledgerEntryKinds = ['CHARGE', 'PAYMENT', 'REFUND', 'ADJUSTMENT', 'O
 export const LedgerEntry = defineEntity({
   name: 'LedgerEntry',
   tableName: 'ledger_entry',
-  ...ofOneOrganization,
+  ...ofScopedContacts(),
   properties: {
     ...tenantKey,
     contact,
@@ -164,7 +164,7 @@ export const LedgerEntry = defineEntity({
 export const Balance = defineEntity({
   name: 'Balance',
   tableName: 'balance',
-  ...ofOneOrganization,
+  ...ofScopedContacts(),
   properties: {
     organizationId: p.uuid().primary(),
     contact: () => contact().primary(),
@@ -207,7 +207,7 @@ export const CustomFieldDefinition = defineEntity({
 export const CustomFieldValue = defineEntity({
   name: 'CustomFieldValue',
   tableName: 'custom_field_value',
-  ...ofOneOrganization,
+  ...ofScopedContacts(),
   properties: {
     organizationId: p.uuid().primary(),
     contact: () => contact().primary(),
@@ -222,7 +222,7 @@ export const CustomFieldValue = defineEntity({
 export const ActionDetail = defineEntity({
   name: 'ActionDetail',
   tableName: 'action_detail',
-  ...ofOneOrganization,
+  ...ofScopedContacts(),
   properties: { ...tenantKey, contact, actionId: p.uuid(), changes: p.json(), createdAt: createdNow() },
   indexes: [{ properties: ['organizationId', 'contact', 'id'] }],
 });

@@ -12,6 +12,10 @@ export const Role = defineEntity({
     description: p.text(),
     builtIn: p.boolean().default(false),
     permissions: p.array().columnType('text[]'),
+    /** Groups of fields that it hides. */
+    hiddenFields: p.array().columnType('text[]').defaultRaw(`'{}'`),
+    /** Ids of tags: its holders work with contacts that have one of them. They stay when a tag goes. Null: with all contacts. */
+    tagScope: p.array().columnType('uuid[]').nullable(),
     createdAt: createdNow(),
   },
   uniques: [{ properties: ['organizationId', 'name'] }],

@@ -42,6 +42,22 @@ export const staffPermissions = permissions.filter((permission) => !permission.s
 /** The permissions that say who may do what: for people, and never for an API key. */
 export const personalPermissions: readonly Permission[] = ['staff:manage', 'roles:manage', 'keys:manage', 'identity:manage'];
 
+/**
+ * The permissions that somebody can hold whose roles are limited to contacts with certain tags. The others tell of, or change,
+ * the organization as a whole, and are void beside such a limit.
+ */
+export const scopedPermissions: readonly Permission[] = [
+  'contacts:read',
+  'contacts:create',
+  'contacts:update',
+  'contacts:delete',
+  'payments:read',
+  'payments:create',
+  'deletions:read',
+  'staff:read',
+  ...personalPermissions,
+];
+
 /** The permissions that only operators hold. */
 export const platformPermissions = permissions.filter((permission) => permission.startsWith('platform:'));
 

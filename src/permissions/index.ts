@@ -1,22 +1,25 @@
 // The whole policy. Every root field is named here with its rule; what is not named is denied, and the server refuses to
 // start. Roles are data: no rule asks for a role's name.
 import { allow, chain } from './shield.ts';
+import { allFieldGroups, type FieldGroup, groupOfField } from './field-groups.ts';
 import type { Policy } from './guard.ts';
-import { balanceFilter, may, maySee, maySeeOwn, onPlan, operator, person, proven, signedIn, withinWindow } from './rules.ts';
+import { may, maySee, maySeeOwn, onPlan, operator, person, proven, seesAsked, signedIn, withinWindow } from './rules.ts';
+import type { Visibility } from './veil.ts';
 
 export const policy: Policy = {
   Query: {
     viewer: signedIn,
     permissionCatalogue: signedIn,
     sessions: person,
+    fieldGroupCatalogue: signedIn,
     // A node is read under the permission of its kind: see resolvers/nodes.ts.
     node: signedIn,
     contact: may('contacts:read'),
-    contacts: chain(may('contacts:read'), balanceFilter),
+    contacts: chain(may('contacts:read'), seesAsked),
     membershipPlans: may('contacts:read'),
     tags: may('contacts:read'),
     customFieldDefinitions: may('contacts:read'),
-    contactDeletionPreview: chain(may('contacts:delete'), balanceFilter),
+    contactDeletionPreview: chain(may('contacts:delete'), seesAsked),
     contactErasurePreview: may('contacts:erase'),
     deletion: may('deletions:read'),
     deletions: may('deletions:read'),
@@ -74,7 +77,7 @@ export const policy: Policy = {
     untagContacts: may('contacts:update'),
     addPayment: may('payments:create'),
     addCharge: may('payments:create'),
-    deleteContacts: chain(may('contacts:delete'), balanceFilter),
+    deleteContacts: chain(may('contacts:delete'), seesAsked),
     eraseContacts: chain(may('contacts:erase'), proven),
     takeSnapshot: may('snapshots:take'),
     exportActionLog: may('log:read'),
@@ -133,4 +136,34 @@ export const policy: Policy = {
   // A count would tell of changed payments.
   ComparedContactConnection: { totals: maySee('payments:read') },
   RecoveryRequest: { deletion: maySee('deletions:read'), job: maySeeOwn('jobs:read') },
+};
+
+const fieldsOf = (...names: string[]): Record<string, FieldGroup[]> => Object.fromEntries(names.map((name) => [name, [groupOfField[name]!]]));
+
+/** What roles may hide, wherever an answer comes to it. Numbers of rows are not named here: see veil.ts. */
+export const visibility: Visibility = {
+  hides: {
+    Contact: {
+      ...fieldsOf(...Object.keys(groupOfField)),
+      notes: ['NOTES'],
+      activities: ['NOTES'],
+      customFields: ['CUSTOM_FIELDS'],
+      payments: ['PAYMENTS'],
+      ledgerEntries: ['PAYMENTS', 'BALANCES'],
+      balances: ['BALANCES'],
+      balance: ['BALANCES'],
+    },
+    RecoveredContact: fieldsOf('email', 'street', 'city', 'postalCode', 'country'),
+    ContactDeletionPreview: { balances: ['BALANCES'] },
+    Deletion: { balances: ['BALANCES'] },
+    RecoveryPlan: { balances: ['BALANCES'], namesKept: ['NOTES'] },
+    // They count and name rows of all kinds, and a count would tell of changes in any.
+    ComparedContactConnection: { totals: allFieldGroups },
+    Erasure: { certificate: allFieldGroups },
+    RestoreDrill: { rowCount: allFieldGroups },
+  },
+  leavesOut: {
+    Contact: { contactPoints: ['EMAIL_AND_PHONE', 'ADDRESS'] },
+    ComparedContact: { changes: allFieldGroups },
+  },
 };

@@ -2,12 +2,15 @@
 // A rule answers true, or the error that tells the caller what happened and what to do.
 import type { Context } from '../context.ts';
 import type { Viewer } from '../domain/app.ts';
+import { type ContactFilter, groupsOfFilter } from '../domain/contact-filters.ts';
+import { type ContactOrder, groupsOfOrder } from '../domain/contacts.ts';
+import { unseen as unseenGroup } from '../domain/visibility.ts';
 import { plans, type Plan } from '../entities/organization.ts';
 import { isProven, proofRequired } from '../domain/second-factor.ts';
 import { Forbidden, Unauthenticated } from '../errors.ts';
 import { decodeId } from '../schema/common.ts';
 import { sql } from '../sql.ts';
-import { catalogue, type Permission } from './catalogue.ts';
+import { catalogue, type Permission, scopedPermissions } from './catalogue.ts';
 import { rule, type Rule } from './shield.ts';
 
 type PlatformPermission = Extract<Permission, `platform:${string}`>;
@@ -53,7 +56,7 @@ export const proven = ask('proven', (viewer, { app }) => isProven(app, viewer) |
 export const holds = (viewer: Viewer, permission: StaffPermission): boolean => viewer.kind !== 'OPERATOR' && viewer.permissions.has(permission);
 
 /** Staff with a role that holds the permission. The rule bears the permission's name. */
-export const may = (permission: StaffPermission) => ask(permission, (viewer) => holds(viewer, permission) || lacking(permission));
+export const may = (permission: StaffPermission) => ask(permission, (viewer) => holds(viewer, permission) || lacking(permission, viewer));
 
 /**
  * The same for a field inside of an answer, which is then left out. What the answer is part of has been done: a mutation
@@ -69,21 +72,30 @@ export const maySeeOwn = (permission: StaffPermission) =>
   );
 
 interface Finding {
-  filter?: { balance?: string | null } | null;
+  filter?: Pick<ContactFilter, 'balance' | 'email' | 'hasEmail' | 'country'> | null;
+  orderBy?: ContactOrder | null;
   input?: Finding | null;
 }
 
-/** A filter by balance tells who owes money: it takes what seeing a balance takes. */
-export const balanceFilter = ask(
-  'balanceFilter',
-  (viewer, _context, { input, ...args }: Finding) => (input ?? args).filter?.balance == null || holds(viewer, 'payments:read') || lacking('payments:read'),
-);
+/** To find or sort contacts by something tells of it, so it takes what seeing it takes. */
+export const seesAsked = ask('seesAsked', (viewer, _context, { input, ...args }: Finding) => {
+  const { filter, orderBy } = input ?? args;
+  if (filter?.balance != null && !holds(viewer, 'payments:read')) return lacking('payments:read', viewer);
+  const hidden = [...groupsOfFilter(filter), ...groupsOfOrder(orderBy)].find((group) => viewer.hidden.has(group));
+  return hidden ? new Forbidden('HIDDEN_FIELD', unseenGroup(hidden)) : true;
+});
 
 /** Operators that hold the permission. The rule bears the permission's name. */
 export const operator = (permission: PlatformPermission) =>
-  ask(permission, (viewer) => (viewer.kind === 'OPERATOR' && viewer.permissions.has(permission)) || lacking(permission));
+  ask(permission, (viewer) => (viewer.kind === 'OPERATOR' && viewer.permissions.has(permission)) || lacking(permission, viewer));
 
-function lacking(permission: Permission): Forbidden {
+function lacking(permission: Permission, { scope }: Viewer): Forbidden {
+  const isVoid = scope !== null && !scopedPermissions.includes(permission) && !permission.startsWith('platform:');
+  if (isVoid)
+    return new Forbidden(
+      'FORBIDDEN',
+      `This takes the permission ${permission} (${catalogue[permission][0]}), which is about the organization as a whole, and your roles are limited to contacts with certain tags. Nothing was changed. Ask someone who works with all contacts.`,
+    );
   const whom = permission.startsWith('platform:') ? 'It is for operators only.' : 'Ask an administrator of your organization for a role that holds it.';
   return new Forbidden(
     'FORBIDDEN',

@@ -31,7 +31,9 @@ export class ComparisonResolver {
   ): Promise<Page<ComparedContact> & { snapshotId: string }> {
     const snapshotId = decodeId('Snapshot', input.snapshotId);
     const page = { first: checkFirst(first), after: after ? placeOf(after, snapshotId) : null };
-    const { nodes, next } = await compareSnapshot(await context.reading(), context.app, snapshotId, page, holds(await context.viewer(), 'payments:read'));
+    const viewer = await context.viewer();
+    const looker = { hidden: viewer.hidden, seesMoney: holds(viewer, 'payments:read') };
+    const { nodes, next } = await compareSnapshot(await context.reading(), context.app, snapshotId, page, looker);
     const { edges, pageInfo } = pageOf(nodes, first, (row) => ['comparison', snapshotId, row.contactId], shownDifference);
     const endCursor = next ? encodeCursor(['comparison', snapshotId, next]) : pageInfo.endCursor;
     return { snapshotId, edges, nodes: edges.map(({ node }) => node), pageInfo: { hasNextPage: next !== null, endCursor } };
@@ -40,7 +42,8 @@ export class ComparisonResolver {
   @FieldResolver(() => ComparisonTotals, {
     nullable: true,
     complexity: 10_000,
-    description: 'How many there are in all, for those who may see payments. Reads everything, so ask for it once and not with every page.',
+    description:
+      'How many there are in all, for those who may see payments and whose roles hide nothing. Reads everything, so ask for it once and not with every page.',
   })
   async totals(@Ctx() context: Context, @Root() { snapshotId }: { snapshotId: string }): Promise<ComparisonTotals> {
     return totalComparison(await context.reading(), context.app, snapshotId);

@@ -4,17 +4,10 @@ import { Arg, Args, Ctx, FieldResolver, ID, Info, Mutation, Query, Resolver, Roo
 import type { Context } from '../context.ts';
 import type { ContactDraft } from '../domain/contact-drafts.ts';
 import { createContact, createContacts, type Created, updateContact } from '../domain/contact-writing.ts';
-import {
-  type ContactFilter as DomainFilter,
-  type ContactPlace,
-  contactPointsOf,
-  type ContactQuery,
-  type ContactRow,
-  countContacts,
-  listContacts,
-  readContacts,
-} from '../domain/contacts.ts';
+import { type ContactPlace, contactPointsOf, type ContactQuery, type ContactRow, countContacts, listContacts, readContacts } from '../domain/contacts.ts';
+import type { ContactFilter as DomainFilter } from '../domain/contact-filters.ts';
 import { NotFound } from '../errors.ts';
+import { groupOfPoint } from '../permissions/field-groups.ts';
 import { decodeId, decodeOptionalId, encodeId, payload } from '../schema/common.ts';
 import { checkFirst, decodeCursor, pageOf, type Page } from '../schema/pages.ts';
 import {
@@ -47,7 +40,7 @@ export const filterOf = ({ ids, membershipPlanId, ...rest }: ContactFilter): Dom
 export async function loadContact(context: Context, id: string): Promise<(Contact & { __typename: string }) | null> {
   const row = await context
     .loader<string, ContactRow | null>('contact', async (tx, ids) => {
-      const rows = new Map((await readContacts(tx, ids)).map((row) => [row.id, row]));
+      const rows = new Map((await readContacts(tx, await context.viewer(), ids)).map((row) => [row.id, row]));
       return ids.map((id) => rows.get(id) ?? null);
     })
     .load(id);
@@ -92,20 +85,27 @@ export class ContactResolver {
     const order = orderBy ?? byName;
     const query = { filter: filterOf(filter ?? {}), search };
     const page = { order, limit: checkFirst(first) + 1, after: after ? placeOf(after, order) : null, fields: selectedFields(info) };
-    const rows = await listContacts(await context.reading(), query, page);
+    const rows = await listContacts(await context.reading(), await context.viewer(), query, page);
     return Object.assign(
       pageOf(rows, first, ({ place, id }) => [orderKey(order), place, id], shownContact),
       { query },
     );
   }
 
-  @FieldResolver(() => [ContactPoint], { description: 'Further ways to reach it, in the order they were added.' })
-  async contactPoints(@Ctx() context: Context, @Root() { uuid }: Contact): Promise<ContactPoint[]> {
-    const rows = await context.loader('contact points', contactPointsOf).load(uuid);
+  @FieldResolver(() => [ContactPoint], {
+    nullable: true,
+    description: 'Further ways to reach it, in the order they were added, without those that your roles hide; null when they hide all.',
+  })
+  async contactPoints(@Ctx() context: Context, @Root() { uuid }: Contact): Promise<ContactPoint[] | null> {
+    const { hidden } = context;
+    if (hidden.has('EMAIL_AND_PHONE') && hidden.has('ADDRESS')) return null;
+    const rows = (await context.loader('contact points', contactPointsOf).load(uuid)).filter(({ kind }) => !hidden.has(groupOfPoint(kind)));
     return rows.map((row) => ({ ...row, id: encodeId('ContactPoint', row.id) }));
   }
 
-  @Mutation(() => CreateContactPayload, { description: 'Creates a contact with what it owns from the start.' })
+  @Mutation(() => CreateContactPayload, {
+    description: 'Creates a contact with what it owns from the start. Who works only with contacts with certain tags gives it one of them.',
+  })
   createContact(
     @Ctx() context: Context,
     @Arg('input', () => ContactInput, { description: 'The contact.' }) input: ContactInput,
@@ -114,7 +114,10 @@ export class ContactResolver {
     return payload<CreateContactPayload>(work, { contact: null });
   }
 
-  @Mutation(() => CreateContactsPayload, { description: 'Creates up to 500 contacts. One that is refused does not stop the others.' })
+  @Mutation(() => CreateContactsPayload, {
+    description:
+      'Creates up to 500 contacts. One that is refused does not stop the others. Who works only with contacts with certain tags gives each one of them.',
+  })
   createContacts(
     @Ctx() context: Context,
     @Arg('input', () => CreateContactsInput, { description: 'The contacts.' }) { contacts }: CreateContactsInput,
@@ -145,6 +148,6 @@ export class ContactResolver {
 export class ContactConnectionResolver {
   @FieldResolver(() => CappedCount, { description: 'How many contacts are found in all. Counted only when asked for.' })
   async totalCount(@Ctx() context: Context, @Root() { query }: { query: ContactQuery }): Promise<CappedCount> {
-    return countContacts(await context.reading(), query);
+    return countContacts(await context.reading(), await context.viewer(), query);
   }
 }

@@ -87,20 +87,20 @@ export class DeletionResolver {
     return deletion;
   }
 
-  @Query(() => DeletionConnection, { description: 'All deletions, the newest first.' })
+  @Query(() => DeletionConnection, { description: 'All deletions, the newest first; for those who work only with contacts with certain tags, their own.' })
   async deletions(@Ctx() context: Context, @Args(() => PageArgs) { first, after }: PageArgs): Promise<Page<Deletion>> {
     const rows = await listDeletions(await context.reading(), checkFirst(first) + 1, after ? decodeCursor(after, 'deletions', 1)[0]! : null);
     return pageOf(rows, first, (row) => ['deletions', row.id], shownDeletion);
   }
 
-  @FieldResolver(() => [RowCount], { description: 'How many rows of each kind went, the contacts included.' })
+  @FieldResolver(() => [RowCount], { description: 'How many rows of each kind went, the contacts included; without kinds that your roles hide.' })
   async rows(@Ctx() context: Context, @Root() deletion: Deletion): Promise<RowCount[]> {
     return (await contents(context, deletion)).rows;
   }
 
   @FieldResolver(() => [Money], {
     nullable: true,
-    description: 'The sum of the balances that went, for each currency; null without the permission `payments:read`.',
+    description: 'The sum of the balances that went, for each currency; null without the permission `payments:read`, or when your roles hide them.',
   })
   async balances(@Ctx() context: Context, @Root() deletion: Deletion): Promise<Money[]> {
     return (await contents(context, deletion)).balances;

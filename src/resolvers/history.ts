@@ -52,12 +52,15 @@ const membershipList: ChildList<MembershipRow, Membership> = {
 
 @Resolver(() => Contact)
 export class HistoryResolver {
-  @FieldResolver(() => NoteConnection, { description: 'Its notes, the newest first.' })
+  @FieldResolver(() => NoteConnection, { nullable: true, description: 'Its notes, the newest first; null when your roles hide them.' })
   notes(@Ctx() context: Context, @Root() contact: Contact, @Args(() => PageArgs) page: PageArgs, @Info() info: GraphQLResolveInfo): Promise<Page<Note>> {
     return childPage(context, contact, page, info, noteList);
   }
 
-  @FieldResolver(() => ActivityConnection, { description: 'Its activities, the one that was recorded last first.' })
+  @FieldResolver(() => ActivityConnection, {
+    nullable: true,
+    description: 'Its activities, the one that was recorded last first; null when your roles hide them.',
+  })
   activities(
     @Ctx() context: Context,
     @Root() contact: Contact,

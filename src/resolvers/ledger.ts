@@ -50,7 +50,7 @@ const balances = (context: Context, { uuid }: Contact): Promise<BalanceRow[]> =>
 export class LedgerResolver {
   @FieldResolver(() => PaymentConnection, {
     nullable: true,
-    description: 'Its payments, the one that was recorded last first; null without the permission `payments:read`.',
+    description: 'Its payments, the one that was recorded last first; null without the permission `payments:read`, and when your roles hide them.',
   })
   payments(@Ctx() context: Context, @Root() contact: Contact, @Args(() => PageArgs) page: PageArgs, @Info() info: GraphQLResolveInfo): Promise<Page<Payment>> {
     return childPage(context, contact, page, info, paymentList);
@@ -58,7 +58,7 @@ export class LedgerResolver {
 
   @FieldResolver(() => LedgerEntryConnection, {
     nullable: true,
-    description: 'Its ledger, the one that was entered last first; null without the permission `payments:read`.',
+    description: 'Its ledger, the one that was entered last first; null without the permission `payments:read`, and when your roles hide them.',
   })
   ledgerEntries(
     @Ctx() context: Context,
@@ -71,7 +71,8 @@ export class LedgerResolver {
 
   @FieldResolver(() => [Money], {
     nullable: true,
-    description: 'The sum of its ledger for each currency that was ever used: below zero when the contact owes; null without the permission `payments:read`.',
+    description:
+      'The sum of its ledger for each currency that was ever used: below zero when the contact owes; null without the permission `payments:read`, and when your roles hide them.',
   })
   balances(@Ctx() context: Context, @Root() contact: Contact): Promise<Money[]> {
     return balances(context, contact);
@@ -79,7 +80,8 @@ export class LedgerResolver {
 
   @FieldResolver(() => Money, {
     nullable: true,
-    description: 'The balance in the organization’s own currency: below zero when the contact owes; null without the permission `payments:read`.',
+    description:
+      'The balance in the organization’s own currency: below zero when the contact owes; null without the permission `payments:read`, and when your roles hide it.',
   })
   async balance(@Ctx() context: Context, @Root() contact: Contact): Promise<Money> {
     const { currency } = (await context.viewer()).organization!;

@@ -48,7 +48,7 @@ export class RecoveryPlanResolver {
     @Ctx() context: Context,
     @Arg('input', () => RecoveryPlanInput, { description: 'What to recover, and what to do about conflicts.' }) input: RecoveryPlanInput,
   ): Promise<RecoveryPlan> {
-    return shownPlan(context, await planRecovery(await context.reading(), context.app, selectionOf(input), policiesOf(input)));
+    return shownPlan(context, await planRecovery(await context.reading(), context.app, await context.viewer(), selectionOf(input), policiesOf(input)));
   }
 
   @FieldResolver(() => ConflictConnection, { description: 'The conflicts, in order of contact id, each with both sides.' })

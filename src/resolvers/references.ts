@@ -36,7 +36,7 @@ export const shownPlan = ({ id, priceMinor, currency, ...row }: MembershipPlanRo
   id: encodeId('MembershipPlan', id),
   price: { amountMinor: priceMinor, currency },
 });
-const shownTag = ({ id, name }: TagRow): Tag => ({ id: encodeId('Tag', id), name });
+export const shownTag = ({ id, name }: TagRow): Tag => ({ id: encodeId('Tag', id), name });
 const shownDefinition = ({ id, key, label, kind }: CustomFieldDefinitionRow): CustomFieldDefinition => ({
   id: encodeId('CustomFieldDefinition', id),
   key,
@@ -83,7 +83,7 @@ export class ReferenceResolver {
     return (await context.loader('tags', tagsOf).load(uuid)).map(shownTag);
   }
 
-  @FieldResolver(() => [CustomField], { description: 'What it has in custom fields, by their keys.' })
+  @FieldResolver(() => [CustomField], { nullable: true, description: 'What it has in custom fields, by their keys; null when your roles hide them.' })
   async customFields(@Ctx() context: Context, @Root() { uuid }: Contact): Promise<CustomField[]> {
     const rows = await context.loader('custom fields', customFieldsOf).load(uuid);
     return rows.map(({ definition, value }) => ({ definition: shownDefinition(definition), value }));
@@ -100,7 +100,7 @@ export class ReferenceResolver {
     return payload<TagContactsPayload>(work, { contacts: null });
   }
 
-  @Mutation(() => TagContactsPayload, { description: 'Takes tags off contacts.' })
+  @Mutation(() => TagContactsPayload, { description: 'Takes tags off contacts. Who works only with contacts with certain tags leaves each of them one.' })
   untagContacts(
     @Ctx() context: Context,
     @Arg('input', () => TagContactsInput, { description: 'Which tags for which contacts.' }) input: TagContactsInput,

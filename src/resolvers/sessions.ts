@@ -1,18 +1,22 @@
 // Signing in and out, and who is signed in.
 import { Arg, Ctx, Mutation, Query, Resolver } from 'type-graphql';
 import type { Context } from '../context.ts';
+import { readTags } from '../domain/references.ts';
 import { completeProviderSignIn, startProviderSignIn } from '../domain/provider-sign-in.ts';
 import { endSessions, listSessions } from '../domain/sessions.ts';
 import { completeSignIn, refreshSession, signIn } from '../domain/signing-in.ts';
 import { catalogue, permissions } from '../permissions/catalogue.ts';
+import { allFieldGroups } from '../permissions/field-groups.ts';
 import { decodeId, encodeId, payload } from '../schema/common.ts';
 import {
   CompleteProviderSignInInput,
   CompleteProviderSignInPayload,
   CompleteSignInInput,
   CompleteSignInPayload,
+  describedGroups,
   EndSessionsInput,
   EndSessionsPayload,
+  FieldGroupDescription,
   PermissionDescription,
   RefreshSessionInput,
   RefreshSessionPayload,
@@ -118,16 +122,23 @@ export class SessionResolver {
 
   @Query(() => Viewer, { description: 'Who is signed in, with what they may do at this moment.' })
   async viewer(@Ctx() context: Context): Promise<Viewer> {
-    const { kind, id, name, email, organization, roles, permissions } = await context.viewer();
+    const { kind, id, name, email, organization, roles, permissions, hidden, scope } = await context.viewer();
     return {
       name,
       email,
       roles: [...roles],
       permissions: [...permissions].sort(),
+      hiddenFields: [...hidden],
+      tagScope: scope && (await readTags(await context.reading(), scope.tags)).map((tag) => tag.name),
       kind: kind as keyof typeof ViewerKind,
       id: organization && encodeId(kind === 'STAFF' ? 'StaffMember' : 'ApiKey', id),
       organization: organization && shownOrganization(organization),
     };
+  }
+
+  @Query(() => [FieldGroupDescription], { description: 'Every group of a contact’s fields that a role can hide, in human words.' })
+  fieldGroupCatalogue(): FieldGroupDescription[] {
+    return describedGroups(allFieldGroups);
   }
 
   @Query(() => [PermissionDescription], { description: 'Every permission there is, in human words.' })

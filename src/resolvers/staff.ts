@@ -5,9 +5,13 @@ import type { App, Viewer } from '../domain/app.ts';
 import { copyRole, createRole, deleteRole, listRoles, readRoles, type RoleRow, rolesOf, updateRole } from '../domain/roles.ts';
 import { assignRoles, listStaff, readStaff, reinstateStaffMember, type StaffRow, suspendStaffMember } from '../domain/staff.ts';
 import { NotFound } from '../errors.ts';
+import type { GivenGrants } from '../domain/grants.ts';
+import { readTags, type TagRow } from '../domain/references.ts';
 import { catalogue } from '../permissions/catalogue.ts';
 import { decodeId, encodeId, payload } from '../schema/common.ts';
 import { checkFirst, decodeCursor, PageArgs, pageOf, type Page } from '../schema/pages.ts';
+import { describedGroups } from '../schema/sessions.ts';
+import { Tag } from '../schema/references.ts';
 import {
   AssignRolesInput,
   CopyRoleInput,
@@ -22,11 +26,14 @@ import {
   StaffMemberPayload,
   UpdateRoleInput,
 } from '../schema/staff.ts';
+import { shownTag } from './references.ts';
 
 const shownRole = (row: RoleRow): Role & { __typename: string } => ({
   ...row,
   __typename: 'Role',
   id: encodeId('Role', row.id),
+  scope: row.tagScope,
+  hiddenFields: describedGroups(row.hiddenFields),
   permissions: row.permissions.map((permission) => ({ permission, title: catalogue[permission][0], description: catalogue[permission][1] })),
 });
 
@@ -47,6 +54,35 @@ export async function loadRole(context: Context, id: string): Promise<(Role & { 
 export async function loadStaff(context: Context, id: string): Promise<(StaffMember & { __typename: string }) | null> {
   const [row] = await readStaff(await context.reading(), [id]);
   return row ? shownStaff(row) : null;
+}
+
+/** What is asked to be given, as the domain takes it. What is left out stays out; a scope of null is none. */
+export const grantsOf = ({ permissions, hiddenFields, scopeTagIds }: Pick<UpdateRoleInput, 'permissions' | 'hiddenFields' | 'scopeTagIds'>): GivenGrants => ({
+  permissions: permissions ?? undefined,
+  hiddenFields: hiddenFields ?? undefined,
+  tagScope: scopeTagIds && scopeTagIds.map((id) => decodeId('Tag', id)),
+});
+
+/** The tags of a scope that are still there, by name; null when there is no scope. */
+export async function scopeTags(context: Context, scope: readonly string[] | null): Promise<Tag[] | null> {
+  if (!scope) return null;
+  const loader = context.loader<string, TagRow | null>('tags of scopes', async (tx, ids) => {
+    const tags = new Map((await readTags(tx, ids)).map((tag) => [tag.id, tag]));
+    return ids.map((id) => tags.get(id) ?? null);
+  });
+  const tags = (await loader.loadMany(scope)) as (TagRow | null)[];
+  return tags.flatMap((tag) => (tag ? [shownTag(tag)] : [])).sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+@Resolver(() => Role)
+export class RoleScopeResolver {
+  @FieldResolver(() => [Tag], {
+    nullable: true,
+    description: 'The tags whose contacts it is limited to, by name; null: it has no limit. A tag that is gone is left out, and widens nothing.',
+  })
+  tagScope(@Ctx() context: Context, @Root() { scope }: Role): Promise<Tag[] | null> {
+    return scopeTags(context, scope);
+  }
 }
 
 @Resolver(() => StaffMember)
@@ -87,18 +123,20 @@ export class StaffResolver {
 
   @Mutation(() => RolePayload, { description: 'Makes a custom role of permissions that you hold yourself.' })
   createRole(@Ctx() context: Context, @Arg('input', () => CreateRoleInput, { description: 'The role.' }) input: CreateRoleInput): Promise<RolePayload> {
-    return withRole(context, (app, viewer) => createRole(app, viewer, input));
+    return withRole(context, (app, viewer) => createRole(app, viewer, { ...grantsOf(input), name: input.name, description: input.description }));
   }
 
-  @Mutation(() => RolePayload, { description: 'Makes a custom role that holds what another role holds.' })
-  copyRole(@Ctx() context: Context, @Arg('input', () => CopyRoleInput, { description: 'Which role.' }) { id, name }: CopyRoleInput): Promise<RolePayload> {
-    return withRole(context, (app, viewer) => copyRole(app, viewer, decodeId('Role', id), name));
+  @Mutation(() => RolePayload, { description: 'Makes a custom role that gives what another role gives.' })
+  copyRole(@Ctx() context: Context, @Arg('input', () => CopyRoleInput, { description: 'Which role.' }) input: CopyRoleInput): Promise<RolePayload> {
+    return withRole(context, (app, viewer) => copyRole(app, viewer, decodeId('Role', input.id), { ...grantsOf(input), name: input.name }));
   }
 
-  @Mutation(() => RolePayload, { description: 'Renames a custom role, or changes what it holds: from the next request and event of its holders on.' })
+  @Mutation(() => RolePayload, {
+    description: 'Renames a custom role, or changes what it holds, hides or is limited to: from the next request and event of its holders on.',
+  })
   updateRole(@Ctx() context: Context, @Arg('input', () => UpdateRoleInput, { description: 'What changes.' }) input: UpdateRoleInput): Promise<RolePayload> {
-    const { name, description, permissions } = input;
-    const given = Object.fromEntries(Object.entries({ name, description, permissions }).filter(([, value]) => value != null));
+    const { name, description } = input;
+    const given = { ...Object.fromEntries(Object.entries({ name, description }).filter(([, value]) => value != null)), ...grantsOf(input) };
     return withRole(context, async (app, viewer) => {
       const id = decodeId('Role', input.id);
       await updateRole(app, viewer, id, given);

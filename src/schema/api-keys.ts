@@ -1,7 +1,10 @@
 // API keys, as the world sees them.
 import { Field, ID, InputType, ObjectType } from 'type-graphql';
 import { DateTime, Node, UserError } from './common.ts';
+import type { FieldGroup } from '../permissions/field-groups.ts';
 import { connectionOf } from './pages.ts';
+import { FieldGroupDescription, FieldGroupEnum } from './sessions.ts';
+import { hiddenGiven, scopeGiven } from './staff.ts';
 
 @ObjectType({
   implements: Node,
@@ -13,6 +16,9 @@ export class ApiKey extends Node {
 
   @Field(() => [String], { description: 'What it may do, as `noun:verb`: never more than whoever made it held then.' })
   permissions!: string[];
+
+  @Field(() => [FieldGroupDescription], { description: 'What of contacts it does not see, in human words: at least what whoever made it did not see then.' })
+  hiddenFields!: FieldGroupDescription[];
 
   @Field(() => [String], { description: 'The networks that it may be used from, as in `192.0.2.0/24`; empty: from anywhere.' })
   addresses!: string[];
@@ -31,6 +37,8 @@ export class ApiKey extends Node {
 
   @Field(() => DateTime, { nullable: true, description: 'When it was revoked; null when it was not.' })
   revokedAt!: Date | null;
+
+  scope!: readonly string[] | null;
 }
 
 export const ApiKeyConnection = connectionOf(ApiKey, 'API key', 'API keys');
@@ -42,6 +50,12 @@ export class CreateApiKeyInput {
 
   @Field(() => [String], { description: 'What it may do, as `noun:verb`. Only what you hold yourself, and nothing that says who may do what.' })
   permissions!: string[];
+
+  @Field(() => [FieldGroupEnum], { nullable: true, description: hiddenGiven })
+  hiddenFields?: FieldGroup[] | null;
+
+  @Field(() => [ID], { nullable: true, description: scopeGiven })
+  scopeTagIds?: string[] | null;
 
   @Field(() => [String], {
     nullable: true,

@@ -44,7 +44,7 @@ export class ComparedContact {
 
   @Field(() => [FieldChange], {
     description:
-      'What changed, field by field: of a contact that was added or removed its own fields, of another those of everything it owns. At most 200. Payments and ledger entries are left out for those who may not see payments.',
+      'What changed, field by field: of a contact that was added or removed its own fields, of another those of everything it owns. At most 200. Payments and ledger entries are left out for those who may not see payments, and so is what your roles hide.',
   })
   changes!: FieldChange[];
 

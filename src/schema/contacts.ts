@@ -31,8 +31,11 @@ registerEnumType(ContactOrderField, {
   name: 'ContactOrderField',
   description: 'What contacts are sorted by.',
   valuesConfig: {
-    NAME: { description: 'Last name, then first name; the company, the email or the member number of contacts without a name.' },
-    EMAIL: { description: 'Email address. Contacts without one come last in both directions.' },
+    NAME: {
+      description:
+        'Last name, then first name; the company, the email or the member number of contacts without a name, which come last, by age, when your roles hide emails.',
+    },
+    EMAIL: { description: 'Email address. Contacts without one come last in both directions. Refused when your roles hide emails.' },
     CREATED_AT: { description: 'When the contact was created.' },
   },
 });
@@ -62,7 +65,8 @@ export class ContactPoint {
 @ObjectType({
   implements: Node,
   simpleResolvers: true,
-  description: 'A person or a company that the organization deals with. All that a contact owns is deleted, and recovered, with it.',
+  description:
+    'A person or a company that the organization deals with. All that a contact owns is deleted, and recovered, with it. Roles can hide groups of its fields (see `FieldGroup`): what is hidden is null, the answer’s `extensions.hidden` says so, and it can’t be found by, sorted by or changed.',
 })
 export class Contact extends Node {
   @Field(() => String, { nullable: true, description: 'The number that the organization gave the contact; no two contacts have the same.' })
@@ -75,7 +79,7 @@ export class Contact extends Node {
   lastName!: string | null;
 
   @Field(() => String, {
-    description: 'What to call the contact: first and last name, or else the company, the email or the member number.',
+    description: 'What to call the contact: first and last name, or else the company, the email (unless your roles hide it) or the member number.',
   })
   name!: string;
 
@@ -130,7 +134,7 @@ export class CappedCount {
   isCapped!: boolean;
 }
 
-@InputType({ description: 'Which contacts. All that is given must hold; what is left out or null does not matter.' })
+@InputType({ description: 'Which contacts. All that is given must hold; what is left out or null does not matter. What your roles hide can’t be given.' })
 export class ContactFilter {
   @Field(() => [ID], { nullable: true, description: 'One of these ids, at most 10,000.' })
   ids?: string[] | null;
@@ -179,7 +183,8 @@ export class ContactsArgs extends PageArgs {
 
   @Field(() => String, {
     nullable: true,
-    description: 'Words that must all occur, each somewhere in the name, the email, the company or the member number, in any case. At most 10 words count.',
+    description:
+      'Words that must all occur, each somewhere in the name, the email, the company or the member number, in any case. At most 10 words count. Emails are not searched when your roles hide them.',
   })
   search?: string | null;
 

@@ -48,10 +48,13 @@ export class ContactDeletionPreview {
   @Field(() => Int, { description: 'How many contacts will go.' })
   contactCount!: number;
 
-  @Field(() => [RowCount], { description: 'How many rows of each kind will go with them, the contacts included.' })
+  @Field(() => [RowCount], { description: 'How many rows of each kind will go with them, the contacts included; without kinds that your roles hide.' })
   rows!: RowCount[];
 
-  @Field(() => [Money], { nullable: true, description: 'The sum of their balances, for each currency; null without the permission `payments:read`.' })
+  @Field(() => [Money], {
+    nullable: true,
+    description: 'The sum of their balances, for each currency; null without the permission `payments:read`, or when your roles hide them.',
+  })
   balances!: Money[] | null;
 
   @Field(() => DateTime, { description: 'Until when they could be recovered if they were deleted now. After that they are gone.' })

@@ -31,8 +31,8 @@ export class RestoreDrill extends Node {
   @Field(() => Int, { description: 'How many contacts came back, each compared with its digest.' })
   contactCount!: number;
 
-  @Field(() => Int, { description: 'How many rows came back, the contacts included.' })
-  rowCount!: number;
+  @Field(() => Int, { nullable: true, description: 'How many rows came back, the contacts included; null when your roles hide any of them.' })
+  rowCount!: number | null;
 
   @Field(() => Float, { description: 'How many bytes these rows have.' })
   byteCount!: number;

@@ -61,7 +61,9 @@ export class ContactErasurePreview {
   @Field(() => Int, { description: 'How many of them are live; the others are deleted and could still be recovered.' })
   liveCount!: number;
 
-  @Field(() => [RowCount], { description: 'How many live rows of each kind would go, the contacts included. What stored copies hold comes on top.' })
+  @Field(() => [RowCount], {
+    description: 'How many live rows of each kind would go, the contacts included. What stored copies hold comes on top. Without kinds that your roles hide.',
+  })
   rows!: RowCount[];
 
   @Field(() => String, { description: 'What `eraseContacts` takes: bound to you, to your organization and to exactly these contacts, and used once.' })
@@ -149,7 +151,9 @@ export class Erasure extends Node {
   @Field(() => Int, { description: 'How many contacts are nowhere any more because of it. While a purge runs it still grows.' })
   subjectCount!: number;
 
-  @Field(() => [RowCount], { description: 'How many rows of each kind were destroyed so far, live ones and those in stored copies.' })
+  @Field(() => [RowCount], {
+    description: 'How many rows of each kind were destroyed so far, live ones and those in stored copies; without kinds that your roles hide.',
+  })
   rows!: RowCount[];
 
   @Field(() => [StoreErasure], { description: 'What was done in the snapshot stores so far.' })
@@ -164,7 +168,10 @@ export class Erasure extends Node {
   @Field(() => DateTime, { nullable: true, description: 'When the last stored copy was destroyed.' })
   doneAt!: Date | null;
 
-  @Field(() => ErasureCertificate, { nullable: true, description: 'The signed certificate; null while it runs.' })
+  @Field(() => ErasureCertificate, {
+    nullable: true,
+    description: 'The signed certificate, which counts rows of all kinds; null while it runs, and when your roles hide anything of contacts.',
+  })
   certificate!: ErasureCertificate | null;
 
   requestedById!: string | null;

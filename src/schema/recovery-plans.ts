@@ -45,7 +45,7 @@ registerEnumType(ConflictPolicyEnum, {
   },
 });
 
-@ObjectType({ description: 'The fields of a contact as the snapshot has them.' })
+@ObjectType({ description: 'The fields of a contact as the snapshot has them; those that your roles hide are null.' })
 export class RecoveredContact {
   @Field(() => ID, { description: 'Its id.' })
   id!: string;
@@ -117,12 +117,12 @@ export class RecoveryPlan {
   @Field(() => Int, { description: 'How many contacts it would recover.' })
   contactCount!: number;
 
-  @Field(() => [RowCount], { description: 'How many rows of each kind are in the snapshot, the contacts included.' })
+  @Field(() => [RowCount], { description: 'How many rows of each kind are in the snapshot, the contacts included; without kinds that your roles hide.' })
   rows!: RowCount[];
 
   @Field(() => [Money], {
     nullable: true,
-    description: 'The sum of the balances that would come back, for each currency; null without the permission `payments:read`.',
+    description: 'The sum of the balances that would come back, for each currency; null without the permission `payments:read`, or when your roles hide them.',
   })
   balances!: Money[] | null;
 
@@ -132,8 +132,8 @@ export class RecoveryPlan {
   @Field(() => [RecreatedRecord], { description: 'What would be recreated because it is gone.' })
   recreated!: RecreatedRecord[];
 
-  @Field(() => [String], { description: 'Authors of notes and activities who have left; their names stay.' })
-  namesKept!: string[];
+  @Field(() => [String], { nullable: true, description: 'Authors of notes and activities who have left; their names stay. Null when your roles hide notes.' })
+  namesKept!: string[] | null;
 
   @Field(() => Money, { description: 'What it costs, once.' })
   fee!: Money;
@@ -188,7 +188,7 @@ export class RecoveryPlanInput {
   @Field(() => ConflictPolicyEnum, {
     nullable: true,
     description:
-      'What is done about every conflict. Left out: `MERGE` for an email, `SKIP` for an id that is live, `RESTORE_WITHOUT_EMAIL` for a member number.',
+      'What is done about every conflict. Left out: `MERGE` for an email, `SKIP` for an id that is live, `RESTORE_WITHOUT_EMAIL` for a member number; and `SKIP` for all when your roles hide anything of contacts, beside which `MERGE` and `REPLACE` are refused.',
   })
   conflictPolicy?: ConflictPolicy | null;
 

@@ -1,5 +1,6 @@
 // Signing in and the one who is signed in, as clients see them.
 import { Field, ID, InputType, Int, ObjectType, registerEnumType } from 'type-graphql';
+import { allFieldGroups, type FieldGroup, fieldGroups } from '../permissions/field-groups.ts';
 import { DateTime, UserError } from './common.ts';
 import { Organization } from './organizations.ts';
 
@@ -14,6 +15,29 @@ registerEnumType(ViewerKind, {
     API_KEY: { description: 'An integration of one organization.' },
   },
 });
+
+export const FieldGroupEnum = Object.fromEntries(allFieldGroups.map((group) => [group, group])) as Record<FieldGroup, FieldGroup>;
+registerEnumType(FieldGroupEnum, {
+  name: 'FieldGroup',
+  description:
+    'A group of a contact’s fields that a role can hide from its holders. To find or sort contacts by something hidden, or to change it, is refused with `HIDDEN_FIELD`.',
+  valuesConfig: Object.fromEntries(allFieldGroups.map((group) => [group, { description: fieldGroups[group][1] }])),
+});
+
+@ObjectType({ description: 'A group of a contact’s fields, in human words.' })
+export class FieldGroupDescription {
+  @Field(() => FieldGroupEnum, { description: 'The group; made for programs.' })
+  group!: FieldGroup;
+
+  @Field(() => String, { description: 'A short title for people.' })
+  title!: string;
+
+  @Field(() => String, { description: 'What belongs to it.' })
+  description!: string;
+}
+
+export const describedGroups = (groups: Iterable<FieldGroup>): FieldGroupDescription[] =>
+  [...groups].map((group) => ({ group, title: fieldGroups[group][0], description: fieldGroups[group][1] }));
 
 @ObjectType({ description: 'Who is signed in, with what they may do at this moment.' })
 export class Viewer {
@@ -37,6 +61,15 @@ export class Viewer {
 
   @Field(() => [String], { description: 'What their roles let them do, as `noun:verb`. `permissionCatalogue` explains each.' })
   permissions!: string[];
+
+  @Field(() => [FieldGroupEnum], {
+    description:
+      'The groups of a contact’s fields that their roles hide. Each answer that leaves something out lists it in `extensions.hidden`, at most 100 times: the `path` to it (names, without places in lists), its `group`, and the `reason`.',
+  })
+  hiddenFields!: FieldGroup[];
+
+  @Field(() => [String], { nullable: true, description: 'The names of the tags whose contacts they work with; null: they work with all.' })
+  tagScope!: string[] | null;
 }
 
 @ObjectType({ description: 'One thing that a role can let its holders do.' })

@@ -56,7 +56,7 @@ export class Snapshot extends Node {
   @Field(() => Int, { description: 'How many contacts it holds; 0 until it is complete. Counted when it was taken, like the other figures.' })
   contactCount!: number;
 
-  @Field(() => [RowCount], { description: 'How many rows of each kind it holds, the contacts included.' })
+  @Field(() => [RowCount], { description: 'How many rows of each kind it holds, the contacts included; without kinds that your roles hide.' })
   rows!: RowCount[];
 
   @Field(() => Float, { description: 'The bytes that it takes in the snapshot store, with what it shares with earlier snapshots.' })
