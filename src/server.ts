@@ -143,7 +143,7 @@ const runIn = (running: Running): ApolloServerPlugin<Holder> => ({
       },
       async willSendResponse({ response: { body }, contextValue }) {
         const { cost } = contextValue.operation;
-        if (cost && body.kind === 'single') body.singleResult.extensions = { cost };
+        if (cost && body.kind === 'single') body.singleResult.extensions = { ...body.singleResult.extensions, cost };
       },
     };
   },

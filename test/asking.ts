@@ -20,7 +20,7 @@ export async function post(world: World, token: string | undefined, query: strin
   const authorization: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
   const body = JSON.stringify({ query: typeof query === 'string' ? query : print(query), variables });
   const response = await fetch(world.url, { method: 'POST', headers: { 'content-type': 'application/json', ...authorization }, body });
-  const text = (await response.text()).replace(/,"extensions":\{"cost":\{[^}]*\}\}/, '');
+  const text = (await response.text()).replace(/,?"cost":\{"requested":[^}]*\}/, '').replace(/,"extensions":\{\}/, '');
   const { data, errors = [], extensions } = JSON.parse(text) as { data?: Answer['data']; errors?: RawError[]; extensions?: Pick<Answer, 'hidden'> };
   return {
     status: response.status,

@@ -53,8 +53,9 @@ async function setScene(world: World, organization: OrganizationName, prepare: P
   await prepare(world, organizationId);
   const ids = await liveIds(world, organization);
   await world.owner.query(
-    `with tagged as (insert into contact_tag (organization_id, contact_id, tag_id) select organization_id, $2, id from tag where organization_id = $1)
-     insert into custom_field_value (organization_id, contact_id, definition_id, value) select organization_id, $2, id, 'L' from custom_field_definition where organization_id = $1`,
+    `with tagged as (insert into contact_tag (organization_id, contact_id, tag_id) select organization_id, $2, id from tag where organization_id = $1 on conflict do nothing)
+     insert into custom_field_value (organization_id, contact_id, definition_id, value) select organization_id, $2, id, 'L' from custom_field_definition where organization_id = $1
+     on conflict do nothing`,
     [organizationId, ids[6]],
   );
   const admin = await world.as('Super admin', organization);
@@ -144,7 +145,7 @@ export async function rowsOf(world: World): Promise<Record<string, string>> {
     [log],
   );
   const digests = tables.map(({ name, owned }) => {
-    const row = "(to_jsonb(t) - 'last_used_at')::text";
+    const row = "(to_jsonb(t) - 'last_used_at' - 'refused_at')::text";
     return `select '${name} of ' || ${owned ? "coalesce(organization_id::text, 'nobody')" : "'all'"} as of, count(*) || ' ' || md5(string_agg(${row}, '' order by ${row})) as is from ${name} t group by 1`;
   });
   const { rows } = await world.owner.query<{ of: string; is: string }>(digests.join(' union all '));

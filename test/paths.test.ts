@@ -41,7 +41,7 @@ const guarded = `
 /** Types that are part of what they hang on: whoever sees that sees them. Connections, edges and payloads are by their names. */
 const parts = `
   Activity AddedActions CappedCount ComparisonTotals ContactDeletionPreview ContactErasurePreview ContactPoint CreateContactsResult CustomField CustomFieldDefinition
-  DeadlineWarning DeletedContact ErasedContact ErasureCertificate Failure FieldChange LogFault LogHead LogPruning Membership MembershipPlan Money Note Organization PageInfo
+  DeadlineWarning DeletedContact ErasedContact ErasureCertificate Failure FieldChange FieldGroupDescription LogFault LogHead LogPruning Membership MembershipPlan Money Note Organization PageInfo
   PermissionDescription RecreatedRecord RowCount Session StoreErasure Tag UndoException UserError Viewer
 `;
 

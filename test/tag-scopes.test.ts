@@ -103,7 +103,7 @@ describe('the database', () => {
     };
     expect(among('domain', /(transact|begin)\(\s*viewer\./)).toEqual([]);
     // These read of recoveries, jobs, invoices and the log only.
-    expect(among('resolvers', /\.(transact|begin)\(/)).toEqual(['invoices.ts', 'jobs.ts', 'recoveries.ts']);
+    expect(among('resolvers', /\.(transact|begin)\(/)).toEqual(['action-log.ts', 'invoices.ts', 'jobs.ts', 'recoveries.ts']);
     expect(among('permissions', /\.(transact|begin)\(/)).toEqual(['refusals.ts']);
   });
 });

@@ -146,7 +146,7 @@ describe('a group', () => {
       .filter(([, { name, type }]) => Object.hasOwn(groupOfField, name) || telling.has(getNamedType(type).name) || /balance/i.test(name))
       .filter(([type, { name }]) => !visibility.hides[type]?.[name] && !visibility.leavesOut[type]?.[name]);
     // Of people who work for the organization.
-    expect(fields.map(([type, { name }]) => `${type}.${name}`)).toEqual(['StaffMember.email', 'Viewer.email']);
+    expect(fields.map(([type, { name }]) => `${type}.${name}`)).toEqual(['Invitation.email', 'StaffMember.email', 'Viewer.email']);
   });
 
   it('is known for every kind of row that contacts own, and what nobody put in one is in all', async () => {

@@ -114,6 +114,7 @@ const argumentsFor = (mine: Scene): Arguments => ({
   role: `id: "${mine.Role}"`,
   snapshot: `id: "${mine.Snapshot}"`,
   staffMember: `id: "${mine.StaffMember}"`,
+  invitation: `id: "${mine.Invitation}"`,
   webhookEndpoint: `id: "${mine.WebhookEndpoint}"`,
 });
 
