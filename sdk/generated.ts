@@ -901,6 +901,8 @@ export type StaffMemberInput = {
 export type StartProviderSignInInput = {
   /** Whether the provider is to ask anew who they are, which then counts as a proof of identity; false without it. */
   fresh?: boolean | null | undefined;
+  /** The token in the link of an invitation, for who joins the staff by signing in there. */
+  invitationToken?: string | null | undefined;
   /** The id of the organization. */
   organizationId: string | number;
   /** The id of the identity provider. */

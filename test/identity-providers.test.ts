@@ -32,10 +32,16 @@ async function register(world: World, issuer: string, organization: Organization
   return createIdentityProvider.identityProvider!.id;
 }
 
-const begin = async (world: World, providerId: string, fresh = false, organization: OrganizationName = 'Riverside Club') =>
+const begin = async (
+  world: World,
+  providerId: string,
+  fresh = false,
+  organization: OrganizationName = 'Riverside Club',
+  invitationToken: string | null = null,
+) =>
   (
     await world.client().request(sdk.StartProviderSignInDocument, {
-      input: { organizationId: encodeId('Organization', world.organizationId(organization)), providerId, fresh },
+      input: { organizationId: encodeId('Organization', world.organizationId(organization)), providerId, fresh, invitationToken },
     })
   ).startProviderSignIn;
 
@@ -72,17 +78,28 @@ test('staff sign in at the provider of their organization, and nobody of another
   expect(await codeOf(begin(world, theirs))).toBe('NOT_FOUND');
   expect(codes(await signIn(world, theirs, 'renamed@riverside.example', false, 'Hilltop Society'))).toEqual(['NO_ACCOUNT']);
 
-  // Who is invited joins by it.
+  // Who is invited joins by it with the link out of the email, and with that only: an address is in one organization.
   const superAdmin = await world.as('Super admin');
   const { roles } = await superAdmin.request(sdk.RolesDocument);
   const viewerRole = roles.find(({ name }) => name === 'Viewer')!.id;
-  await superAdmin.request(sdk.InviteStaffMemberDocument, { input: { email: 'new@riverside.example', name: 'New', roleIds: [viewerRole] } });
-  expect(codes(await signIn(world, providerId, 'unverified+new@riverside.example'))).toEqual(['NO_ACCOUNT']);
-  const joined = await signIn(world, providerId, 'new@riverside.example');
-  expect((await world.client(joined.accessToken!).request(sdk.ViewerDocument)).viewer).toMatchObject({ name: 'New', roles: ['Viewer'] });
+  const newcomer = 'new@riverside.example';
+  await superAdmin.request(sdk.InviteStaffMemberDocument, { input: { email: newcomer, name: 'New', roleIds: [viewerRole] } });
   await runJobs(world);
-  const late = { token: await mailbox.token(), password: 'a sentence that nobody knows' };
+  const token = await mailbox.token();
+  const joinAs = async (name: string, invitationToken: string | null) => {
+    const { url, challenge } = await begin(world, providerId, false, 'Riverside Club', invitationToken);
+    return complete(world, challenge!, await browse(url!, name));
+  };
+  expect(codes(await joinAs(newcomer, null))).toEqual(['NO_ACCOUNT']);
+  expect(codes(await joinAs(`unverified+${newcomer}`, token))).toEqual(['NO_ACCOUNT']);
+  expect(codes(await joinAs('else@riverside.example', token))).toEqual(['NO_ACCOUNT']);
+  expect(codes(await begin(world, providerId, false, 'Riverside Club', `${token}x`))).toEqual(['INVITATION_OVER']);
+  expect(codes(await begin(world, theirs, false, 'Hilltop Society', token))).toEqual(['INVITATION_OVER']);
+  const joined = await joinAs(newcomer, token);
+  expect((await world.client(joined.accessToken!).request(sdk.ViewerDocument)).viewer).toMatchObject({ name: 'New', roles: ['Viewer'] });
+  const late = { token, password: 'a sentence that nobody knows' };
   expect(codes((await world.client().request(sdk.AcceptInvitationDocument, { input: late })).acceptInvitation)).toEqual(['INVITATION_OVER']);
+  expect(codes(await signIn(world, providerId, newcomer))).toEqual([]);
 
   // Removed, it lets nobody in; the ones who are in stay.
   const { url, challenge } = await begin(world, providerId);
@@ -262,6 +279,13 @@ test('only addresses of the public internet can be registered, nothing is shown 
   const more = await Promise.all(Array.from({ length: 8 }, () => create('https://login.example')));
   expect(more.filter(({ userErrors }) => userErrors.length === 0).length).toBe(4);
   expect((await superAdmin.request(sdk.IdentityProvidersDocument)).identityProviders.length).toBe(5);
+  // It could say that it is a Super admin, so whoever is less than that registers none.
+  const { createIdentityProvider } = await (
+    await world.as('Admin')
+  ).request(sdk.CreateIdentityProviderDocument, {
+    input: { name: 'Login', issuer: 'https://login.example', redirectUrl, ...client },
+  });
+  expect(codes(createIdentityProvider)).toEqual(['CANNOT_GRANT']);
   expect(await codeOf((await world.as('Staff')).request(sdk.IdentityProvidersDocument))).toBe('FORBIDDEN');
   const theirs = (await (await world.as('Super admin', 'Hilltop Society')).request(sdk.IdentityProvidersDocument)).identityProviders;
   expect(theirs).toEqual([]);

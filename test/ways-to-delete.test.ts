@@ -34,6 +34,7 @@ const refusedHere: Record<string, string> = {
   'Mutation.confirmSecondFactor': 'SECOND_FACTOR_OFF',
   'Mutation.removeSecondFactor': 'SECOND_FACTOR_OFF',
   'Mutation.renewRecoveryCodes': 'SECOND_FACTOR_OFF',
+  'Mutation.createIdentityProvider': 'CANNOT_GRANT',
   'Mutation.approveRecovery': 'NOT_AWAITING_APPROVAL',
   // Its job has ended.
   'Mutation.cancelRecovery': 'NOT_CANCELLABLE',

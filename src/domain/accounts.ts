@@ -1,9 +1,11 @@
 // Accounts: who signs in. They are looked up before the organization is known, so they are no tenant's data.
 import { hash, verify } from '@node-rs/argon2';
+import { z } from 'zod';
 import type { Transaction } from '../database.ts';
-import { sql } from '../sql.ts';
+import { raw, sql } from '../sql.ts';
 import { logAction, type Action } from './action-log.ts';
 import type { App, Actor, From } from './app.ts';
+import { normalizeEmail } from './email.ts';
 
 export interface AccountRow {
   id: string;
@@ -36,6 +38,15 @@ export async function findAccount({ database }: App, by: { email: string } | { i
   return rows[0];
 }
 
+/** The account of an id, from now on as it is until the transaction ends: `share` keeps it from changing, `update` is for changing it. */
+export async function holdAccount(tx: Transaction, id: string, how: 'share' | 'update'): Promise<AccountRow | undefined> {
+  return tx.row<AccountRow>(sql`
+    select id, name, email, organization_id as "organizationId", staff_member_id as "staffMemberId" from account where id = ${id} ${how === 'share' ? raw('for share') : raw('for update')}`);
+}
+
+/** Whether an account can have this email: one that mail reaches, and that better-auth takes. */
+export const isAccountEmail = (email: string): boolean => normalizeEmail(email) !== null && z.email().safeParse(email).success;
+
 /** In place of an organization: row-level security shows nothing of any. */
 const nobody = '00000000-0000-0000-0000-000000000000';
 
@@ -60,10 +71,10 @@ export async function logOwn(tx: Transaction, actor: Actor, action: string, refu
   await logAction(tx, actor, entry);
 }
 
-/** Whether the account may come in at all: staff who are suspended may not. */
+/** Whether the account may come in at all: staff who are suspended may not, and nobody suspends them before the transaction has ended. */
 export async function isActive(tx: Transaction, { organizationId, staffMemberId }: AccountRow): Promise<boolean> {
   if (!organizationId) return true;
   const staff = await tx.row<{ active: boolean }>(sql`
-    select suspended_at is null as active from staff_member where organization_id = ${organizationId} and id = ${staffMemberId}`);
+    select suspended_at is null as active from staff_member where organization_id = ${organizationId} and id = ${staffMemberId} for share`);
   return staff?.active ?? false;
 }

@@ -20,6 +20,8 @@ export async function nextBeat(start: number): Promise<void> {
 export interface Attempt {
   /** There were too many: look at nothing, log it where the account is known, and throw this on the beat. */
   readonly refusal: Refusal | undefined;
+  /** Whether a refusal is to be logged: one a minute, so that whoever goes on trying does not fill the log. */
+  readonly tell: boolean;
   /** To be called when the proof was right: the account's attempts are forgotten, and the address has one less. */
   succeeded(): Promise<void>;
 }
@@ -37,7 +39,9 @@ export async function beginAttempt(app: App, proof: Proof, account: string, addr
   const place = await spend(ofAddress, from);
   // From an address that is over, nobody locks accounts.
   const { allowed, resetsAt } = place.allowed ? await spend(ofAccount, accountKey) : place;
+  const told = limiterOf(app, { name: 'told', points: 1, seconds: 60 });
   return {
+    tell: allowed || (await spend(told, accountKey)).allowed,
     refusal: allowed ? undefined : tooMany(resetsAt, path),
     async succeeded() {
       await ofAccount.delete(accountKey);

@@ -95,7 +95,7 @@ export async function deleteContacts(app: App, viewer: Viewer, input: DeletionTa
   return transactAs(app, viewer, async (tx) => {
     const { now } = (await tx.row<{ now: Date }>(sql`select clock_timestamp() as now`))!;
     const confirmed = await readConfirmation(app, viewer, input.confirmation, now);
-    if (confirmed.count > app.config.PROOF_DELETE_CONTACTS && !isProven(app, viewer)) throw proofRequired(app);
+    await checkProof(tx, app, viewer, confirmed.count);
     const [id, snapshotId] = [newId(), newId()];
     const added = await tx.run(sql`
       insert into deletion (organization_id, id, state, reason, requested_by_id, requested_by_name, confirmation_id, snapshot_id, contact_count)
@@ -121,6 +121,15 @@ export async function deleteContacts(app: App, viewer: Viewer, input: DeletionTa
     }
     return id;
   });
+}
+
+/** Many small deletions are a large one: what they have deleted while a proof would be fresh counts. @throws Forbidden PROOF_REQUIRED */
+async function checkProof(tx: Transaction, app: App, viewer: Viewer, count: number): Promise<void> {
+  if (isProven(app, viewer)) return;
+  const { before } = (await tx.row<{ before: number }>(sql`
+    select coalesce(sum(contact_count), 0)::int as before from deletion
+    where organization_id = ${tx.organizationId} and requested_by_id = ${viewer.id} and requested_at > clock_timestamp() - make_interval(mins => ${app.config.PROOF_MINUTES})`))!;
+  if (before + count > app.config.PROOF_DELETE_CONTACTS) throw proofRequired(app);
 }
 
 const mismatch = () =>

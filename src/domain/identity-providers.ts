@@ -3,10 +3,12 @@ import { v7 as newId } from 'uuid';
 import type { Transaction } from '../database.ts';
 import { NotFound, Refusal } from '../errors.ts';
 import { namesPrivateAddress } from '../outbound.ts';
+import { staffPermissions } from '../permissions/catalogue.ts';
 import { open, seal } from '../snapshots/cipher.ts';
 import { sql } from '../sql.ts';
 import { logAction } from './action-log.ts';
 import type { App, Viewer } from './app.ts';
+import { mustHold } from './grants.ts';
 import { requireText } from './text.ts';
 import { write } from './writing.ts';
 
@@ -43,11 +45,13 @@ export interface NewProvider {
 }
 
 /**
- * Registers a provider. Who signs in there comes in here as the member of staff with the same address, or with an invitation to it.
+ * Registers a provider. Who signs in there comes in here as the member of staff with the same address, or with an invitation to it:
+ * any of them, if the provider says so, which is why it takes holding all that any of them may hold.
  * @returns its id
- * @throws Refusal TOO_MANY_PROVIDERS, INVALID_URL, CREDENTIALS_IN_URL, INSECURE_URL, PRIVATE_ADDRESS and those of `requireText`
+ * @throws Refusal CANNOT_GRANT, TOO_MANY_PROVIDERS, INVALID_URL, CREDENTIALS_IN_URL, INSECURE_URL, PRIVATE_ADDRESS and those of `requireText`
  */
 export async function createProvider(app: App, viewer: Viewer, given: NewProvider): Promise<string> {
+  mustHold(viewer, [{ permissions: staffPermissions, hiddenFields: [], tagScope: null }], ['input']);
   const name = requireText(given.name, ['input', 'name'], 100);
   const clientId = requireText(given.clientId, ['input', 'clientId']);
   const secret = requireText(given.clientSecret, ['input', 'clientSecret'], longestUrl);

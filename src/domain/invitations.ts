@@ -4,10 +4,9 @@ import { v7 as newId } from 'uuid';
 import type { Transaction } from '../database.ts';
 import { NotFound, Refusal } from '../errors.ts';
 import { sql } from '../sql.ts';
-import { type AccountRow, accountEmail, actorOf, hashPassword, transactFor } from './accounts.ts';
+import { type AccountRow, accountEmail, actorOf, hashPassword, isAccountEmail, transactFor } from './accounts.ts';
 import { logAction } from './action-log.ts';
 import type { App, From, Viewer } from './app.ts';
-import { normalizeEmail } from './email.ts';
 import { mustHold } from './grants.ts';
 import { identity } from './identity.ts';
 import { invitationMail, queueMail } from './mails.ts';
@@ -19,7 +18,7 @@ import { readTicket, signTicket } from './tickets.ts';
 import { organizationOf, write } from './writing.ts';
 
 const longestName = 100;
-/** How many invitations may wait in an organization. */
+/** How many invitations may wait in an organization, those of a day that are over included. */
 const mostWaiting = 1000;
 
 export interface InvitationRow {
@@ -55,7 +54,7 @@ export async function listInvitations(tx: Transaction, limit: number, before: st
 export async function inviteStaffMember(app: App, viewer: Viewer, given: { email: string; name: string; roleIds: readonly string[] }): Promise<string> {
   const name = requireText(given.name, ['input', 'name'], longestName);
   const email = accountEmail(given.email);
-  if (!normalizeEmail(email)) throw new Refusal('INVALID_EMAIL', 'This is not an email address. Nobody was invited. Correct it.', ['input', 'email']);
+  if (!isAccountEmail(email)) throw new Refusal('INVALID_EMAIL', 'This is not an email address. Nobody was invited. Correct it.', ['input', 'email']);
   const id = newId();
   await write(app, viewer, async (tx) => {
     await tx.run(sql`select pg_advisory_xact_lock(hashtextextended(${`invitations/${tx.organizationId}`}, 0))`);
@@ -65,12 +64,15 @@ export async function inviteStaffMember(app: App, viewer: Viewer, given: { email
     mustHold(viewer, roles, ['input', 'roleIds']);
     const { staff, waiting } = (await tx.row<{ staff: boolean; waiting: number }>(sql`
       select exists (select 1 from staff_member where organization_id = ${tx.organizationId} and email = ${email}) as staff,
-        (select count(*)::int from invitation where organization_id = ${tx.organizationId} and accepted_at is null and revoked_at is null
-          and expires_at > clock_timestamp()) as waiting`))!;
+        (select count(*)::int from invitation where organization_id = ${tx.organizationId}
+          and (accepted_at is null and revoked_at is null and expires_at > clock_timestamp() or created_at > clock_timestamp() - interval '1 day')) as waiting`))!;
     if (staff)
       throw new Refusal('ALREADY_STAFF', 'This address is a staff member’s. Nobody was invited. Give them other roles with assignRoles.', ['input', 'email']);
     if (waiting >= mostWaiting)
-      throw new Refusal('TOO_MANY_INVITATIONS', `${mostWaiting} invitations are waiting, which is as many as there may be. Nobody was invited. Revoke some.`);
+      throw new Refusal(
+        'TOO_MANY_INVITATIONS',
+        `${mostWaiting} invitations are waiting or are not a day old, which is as many as there may be. Nobody was invited. Revoke some, or wait.`,
+      );
     await tx.run(sql`
       update invitation set revoked_at = clock_timestamp()
       where organization_id = ${tx.organizationId} and email = ${email} and accepted_at is null and revoked_at is null`);
@@ -107,18 +109,25 @@ export async function acceptInvitation(app: App, from: From, given: { token: str
   checkPassword(given.password, ['input', 'password']);
   const ticket = await readTicket(app, 'invitation', given.token);
   if (!ticket) throw over();
-  const password = await hashPassword(given.password);
   return transactFor(app, String(ticket['org']), async (tx) => {
-    const invitation = await takeInvitation(tx, { id: ticket.sub! });
+    const invitation = await takeInvitation(tx, ticket.sub!);
     if (!invitation) throw over();
     const name = given.name == null ? invitation.name : requireText(given.name, ['input', 'name'], longestName);
     const account = await join(tx, { ...invitation, name }, from);
+    const password = await hashPassword(given.password);
     await tx.run(
       sql`insert into credential (id, account_id, provider_id, subject, password) values (${newId()}, ${account.id}, 'credential', ${account.id}, ${password})`,
     );
     const { internalAdapter } = await identity(app, tx).$context;
     return openSession(app, tx, account, from, (await internalAdapter.createSession(account.id)).token);
   });
+}
+
+/** The id of the invitation that a token out of an email is for. @throws Refusal INVITATION_OVER when it is none of the organization's */
+export async function invitationOf(app: App, organizationId: string, token: string): Promise<string> {
+  const ticket = await readTicket(app, 'invitation', token);
+  if (ticket?.['org'] !== organizationId) throw over();
+  return ticket.sub!;
 }
 
 const over = () =>
@@ -128,12 +137,13 @@ const over = () =>
     ['input', 'token'],
   );
 
-/** The invitation that waits, by its id or for an address; from now on it is accepted. */
-export async function takeInvitation(tx: Transaction, by: { id: string } | { email: string }): Promise<InvitationRow | undefined> {
+/** The invitation, if it waits and whoever made it is still on the staff; from now on it is accepted. */
+export async function takeInvitation(tx: Transaction, id: string): Promise<InvitationRow | undefined> {
   return tx.row<InvitationRow>(sql`
     update invitation i set accepted_at = clock_timestamp()
-    where i.organization_id = ${tx.organizationId} and ${'id' in by ? sql`i.id = ${by.id}` : sql`i.email = ${by.email}`}
-      and i.accepted_at is null and i.revoked_at is null and i.expires_at > clock_timestamp() returning ${columns}`);
+    where i.organization_id = ${tx.organizationId} and i.id = ${id} and i.accepted_at is null and i.revoked_at is null and i.expires_at > clock_timestamp()
+      and exists (select 1 from staff_member s where s.organization_id = i.organization_id and s.id = i.invited_by_id and s.suspended_at is null)
+    returning ${columns}`);
 }
 
 /** Makes the staff member and the account that were invited. @throws Refusal EMAIL_TAKEN */

@@ -1,6 +1,8 @@
 // Passwords: forgotten and chosen anew, or changed by who knows the old one. Either ends all other sessions.
+import type { Transaction } from '../database.ts';
 import { Refusal } from '../errors.ts';
-import { accountEmail, actorOf, findAccount, logOwn, transactFor } from './accounts.ts';
+import { sql } from '../sql.ts';
+import { accountEmail, actorOf, findAccount, holdAccount, logOwn, transactFor } from './accounts.ts';
 import type { App, From, Viewer } from './app.ts';
 import { asAttempt, beginAttempt, nextBeat } from './attempts.ts';
 import { type Answer, ask, headersOf, identity, passwordLength } from './identity.ts';
@@ -38,7 +40,8 @@ export async function requestPasswordReset(app: App, from: From, email: string):
           app,
           resetMail(app, account.email, await signTicket(app, 'password-reset', { sub: account.id, token }, app.config.PASSWORD_RESET_MINUTES)),
         );
-      await ask(identity(app, tx, send).api.requestPasswordReset({ body: { email: account.email } }));
+      const answer = await ask(identity(app, tx, send).api.requestPasswordReset({ body: { email: account.email } }));
+      if (answer.refused !== undefined) throw new Error(`A password reset was refused: ${answer.refused}.`);
       await logOwn(tx, actorOf(account, from), 'password.reset_requested');
     });
   await nextBeat(start);
@@ -46,18 +49,22 @@ export async function requestPasswordReset(app: App, from: From, email: string):
 
 /**
  * Chooses a new password with the token out of the email, which works once. All sessions of the account end.
- * @throws Refusal RESET_FAILED, PASSWORD_TOO_SHORT, PASSWORD_TOO_LONG
+ * @throws Refusal RESET_FAILED, TOO_MANY_ATTEMPTS, PASSWORD_TOO_SHORT, PASSWORD_TOO_LONG
  */
 export async function resetPassword(app: App, from: From, token: string, newPassword: string): Promise<void> {
   checkPassword(newPassword);
   const ticket = await readTicket(app, 'password-reset', token);
   const account = ticket && (await findAccount(app, { id: ticket.sub! }));
+  const attempt = account && (await beginAttempt(app, 'reset', account.id, from.address, ['input', 'token']));
+  if (attempt?.refusal) throw attempt.refusal;
   const done =
     account &&
     (await transactFor(app, account.organizationId, async (tx) => {
+      await holdAccount(tx, account.id, 'update');
       const answer = await ask(identity(app, tx).api.resetPassword({ body: { token: String(ticket['token']), newPassword } }));
       await logOwn(tx, actorOf(account, from), 'password.reset', answer.refused === undefined ? undefined : 'RESET_FAILED');
       if (answer.refused !== undefined) return false;
+      await forgetWaiting(tx, account.id);
       await queueMail(tx, app, changeMail(account.email, told));
       return true;
     }));
@@ -68,6 +75,9 @@ export async function resetPassword(app: App, from: From, token: string, newPass
     ]);
 }
 
+/** Links and second steps that were begun with the password of before are worth nothing. */
+const forgetWaiting = (tx: Transaction, accountId: string) => tx.run(sql`delete from verification where value = ${accountId}`);
+
 /**
  * Changes the password, and ends all other sessions.
  * @returns tokens of the session that takes the place of this one
@@ -77,6 +87,7 @@ export async function changePassword(app: App, viewer: Viewer, currentPassword: 
   checkPassword(newPassword);
   return asAttempt(app, 'password', viewer, () =>
     transactFor(app, viewer.organization?.id ?? null, async (tx) => {
+      const account = (await holdAccount(tx, viewer.accountId, 'update'))!;
       const headers = await headersOf(tx, viewer);
       const answer: Answer<{ token: string | null }> = await ask(
         identity(app, tx).api.changePassword({ body: { currentPassword, newPassword, revokeOtherSessions: true }, headers }),
@@ -86,8 +97,10 @@ export async function changePassword(app: App, viewer: Viewer, currentPassword: 
           'input',
           'currentPassword',
         ]);
-      const account = (await findAccount(app, { id: viewer.accountId }))!;
+      await forgetWaiting(tx, account.id);
       await queueMail(tx, app, changeMail(account.email, told));
+      // The password alone is no proof where there is a second factor: the new session is as proven as the old one.
+      await tx.run(sql`update session set proven_at = clock_timestamp() - make_interval(secs => ${viewer.provenAgo}) where token = ${answer.value.token}`);
       return openSession(app, tx, account, { ...viewer, id: viewer.requestId }, answer.value.token, 'password.changed');
     }),
   );

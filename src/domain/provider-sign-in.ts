@@ -6,11 +6,11 @@ import type { Transaction } from '../database.ts';
 import { Refusal } from '../errors.ts';
 import { send } from '../outbound.ts';
 import { sql } from '../sql.ts';
-import { type AccountRow, accountEmail, actorOf, isActive, logOwn, transactFor } from './accounts.ts';
+import { type AccountRow, accountEmail, actorOf, holdAccount, isActive, logOwn, transactFor } from './accounts.ts';
 import type { App, From } from './app.ts';
 import { challengeMinutes, identity } from './identity.ts';
 import { credentialOf, openProvider, type ProviderRow } from './identity-providers.ts';
-import { join, takeInvitation } from './invitations.ts';
+import { invitationOf, join, readInvitations, takeInvitation } from './invitations.ts';
 import { openSession, type Tokens } from './signing-in.ts';
 import { readTicket, signTicket } from './tickets.ts';
 
@@ -62,11 +62,15 @@ async function atProvider<T>(provider: string, work: () => Promise<T>): Promise<
 }
 
 /**
- * Begins a sign-in. `fresh`: the provider asks them anew who they are, which counts as a proof of identity here.
+ * Begins a sign-in. `token`: of an invitation, for who joins by it. `fresh`: the provider asks them anew who they are, which counts as a proof of identity here.
  * @returns where to send the browser, and the challenge that `completeProviderSignIn` takes
- * @throws NotFound; Refusal PROVIDER_FAILED
+ * @throws NotFound; Refusal PROVIDER_FAILED, INVITATION_OVER
  */
-export async function startProviderSignIn(app: App, organizationId: string, providerId: string, fresh: boolean): Promise<{ url: string; challenge: string }> {
+export async function startProviderSignIn(
+  app: App,
+  { organizationId, providerId, fresh, token }: { organizationId: string; providerId: string; fresh: boolean; token: string | undefined },
+): Promise<{ url: string; challenge: string }> {
+  const invitation = token === undefined ? undefined : await invitationOf(app, organizationId, token);
   const provider = await transactFor(app, organizationId, (tx) => openProvider(tx, app, providerId));
   const [verifier, state, nonce] = [oidc.randomPKCECodeVerifier(), oidc.randomState(), oidc.randomNonce()];
   const url = await atProvider(provider.id, async () =>
@@ -80,7 +84,7 @@ export async function startProviderSignIn(app: App, organizationId: string, prov
       ...(fresh ? { prompt: 'login', max_age: '0' } : {}),
     }),
   );
-  const claims = { sub: provider.id, org: organizationId, verifier, state, nonce, fresh };
+  const claims = { sub: provider.id, org: organizationId, verifier, state, nonce, fresh, invitation };
   return { url: url.href, challenge: await signTicket(app, 'provider', claims, challengeMinutes) };
 }
 
@@ -110,8 +114,9 @@ export async function completeProviderSignIn(app: App, from: From, challenge: st
     return { ...claims, ...(await oidc.fetchUserInfo(known, answer.access_token, claims.sub)) };
   });
   const tokens = await transactFor(app, organizationId, async (tx) => {
-    const account = await accountOf(tx, provider.id, claims, from);
+    const account = await accountOf(tx, provider.id, claims, from, ticket['invitation'] as string | undefined);
     if (!account) return 'NO_ACCOUNT';
+    await holdAccount(tx, account.id, 'share');
     if (!(await isActive(tx, account))) {
       await logOwn(tx, actorOf(account, from), 'staff.signed_in', 'NO_ACCOUNT');
       return 'NO_ACCOUNT';
@@ -133,18 +138,38 @@ function backFrom({ redirectUrl }: ProviderRow, callbackUrl: string): URL {
   return given;
 }
 
-/** Whom the provider speaks of: known from before, known by a verified address, or invited under one. */
-async function accountOf(tx: Transaction, providerId: string, { sub, email, email_verified: verified }: Claims, from: From): Promise<AccountRow | undefined> {
+/** The longest subject that the specification allows. */
+const longestSubject = 255;
+
+/**
+ * Whom the provider speaks of: known from before, or known by a verified address; or who has the link of an invitation to it. The
+ * provider's word alone makes no account, because an address is in one organization only.
+ */
+async function accountOf(
+  tx: Transaction,
+  providerId: string,
+  { sub, email, email_verified: verified }: Claims,
+  from: From,
+  invitationId: string | undefined,
+): Promise<AccountRow | undefined> {
   const columns = sql`a.id, a.name, a.email, a.organization_id as "organizationId", a.staff_member_id as "staffMemberId"`;
   const known = await tx.row<AccountRow>(sql`
     select ${columns} from credential c join account a on a.id = c.account_id
     where c.provider_id = ${credentialOf(providerId)} and c.subject = ${sub} and a.organization_id = ${tx.organizationId}`);
-  if (known || typeof email !== 'string' || verified !== true) return known;
+  if (known || typeof email !== 'string' || verified !== true || sub.length > longestSubject) return known;
   const address = accountEmail(email);
   const member = await tx.row<AccountRow>(sql`select ${columns} from account a where a.email = ${address} and a.organization_id = ${tx.organizationId}`);
-  const invitation = member ? undefined : await takeInvitation(tx, { email: address });
-  const account = member ?? (invitation && (await join(tx, invitation, from)));
+  const account = member ?? (invitationId === undefined ? undefined : await joinBy(tx, invitationId, address, from));
   if (account)
-    await tx.run(sql`insert into credential (id, account_id, provider_id, subject) values (${newId()}, ${account.id}, ${credentialOf(providerId)}, ${sub})`);
+    await tx.run(sql`
+      insert into credential (id, account_id, provider_id, subject) values (${newId()}, ${account.id}, ${credentialOf(providerId)}, ${sub})
+      on conflict (provider_id, subject) do nothing`);
   return account;
+}
+
+async function joinBy(tx: Transaction, invitationId: string, address: string, from: From): Promise<AccountRow | undefined> {
+  const [invited] = await readInvitations(tx, [invitationId]);
+  if (invited?.email !== address) return undefined;
+  const invitation = await takeInvitation(tx, invitationId);
+  return invitation && join(tx, invitation, from);
 }

@@ -3,7 +3,7 @@
 import type { Transaction } from '../database.ts';
 import { Forbidden, Refusal } from '../errors.ts';
 import { sql } from '../sql.ts';
-import { findAccount, logOwn, transactFor } from './accounts.ts';
+import { holdAccount, logOwn, transactFor } from './accounts.ts';
 import type { App, Viewer } from './app.ts';
 import { asAttempt, type Proof as Kind } from './attempts.ts';
 import { ask, headersOf, identity, sessionTokenIn } from './identity.ts';
@@ -13,7 +13,12 @@ import { checkCode, isAppCode, openSession, type Tokens } from './signing-in.ts'
 
 /** Runs `work`, which checks a password or a code, in the viewer's own account; as an attempt, see attempts.ts. */
 const inOwnAccount = <T>(app: App, viewer: Viewer, proof: Kind, work: (tx: Transaction, headers: Headers) => Promise<T>): Promise<T> =>
-  asAttempt(app, proof, viewer, () => transactFor(app, viewer.organization?.id ?? null, async (tx) => work(tx, await headersOf(tx, viewer))));
+  asAttempt(app, proof, viewer, () =>
+    transactFor(app, viewer.organization?.id ?? null, async (tx) => {
+      await holdAccount(tx, viewer.accountId, 'update');
+      return work(tx, await headersOf(tx, viewer));
+    }),
+  );
 
 const wrongPassword = () => new Refusal('WRONG_PASSWORD', 'The password is not right. Nothing was changed. Check it and try again.', ['input', 'password']);
 
@@ -91,7 +96,7 @@ export async function renewRecoveryCodes(app: App, viewer: Viewer, password: str
 
 /** The library has put a session in place of the viewer's: the others end, the change is logged and told by email. */
 async function renew(app: App, tx: Transaction, viewer: Viewer, headers: Headers, action: string, told: string): Promise<Tokens> {
-  const account = (await findAccount(app, { id: viewer.accountId }))!;
+  const account = (await holdAccount(tx, viewer.accountId, 'update'))!;
   const tokens = await openSession(app, tx, account, { ...viewer, id: viewer.requestId }, sessionTokenIn(headers)!, action);
   const { id } = (await tx.row<{ id: string }>(sql`select id from session where token = ${sessionTokenIn(headers)!}`))!;
   await endOtherSessions(tx, account.id, id);
@@ -120,7 +125,6 @@ export interface Proof {
  */
 export async function proveIdentity(app: App, viewer: Viewer, { password, code }: Proof): Promise<Date> {
   return asAttempt(app, 'code', viewer, async () => {
-    // A wrong code is counted at the second factor too, which a rollback would forget.
     const until = await transactFor(app, viewer.organization?.id ?? null, (tx) => prove(app, tx, viewer, password ?? '', code ?? ''));
     if (until) return until;
     throw new Refusal(
@@ -132,6 +136,7 @@ export async function proveIdentity(app: App, viewer: Viewer, { password, code }
 }
 
 async function prove(app: App, tx: Transaction, viewer: Viewer, password: string, code: string): Promise<Date | undefined> {
+  await holdAccount(tx, viewer.accountId, 'share');
   const headers = await headersOf(tx, viewer);
   const { on } = await factorOf(tx, viewer);
   const answer = on
@@ -141,8 +146,9 @@ async function prove(app: App, tx: Transaction, viewer: Viewer, password: string
   const proven = await tx.row<{ until: Date }>(sql`
     update session set proven_at = clock_timestamp() where id = ${viewer.sessionId}
     returning proven_at + make_interval(mins => ${app.config.PROOF_MINUTES}) as until`);
+  if (!proven) return undefined;
   await logOwn(tx, viewer, 'identity.proven');
-  return proven!.until;
+  return proven.until;
 }
 
 /** Whether they proved who they are lately. A key was made by someone who had. */

@@ -2,7 +2,7 @@
 import type { Transaction } from '../database.ts';
 import { Refusal } from '../errors.ts';
 import { sql } from '../sql.ts';
-import { type AccountRow, accountEmail, actorOf, findAccount, isActive, logOwn, transactFor } from './accounts.ts';
+import { type AccountRow, accountEmail, actorOf, findAccount, holdAccount, isActive, logOwn, transactFor } from './accounts.ts';
 import type { App, From } from './app.ts';
 import { beginAttempt, nextBeat } from './attempts.ts';
 import { ask, challengeMinutes, cookieHeader, cookieIn, identity } from './identity.ts';
@@ -33,9 +33,10 @@ export async function signIn(app: App, from: From, email: string, password: stri
   const start = performance.now();
   const attempt = await beginAttempt(app, 'password', accountEmail(email), from.address);
   const account = await findAccount(app, { email });
-  const signedIn = await transactFor(app, account?.organizationId ?? null, (tx) =>
-    attempt.refusal ? logRefused(tx, account, from, attempt.refusal.code) : checkPassword(app, tx, from, account, email, password),
-  );
+  const signedIn = await transactFor(app, account?.organizationId ?? null, async (tx) => {
+    if (!attempt.refusal) return checkPassword(app, tx, from, account, email, password);
+    return attempt.tell ? logRefused(tx, account, from, attempt.refusal.code) : undefined;
+  });
   if (signedIn) {
     await attempt.succeeded();
     return signedIn;
@@ -56,6 +57,8 @@ async function checkPassword(
   email: string,
   password: string,
 ): Promise<SignIn | undefined> {
+  // The password, the second factor and the sessions stay as they are until this one is there.
+  if (account) await holdAccount(tx, account.id, 'share');
   const answer = await ask(identity(app, tx).api.signInEmail({ body: { email: accountEmail(email), password }, returnHeaders: true }));
   const { response, headers } = answer.value ?? {};
   if (!account || !response || !(await isActive(tx, account))) {
@@ -78,9 +81,10 @@ export async function completeSignIn(app: App, from: From, challenge: string, co
   const attempt = await beginAttempt(app, 'code', account.id, from.address, ['input', 'code']);
   const done = await transactFor(app, account.organizationId, async (tx) => {
     if (attempt.refusal) {
-      await logRefused(tx, account, from, attempt.refusal.code);
+      if (attempt.tell) await logRefused(tx, account, from, attempt.refusal.code);
       return attempt.refusal.code;
     }
+    await holdAccount(tx, account.id, 'share');
     const headers = cookieHeader('two_factor', String(ticket['waiting']));
     const answer = await checkCode(app, tx, account.id, code, headers);
     if (answer.refused !== undefined || !(await isActive(tx, account))) {
@@ -134,10 +138,15 @@ export async function checkCode(app: App, tx: Transaction, accountId: string, co
 
 const endByToken = (tx: Transaction, token: string) => tx.run(sql`delete from session where token = ${token}`);
 
+/** How many sessions an account may have; the ones that were not used for longest end. */
+const mostSessions = 100;
+
 /** Makes tokens for a session that was just opened, notes where from, and logs the sign-in. */
 export async function openSession(app: App, tx: Transaction, account: AccountRow, from: From, token: string, action = 'staff.signed_in'): Promise<Tokens> {
   const session = (await tx.row<{ id: string }>(sql`
     update session set ip_address = ${from.address}, user_agent = ${from.agent} where token = ${token} and account_id = ${account.id} returning id`))!;
+  await tx.run(sql`
+    delete from session where id in (select id from session where account_id = ${account.id} order by last_used_at desc, id desc offset ${mostSessions})`);
   await logOwn(tx, actorOf(account, from), action);
   return nextTokens(app, tx, account, session.id);
 }
@@ -161,17 +170,21 @@ export async function refreshSession(app: App, from: From, refreshToken: string)
 }
 
 async function refresh(app: App, tx: Transaction, from: From, sessionId: string, digest: Buffer): Promise<Tokens | undefined> {
-  const found = await tx.row<AccountRow & { used: boolean }>(sql`
-    select a.id, a.name, a.email, a.organization_id as "organizationId", a.staff_member_id as "staffMemberId", r.used_at is not null as used
-    from session x join refresh_token r on r.session_id = x.id join account a on a.id = x.account_id
+  // Whoever suspends someone holds the staff member, then ends the sessions: so in this order here too.
+  const account = await tx.row<AccountRow>(sql`
+    select a.id, a.name, a.email, a.organization_id as "organizationId", a.staff_member_id as "staffMemberId"
+    from session x join account a on a.id = x.account_id where x.id = ${sessionId}`);
+  if (!account || !(await isActive(tx, account))) return undefined;
+  const token = await tx.row<{ used: boolean }>(sql`
+    select r.used_at is not null as used from session x join refresh_token r on r.session_id = x.id
     where x.id = ${sessionId} and r.digest = ${digest} and x.expires_at > clock_timestamp() for update of x, r`);
-  if (!found || !(await isActive(tx, found))) return undefined;
-  if (found.used) {
+  if (!token) return undefined;
+  if (token.used) {
     await tx.run(sql`delete from session where id = ${sessionId}`);
-    await logOwn(tx, actorOf(found, from), 'session.refreshed', 'REFRESH_TOKEN_REUSED');
+    await logOwn(tx, actorOf(account, from), 'session.refreshed', 'REFRESH_TOKEN_REUSED');
     return undefined;
   }
   await tx.run(sql`update refresh_token set used_at = clock_timestamp() where digest = ${digest}`);
   await tx.run(sql`update session set last_used_at = clock_timestamp(), ip_address = ${from.address}, user_agent = ${from.agent} where id = ${sessionId}`);
-  return nextTokens(app, tx, found, sessionId);
+  return nextTokens(app, tx, account, sessionId);
 }

@@ -7,7 +7,13 @@ import { sendMail } from '../mail.ts';
 
 const payload = z.object({ id: z.uuid(), sealed: z.base64() });
 
+/** What the runner keeps and prints of a failure: the mail server's own words may quote the address. */
+const told = ({ code, responseCode, name }: Error & { code?: string; responseCode?: number }) =>
+  `The email was not taken (${[code, responseCode].filter(Boolean).join(' ') || name}).`;
+
 export const sendQueuedMail =
   (app: App): Task =>
-  async (raw) =>
-    sendMail(app.config, openMail(app, payload.parse(raw)));
+  async (raw) => {
+    const failure = await sendMail(app.config, openMail(app, payload.parse(raw))).then(() => undefined, told);
+    if (failure) throw new Error(failure);
+  };

@@ -25,7 +25,10 @@ export const catalogue = {
   'staff:manage': ['Manage staff', 'Invite staff, keep them out and let them back in.'],
   'roles:manage': ['Manage roles', 'Make, change and delete roles, and say who holds which. Nobody gives or takes what they do not hold.'],
   'keys:manage': ['Manage API keys', 'Make API keys for integrations, with what one holds oneself, and revoke them.'],
-  'identity:manage': ['Manage sign-in', 'Say at which identity providers the staff of the organization may sign in.'],
+  'identity:manage': [
+    'Manage sign-in',
+    'See and remove the identity providers where the staff of the organization sign in; registering one takes every other permission too.',
+  ],
   'integrations:manage': ['Manage integrations', 'Register webhook endpoints, remove them, and see what was delivered to them.'],
   'platform:organizations': ['Find organizations', 'Operators: list the organizations and their open invoices.'],
   'platform:payments': ['Confirm payments', 'Operators: record that an invoice was paid.'],

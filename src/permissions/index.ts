@@ -85,7 +85,7 @@ export const policy: Policy = {
     requestRecovery: chain(may('recovery:request'), may('recovery:read'), onPlan('PREMIUM'), withinWindow),
     cancelRecovery: may('recovery:request'),
     // It deletes again what the recovery brought back.
-    undoRecovery: chain(may('recovery:request'), may('contacts:delete')),
+    undoRecovery: chain(may('recovery:request'), may('contacts:delete'), proven),
     createRole: chain(may('roles:manage'), proven),
     copyRole: chain(may('roles:manage'), proven),
     updateRole: chain(may('roles:manage'), proven),
@@ -95,7 +95,7 @@ export const policy: Policy = {
     inviteStaffMember: chain(may('staff:manage'), may('roles:manage'), proven),
     revokeInvitation: may('staff:manage'),
     suspendStaffMember: may('staff:manage'),
-    reinstateStaffMember: may('staff:manage'),
+    reinstateStaffMember: chain(may('staff:manage'), proven),
     createApiKey: chain(may('keys:manage'), proven),
     revokeApiKey: may('keys:manage'),
     createIdentityProvider: chain(may('identity:manage'), proven),

@@ -31,7 +31,8 @@ export class IdentityProviderResolver {
   }
 
   @Mutation(() => CreateIdentityProviderPayload, {
-    description: 'Registers an identity provider, where the staff of the organization can sign in from then on; takes a fresh proof of identity.',
+    description:
+      'Registers an identity provider, where the staff of the organization can sign in from then on. It can say that it is any of them, so this takes holding every permission, without limits, and a fresh proof of identity.',
   })
   createIdentityProvider(
     @Ctx() context: Context,

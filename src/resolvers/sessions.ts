@@ -67,10 +67,16 @@ export class SessionResolver {
   })
   startProviderSignIn(
     @Ctx() { app }: Context,
-    @Arg('input', () => StartProviderSignInInput, { description: 'Where.' }) { organizationId, providerId, fresh }: StartProviderSignInInput,
+    @Arg('input', () => StartProviderSignInInput, { description: 'Where.' }) { organizationId, providerId, fresh, invitationToken }: StartProviderSignInInput,
   ): Promise<StartProviderSignInPayload> {
     return payload<StartProviderSignInPayload>(
-      () => startProviderSignIn(app, decodeId('Organization', organizationId), decodeId('IdentityProvider', providerId), fresh ?? false),
+      () =>
+        startProviderSignIn(app, {
+          organizationId: decodeId('Organization', organizationId),
+          providerId: decodeId('IdentityProvider', providerId),
+          fresh: fresh ?? false,
+          token: invitationToken ?? undefined,
+        }),
       { url: null, challenge: null },
     );
   }
@@ -78,7 +84,7 @@ export class SessionResolver {
   @Mutation(() => CompleteProviderSignInPayload, {
     complexity: 1000,
     description:
-      'Completes a sign-in at an identity provider. Who signs in is the member of staff that the provider has named before, or the one with the address that it has verified, or joins by an invitation to that address.',
+      'Completes a sign-in at an identity provider. Who signs in is the member of staff that the provider has named before, or the one with the address that it has verified, or joins by the link of an invitation to that address.',
   })
   completeProviderSignIn(
     @Ctx() { app, request }: Context,

@@ -150,6 +150,9 @@ export class StartProviderSignInInput {
     description: 'Whether the provider is to ask anew who they are, which then counts as a proof of identity; false without it.',
   })
   fresh?: boolean | null;
+
+  @Field(() => String, { nullable: true, description: 'The token in the link of an invitation, for who joins the staff by signing in there.' })
+  invitationToken?: string | null;
 }
 
 @ObjectType({ description: 'The outcome of `startProviderSignIn`.' })
