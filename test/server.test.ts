@@ -1,11 +1,10 @@
 // What is around the schema: limits, masked errors, GraphiQL, sockets, and connections that are given back whatever happens.
 import { once } from 'node:events';
 import { buildSchema, parse, type GraphQLFieldResolver, type GraphQLSchema } from 'graphql';
-import { SignJWT } from 'jose';
 import { afterEach, expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { createWorld, type World } from './harness.ts';
-import { emailOf, testKeys } from './people.ts';
+import { tokenOf } from './tokens.ts';
 import type { Context } from '../src/context.ts';
 import { guard } from '../src/permissions/guard.ts';
 import { may } from '../src/permissions/rules.ts';
@@ -255,7 +254,7 @@ test('what the database says of data is not logged', async () => {
   const leaky = async (_: unknown, _args: unknown, context: Context) => (await context.reading()).rows(sql`select ${'ada@example.com'}::text::integer`);
   await using world = await createWorld({ schema: schemaOf({ 'Query.slow': leaky }) });
   const log = vi.spyOn(console, 'error').mockImplementation(() => {});
-  expect((await post(world, '{ slow }', { token: await tokenOf(world, '1h') })).codes).toEqual(['INTERNAL_SERVER_ERROR']);
+  expect((await post(world, '{ slow }', { token: await tokenOf(world) })).codes).toEqual(['INTERNAL_SERVER_ERROR']);
   expect(log).toHaveBeenCalledTimes(1);
   expect(String(log.mock.calls[0]![0])).toContain('22P02');
   expect(String(log.mock.calls[0]![0])).not.toContain('ada@');
@@ -275,7 +274,7 @@ test('a client that goes away leaves no connection behind', async () => {
     return rows.length;
   };
   await using world = await createWorld({ schema: schemaOf({ 'Query.slow': slow }) });
-  const token = await tokenOf(world, '1h');
+  const token = await tokenOf(world);
   const leaving = new AbortController();
   const request = post(world, '{ slow }', { token, signal: leaving.signal });
   await started.promise;
@@ -309,7 +308,7 @@ test('a field that runs on after its neighbour has failed gets no connection and
     schema: schemaOf({ 'Query.neighbours': () => ({}), 'Neighbours.fails': fails, 'Neighbours.reads': reads }),
   });
   vi.spyOn(console, 'error').mockImplementation(() => {});
-  const answer = await post(world, '{ neighbours { fails reads } }', { token: await tokenOf(world, '1h') });
+  const answer = await post(world, '{ neighbours { fails reads } }', { token: await tokenOf(world) });
   expect(answer.data).toEqual({ neighbours: null });
   expect(world.connectionsOut).toBe(0);
   answered.resolve();
@@ -331,7 +330,7 @@ test('health tells whether the database answers', async () => {
 
 test('the socket takes subscriptions only, and answers what it refuses without closing', async () => {
   await using world = await createWorld({ schema: schemaOf() });
-  await using client = await openSocket(world, await tokenOf(world, '1h'));
+  await using client = await openSocket(world, await tokenOf(world));
   const refused = async (id: string, query: string, variables?: object) => {
     client.subscribe(id, query, variables);
     const answer = await client.receive();
@@ -351,7 +350,7 @@ test('the socket takes subscriptions only, and answers what it refuses without c
 
 test('a message larger than 64 KB closes the socket', async () => {
   await using world = await createWorld({ schema: schemaOf() });
-  await using client = await openSocket(world, await tokenOf(world, '1h'));
+  await using client = await openSocket(world, await tokenOf(world));
   // graphql-ws tells of it.
   vi.spyOn(console, 'error').mockImplementation(() => {});
   const closed = once(client.socket, 'close');
@@ -411,7 +410,7 @@ test('a subscription that breaks tells no more than a query that breaks', async 
   };
   await using world = await createWorld({ schema: schemaOf({}, source) });
   const log = vi.spyOn(console, 'error').mockImplementation(() => {});
-  await using client = await openSocket(world, await tokenOf(world, '1h'));
+  await using client = await openSocket(world, await tokenOf(world));
   client.subscribe('1', 'subscription { ticks }');
   expect((await client.receive()).type).toBe('next');
   const answer = await client.receive();
@@ -423,7 +422,7 @@ test('a subscription that breaks tells no more than a query that breaks', async 
 test('a socket that goes away closes its subscriptions, even those that wait', async () => {
   const { source, closed } = driven();
   await using world = await createWorld({ schema: schemaOf({}, () => source) });
-  await using client = await openSocket(world, await tokenOf(world, '1h'));
+  await using client = await openSocket(world, await tokenOf(world));
   client.subscribe('1', 'subscription { ticks }');
   client.send({ type: 'ping' });
   expect((await client.receive()).type).toBe('pong');
@@ -436,7 +435,7 @@ test('the client of the SDK subscribes, and tells refusals as its own errors', a
   const { source, emit, closed } = driven();
   await using world = await createWorld({ schema: schemaOf({}, () => source) });
   const document = parse('subscription { ticks }');
-  const client = world.client(await tokenOf(world, '1h'));
+  const client = world.client(await tokenOf(world));
   const seen: unknown[] = [];
   const watching = (async () => {
     for await (const event of client.subscribe<{ ticks: number }, Record<string, never>>(document)) {
@@ -467,7 +466,7 @@ test('closing ends the sockets with 1001, lets a request in progress end, and is
     return 1;
   };
   await using world = await createWorld({ schema: schemaOf({ 'Query.slow': slow }) });
-  const token = await tokenOf(world, '1h');
+  const token = await tokenOf(world);
   await using client = await openSocket(world, token);
   client.subscribe('1', 'subscription { ticks }');
   const request = post(world, '{ slow }', { token });
@@ -482,13 +481,3 @@ test('closing ends the sockets with 1001, lets a request in progress end, and is
   await closing;
   expect(performance.now() - begun).toBeLessThan(6000);
 });
-
-/** A token for the Viewer of Riverside Club, as the server signs it; the schemas of these tests have no signIn. */
-async function tokenOf(world: World, lasting: string): Promise<string> {
-  const { rows } = await world.owner.query<{ id: string }>('select id from account where email = $1', [emailOf('Viewer', 'Riverside Club')]);
-  return new SignJWT({ org: world.organizationId(), sub: rows[0]!.id, iss: 'reinstate', aud: 'reinstate' })
-    .setProtectedHeader({ alg: 'HS256', typ: 'at+jwt' })
-    .setIssuedAt()
-    .setExpirationTime(lasting)
-    .sign(testKeys.tokens);
-}
