@@ -7,7 +7,7 @@ import { staffPermissions } from '../src/permissions/catalogue.ts';
 import { encodeId } from '../src/schema/common.ts';
 import { hire } from './custom-roles.ts';
 import { createWorld, type World } from './harness.ts';
-import type { RoleName } from './people.ts';
+import { emailOf, password, type RoleName } from './people.ts';
 
 const rolesBy = async (client: Client) => new Map((await client.request(sdk.RolesDocument)).roles.map((role) => [role.name, role]));
 
@@ -117,7 +117,10 @@ describe('roles', () => {
     expect(await suspend(holder('Viewer'))).toEqual([]);
     await expect(viewer.request(sdk.ViewerDocument)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
     await client.request(sdk.ReinstateStaffMemberDocument, { input: { staffMemberId: await staffId(world, holder('Viewer')) } });
-    await viewer.request(sdk.ViewerDocument);
+    // Let back in, they sign in anew: their sessions have ended.
+    await expect(viewer.request(sdk.ViewerDocument)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+    const { signIn } = await world.client().request(sdk.SignInDocument, { input: { email: emailOf('Viewer', 'Riverside Club'), password } });
+    await world.client(signIn.accessToken!).request(sdk.ViewerDocument);
   });
 
   it('never leave an organization without somebody who may do everything, whoever is asked at once', async () => {
