@@ -1,5 +1,8 @@
 // A world for a test: its own database, cloned from the template, with a server on it, and clients for everyone in it.
 import { randomBytes } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { GraphQLSchema } from 'graphql';
 import pg from 'pg';
@@ -30,6 +33,9 @@ export interface WorldOptions {
 /** What tests of other things are not to run into. */
 const unlimited = { COST_PER_MINUTE: '1000000000', ATTEMPTS_PER_ACCOUNT: '1000000', ATTEMPTS_PER_ADDRESS: '1000000' };
 
+/** Where a world's emails go that nobody looks at. */
+const mailFolder = (name: string) => join(tmpdir(), `reinstate-mail-${name}`);
+
 /** One per process: building it is most of what starting a server takes. */
 let api: GraphQLSchema | undefined;
 
@@ -41,7 +47,7 @@ export async function createWorld({ settings = {}, schema = (api ??= buildApi())
   await admin.query(`create database ${quoted(name)} template ${quoted(template.name)}`);
   const owner = new pg.Client({ connectionString: at(template.url, name) });
   const appUrl = at(template.appUrl, name);
-  const config = readConfig({ MASTER_KEY: masterKey.toString('base64'), NODE_ENV: 'test', ...unlimited, ...settings });
+  const config = readConfig({ MASTER_KEY: masterKey.toString('base64'), NODE_ENV: 'test', MAIL_DIRECTORY: mailFolder(name), ...unlimited, ...settings });
   const pubsub = new PubSub(appUrl);
   const [database] = await Promise.all([Database.open(appUrl, config.POOL_SIZE), pubsub.open(), owner.connect()]);
   const store = await openStore(config);
@@ -158,6 +164,7 @@ export class World {
     // A process of its own that worked on it has migrated it, and made roles for it.
     await dropRoles(this.admin, this.name);
     await this.admin.end();
+    await rm(mailFolder(this.name), { recursive: true, force: true });
     if (this.#leaked > 0) throw new Error(`${this.#leaked} database connections were taken and never given back.`);
   }
 }
