@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import pg from 'pg';
 import { readConfig } from './config.ts';
-import { hashPassword } from './domain/accounts.ts';
+import { accountEmail, hashPassword, isAccountEmail } from './domain/accounts.ts';
 import { createOperator, createOrganization } from './domain/organizations.ts';
 import { plans } from './entities/organization.ts';
 import { StartupError } from './errors.ts';
@@ -30,6 +30,7 @@ async function main(): Promise<void> {
   const plan = plans.find((one) => one === values.plan);
   const [noun] = positionals;
   if (!name || !email || !plan || !/^[A-Z]{3}$/.test(currency) || (noun !== 'organization' && noun !== 'operator')) throw new StartupError(usage);
+  if (!isAccountEmail(accountEmail(email))) throw new StartupError(`${email} is not an address that someone can sign in with. Nothing was made. Correct it.`);
   const config = readConfig();
   if (!config.DATABASE_URL) throw new StartupError(`DATABASE_URL is not set.\n${usage}`);
   const { database: secret } = deriveKeys(Buffer.from(config.MASTER_KEY!, 'base64'));

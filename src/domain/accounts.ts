@@ -28,20 +28,20 @@ export const verifyPassword = (passwordHash: string, password: string): Promise<
 /** Emails of accounts are compared in this form. */
 export const accountEmail = (email: string): string => email.normalize('NFKC').trim().toLowerCase();
 
+/** The columns of an account `a`. */
+export const accountColumns = sql`a.id, a.name, a.email, a.organization_id as "organizationId", a.staff_member_id as "staffMemberId"`;
+
 /** The account of an email, or of an id. */
 export async function findAccount({ database }: App, by: { email: string } | { id: string }): Promise<AccountRow | undefined> {
-  const [condition, value] = 'email' in by ? ['email = $1', accountEmail(by.email)] : ['id = $1', by.id];
-  const { rows } = await database.pool.query<AccountRow>(
-    `select id, name, email, organization_id as "organizationId", staff_member_id as "staffMemberId" from account where ${condition}`,
-    [value],
-  );
-  return rows[0];
+  const condition = 'email' in by ? sql`a.email = ${accountEmail(by.email)}` : sql`a.id = ${by.id}`;
+  const { text, values } = sql`select ${accountColumns} from account a where ${condition}`;
+  return (await database.pool.query<AccountRow>(text, [...values])).rows[0];
 }
 
 /** The account of an id, from now on as it is until the transaction ends: `share` keeps it from changing, `update` is for changing it. */
 export async function holdAccount(tx: Transaction, id: string, how: 'share' | 'update'): Promise<AccountRow | undefined> {
   return tx.row<AccountRow>(sql`
-    select id, name, email, organization_id as "organizationId", staff_member_id as "staffMemberId" from account where id = ${id} ${how === 'share' ? raw('for share') : raw('for update')}`);
+    select ${accountColumns} from account a where a.id = ${id} ${how === 'share' ? raw('for share') : raw('for update')}`);
 }
 
 /** Whether an account can have this email: one that mail reaches, and that better-auth takes. */

@@ -40,9 +40,8 @@ export async function requestPasswordReset(app: App, from: From, email: string):
           app,
           resetMail(app, account.email, await signTicket(app, 'password-reset', { sub: account.id, token }, app.config.PASSWORD_RESET_MINUTES)),
         );
-      const answer = await ask(identity(app, tx, send).api.requestPasswordReset({ body: { email: account.email } }));
-      if (answer.refused !== undefined) throw new Error(`A password reset was refused: ${answer.refused}.`);
-      await logOwn(tx, actorOf(account, from), 'password.reset_requested');
+      const { refused } = await ask(identity(app, tx, send).api.requestPasswordReset({ body: { email: account.email } }));
+      await logOwn(tx, actorOf(account, from), 'password.reset_requested', refused);
     });
   await nextBeat(start);
 }

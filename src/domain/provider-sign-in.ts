@@ -6,7 +6,7 @@ import type { Transaction } from '../database.ts';
 import { Refusal } from '../errors.ts';
 import { send } from '../outbound.ts';
 import { sql } from '../sql.ts';
-import { type AccountRow, accountEmail, actorOf, holdAccount, isActive, logOwn, transactFor } from './accounts.ts';
+import { accountColumns, type AccountRow, accountEmail, actorOf, holdAccount, isActive, logOwn, transactFor } from './accounts.ts';
 import type { App, From } from './app.ts';
 import { challengeMinutes, identity } from './identity.ts';
 import { credentialOf, openProvider, type ProviderRow } from './identity-providers.ts';
@@ -152,13 +152,12 @@ async function accountOf(
   from: From,
   invitationId: string | undefined,
 ): Promise<AccountRow | undefined> {
-  const columns = sql`a.id, a.name, a.email, a.organization_id as "organizationId", a.staff_member_id as "staffMemberId"`;
   const known = await tx.row<AccountRow>(sql`
-    select ${columns} from credential c join account a on a.id = c.account_id
+    select ${accountColumns} from credential c join account a on a.id = c.account_id
     where c.provider_id = ${credentialOf(providerId)} and c.subject = ${sub} and a.organization_id = ${tx.organizationId}`);
   if (known || typeof email !== 'string' || verified !== true || sub.length > longestSubject) return known;
   const address = accountEmail(email);
-  const member = await tx.row<AccountRow>(sql`select ${columns} from account a where a.email = ${address} and a.organization_id = ${tx.organizationId}`);
+  const member = await tx.row<AccountRow>(sql`select ${accountColumns} from account a where a.email = ${address} and a.organization_id = ${tx.organizationId}`);
   const account = member ?? (invitationId === undefined ? undefined : await joinBy(tx, invitationId, address, from));
   if (account)
     await tx.run(sql`

@@ -2,7 +2,7 @@
 import type { Transaction } from '../database.ts';
 import { Refusal } from '../errors.ts';
 import { sql } from '../sql.ts';
-import { type AccountRow, accountEmail, actorOf, findAccount, holdAccount, isActive, logOwn, transactFor } from './accounts.ts';
+import { accountColumns, type AccountRow, accountEmail, actorOf, findAccount, holdAccount, isActive, logOwn, transactFor } from './accounts.ts';
 import type { App, From } from './app.ts';
 import { beginAttempt, nextBeat } from './attempts.ts';
 import { ask, challengeMinutes, cookieHeader, cookieIn, identity } from './identity.ts';
@@ -34,7 +34,7 @@ export async function signIn(app: App, from: From, email: string, password: stri
   const attempt = await beginAttempt(app, 'password', accountEmail(email), from.address);
   const account = await findAccount(app, { email });
   const signedIn = await transactFor(app, account?.organizationId ?? null, async (tx) => {
-    if (!attempt.refusal) return checkPassword(app, tx, from, account, email, password);
+    if (!attempt.refusal) return tryPassword(app, tx, from, account, email, password);
     return attempt.tell ? logRefused(tx, account, from, attempt.refusal.code) : undefined;
   });
   if (signedIn) {
@@ -49,7 +49,7 @@ async function logRefused(tx: Transaction, account: AccountRow | undefined, from
   if (account) await logOwn(tx, actorOf(account, from), 'staff.signed_in', code);
 }
 
-async function checkPassword(
+async function tryPassword(
   app: App,
   tx: Transaction,
   from: From,
@@ -172,8 +172,7 @@ export async function refreshSession(app: App, from: From, refreshToken: string)
 async function refresh(app: App, tx: Transaction, from: From, sessionId: string, digest: Buffer): Promise<Tokens | undefined> {
   // Whoever suspends someone holds the staff member, then ends the sessions: so in this order here too.
   const account = await tx.row<AccountRow>(sql`
-    select a.id, a.name, a.email, a.organization_id as "organizationId", a.staff_member_id as "staffMemberId"
-    from session x join account a on a.id = x.account_id where x.id = ${sessionId}`);
+    select ${accountColumns} from session x join account a on a.id = x.account_id where x.id = ${sessionId}`);
   if (!account || !(await isActive(tx, account))) return undefined;
   const token = await tx.row<{ used: boolean }>(sql`
     select r.used_at is not null as used from session x join refresh_token r on r.session_id = x.id
