@@ -3,7 +3,7 @@ import DataLoader from 'dataloader';
 import type { PubSub } from './pubsub.ts';
 import type { Transaction } from './database.ts';
 import type { AccessClaims, App, From, Viewer } from './domain/app.ts';
-import { KeyRefused } from './domain/api-keys.ts';
+import { KeyRefused } from './domain/key-refusals.ts';
 import { openingOf, readOperator, viewerFrom } from './domain/sessions.ts';
 import { Unauthenticated } from './errors.ts';
 import { allFieldGroups, type FieldGroup, fieldGroups } from './permissions/field-groups.ts';

@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import type { Request, Response } from 'express';
 import type { RequestInfo } from './context.ts';
 import { logAction } from './domain/action-log.ts';
-import { KeyRefused, logKeyRefusal } from './domain/api-keys.ts';
+import { KeyRefused, logKeyRefusal } from './domain/key-refusals.ts';
 import type { AccessClaims, App, Viewer } from './domain/app.ts';
 import { type Download, readDownload } from './domain/downloads.ts';
 import { openingOf, viewerFrom } from './domain/sessions.ts';

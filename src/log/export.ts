@@ -1,6 +1,6 @@
 // The action log as files: for a spreadsheet, for a SIEM, and for whoever wants to prove it without us.
 import { stringify } from 'csv-stringify/sync';
-import { type ActionLogFilter, type ActionLogRow, eachAction, globalIdsOf } from '../domain/action-log.ts';
+import { type ActionLogFilter, type ActionLogRow, eachAction, globalIdsOf } from '../domain/action-log-rows.ts';
 import type { App } from '../domain/app.ts';
 import type { Transaction } from '../database.ts';
 import { proofType } from './chain.ts';

@@ -2,7 +2,16 @@
 import { Arg, Args, Ctx, FieldResolver, Mutation, Query, Resolver, Root, Subscription } from 'type-graphql';
 import type { Context } from '../context.ts';
 import type { Transaction } from '../database.ts';
-import { type ActionLogRow, endOfLog, followActions, globalIdsOf, listActions, listBatchContacts, type LogPlace, readActions } from '../domain/action-log.ts';
+import {
+  type ActionLogRow,
+  endOfLog,
+  followActions,
+  globalIdsOf,
+  listActions,
+  listBatchContacts,
+  type LogPlace,
+  readActions,
+} from '../domain/action-log-rows.ts';
 import { orderLogFile } from '../domain/downloads.ts';
 import { InvalidInput } from '../errors.ts';
 import { follow } from '../pubsub.ts';

@@ -1,7 +1,7 @@
 // Deletions: the preview, the deletion, and looking them up.
 import { Arg, Args, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root } from 'type-graphql';
 import type { Context } from '../context.ts';
-import { listBatchContacts } from '../domain/action-log.ts';
+import { listBatchContacts } from '../domain/action-log-rows.ts';
 import { type DeletionRow, listDeletions, readDeletionContents, readDeletions, readWarnings } from '../domain/deletion-rows.ts';
 import { deleteContacts, type DeletionTarget, previewDeletion } from '../domain/deletions.ts';
 import { NotFound } from '../errors.ts';
