@@ -47,11 +47,11 @@ export interface ContactPlace {
 }
 
 /** Counting stops here, because counting all that a broad search finds takes long and tells little. */
-export const countCap = 1000;
+const countCap = 1000;
 const mostWords = 10;
 
 /** From table contact under the alias c. */
-export const contactColumns: Columns<ContactRow> = {
+const contactColumns: Columns<ContactRow> = {
   id: sql`c.id`,
   memberNumber: sql`c.member_number`,
   firstName: sql`c.first_name`,

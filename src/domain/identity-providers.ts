@@ -13,7 +13,7 @@ import { requireText } from './text.ts';
 import { write } from './writing.ts';
 
 /** How many an organization may have. */
-export const mostProviders = 5;
+const mostProviders = 5;
 const longestUrl = 2000;
 
 export interface ProviderRow {

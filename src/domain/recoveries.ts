@@ -88,7 +88,7 @@ const mostOverrides = 10_000;
  * Replacing removes live contacts, which takes what deleting takes; and what changes live contacts takes seeing all of them.
  * @throws Refusal FORBIDDEN_POLICY, TOO_MANY_VALUES
  */
-export function checkPolicies({ permissions, hidden }: Viewer, { conflictPolicy, overrides }: Policies): void {
+function checkPolicies({ permissions, hidden }: Viewer, { conflictPolicy, overrides }: Policies): void {
   checkLength([...(overrides?.keys() ?? [])], mostOverrides, ['input', 'overrides']);
   const asked = new Set([conflictPolicy, ...(overrides?.values() ?? [])]);
   if (hidden.size > 0 && (asked.has('REPLACE') || asked.has('MERGE')))
