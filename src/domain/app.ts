@@ -7,6 +7,7 @@ import type { FieldGroup } from '../permissions/field-groups.ts';
 import type { Keys } from '../keys.ts';
 import type { Scope } from '../scope.ts';
 import type { SnapshotStore } from '../snapshots/store.ts';
+import type { FileStore } from '../snapshots/stores/bodies.ts';
 import type { OutsideStore } from '../snapshots/stores/outside.ts';
 import type { PaymentProvider } from './payments.ts';
 
@@ -15,6 +16,7 @@ export interface App {
   readonly database: Database;
   readonly keys: Keys;
   readonly store: SnapshotStore;
+  readonly files: FileStore;
   readonly payments: PaymentProvider;
   /** Where checkpoints of the action log are kept; null: nowhere outside of the database. */
   readonly checkpoints: OutsideStore | null;
@@ -54,7 +56,7 @@ export interface Viewer extends Actor {
 }
 
 /** The staff member who is to be named as an author; null for an API key, which is named by its name alone. */
-export const authorOf = ({ kind, id }: Viewer): string | null => (kind === 'STAFF' ? id : null);
+export const authorOf = ({ kind, id }: Actor): string | null => (kind === 'STAFF' ? id : null);
 
 /** What a verified access token, or an API key, says. */
 export interface AccessClaims {

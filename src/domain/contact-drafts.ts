@@ -12,8 +12,12 @@ import { mustSee, type Sight, sees } from './visibility.ts';
 
 const lines = ['memberNumber', 'firstName', 'lastName', 'email', 'company', 'jobTitle', 'street', 'city', 'postalCode', 'country'] as const;
 
+/** The names of a contact's own fields. */
+export const contactFieldNames = [...lines, 'birthDate'] as const;
+export type ContactFieldName = (typeof contactFieldNames)[number];
+
 /** A contact's own fields. Absent: not given; null or empty: none. */
-export type ContactFields = { [name in (typeof lines)[number] | 'birthDate']?: string | null };
+export type ContactFields = { [name in ContactFieldName]?: string | null };
 
 export interface MembershipDraft {
   /** The plan, by its id or by its name. */
@@ -157,7 +161,7 @@ export function readDraft(viewer: Sight, draft: ContactDraft, references: Refere
   };
 }
 
-const nothing = Object.fromEntries([...lines, 'birthDate'].map((name) => [name, null])) as Required<ContactFields>;
+const nothing = Object.fromEntries(contactFieldNames.map((name) => [name, null])) as Required<ContactFields>;
 
 const forms: Record<CustomFieldDefinitionRow['kind'], (value: string, path: string[]) => boolean> = {
   TEXT: () => true,

@@ -6,9 +6,10 @@ import { ActionDetail, Contact } from '../entities/contact.ts';
 import { NotFound, Refusal } from '../errors.ts';
 import { type Sql, sql } from '../sql.ts';
 import { logAction, logActions } from './action-log.ts';
-import { type App, authorOf, type Viewer } from './app.ts';
+import { type Actor, type App, authorOf, type Viewer } from './app.ts';
 import { checkNamed, type ContactDraft, type ContactFields, type NewContact, readDraft, readFields, readReferences } from './contact-drafts.ts';
-import { type ContactRow, derive, readContacts } from './contacts.ts';
+import { type ContactRow, readContacts } from './contacts.ts';
+import { derive } from './derived-fields.ts';
 import { ensureTags, readTags } from './references.ts';
 import { checkLength } from './text.ts';
 import { taken, write } from './writing.ts';
@@ -129,11 +130,11 @@ async function whyNot(tx: Transaction, contacts: readonly NewContact[]): Promise
 }
 
 /** A set of rows as a table: one parameter, whatever their number. */
-const recordset = (rows: readonly object[], columns: Sql): Sql => sql`jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as given (${columns})`;
+export const recordset = (rows: readonly object[], columns: Sql): Sql => sql`jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as given (${columns})`;
 
 /** Writes what new contacts own from the start: at most one statement for each kind, and two for tags. */
-async function addOwned(tx: Transaction, viewer: Viewer, contacts: readonly NewContact[]): Promise<void> {
-  const owned = <T extends object>(list: (contact: NewContact) => readonly T[]) =>
+export async function addOwned(tx: Transaction, author: Actor, contacts: readonly Omit<NewContact, 'fields'>[]): Promise<void> {
+  const owned = <T extends object>(list: (contact: Omit<NewContact, 'fields'>) => readonly T[]) =>
     contacts.flatMap((contact) => list(contact).map((row) => ({ contactId: contact.id, ...row })));
   const add = async (rows: readonly object[], statement: () => Sql | Promise<Sql>) => {
     if (rows.length > 0) await tx.run(await statement());
@@ -151,7 +152,7 @@ async function addOwned(tx: Transaction, viewer: Viewer, contacts: readonly NewC
     notes,
     () => sql`
     insert into note (organization_id, id, contact_id, author_id, author_name, body)
-    select ${tx.organizationId}, id, "contactId", ${authorOf(viewer)}, ${viewer.name}, body
+    select ${tx.organizationId}, id, "contactId", ${authorOf(author)}, ${author.name}, body
     from ${recordset(notes, sql`id uuid, "contactId" uuid, body text`)}`,
   );
   const memberships = owned((contact) => contact.memberships);

@@ -4,7 +4,7 @@ import { type FieldGroup, groupOfField } from '../permissions/field-groups.ts';
 import { join, raw, type Sql, sql } from '../sql.ts';
 import { type ContactFilter, type Finder, matching } from './contact-filters.ts';
 import { byContact, type Columns, columnsOf } from './children.ts';
-import { normalizeEmail } from './email.ts';
+import { folded } from './derived-fields.ts';
 import { mustSee, type Sight, sees } from './visibility.ts';
 
 export interface ContactRow {
@@ -78,30 +78,6 @@ function columnsFor(viewer: Sight): Columns<ContactRow> {
     ? { name: sql`coalesce(nullif(concat_ws(' ', c.first_name, c.last_name), ''), c.company, c.member_number, '—')` }
     : {};
   return { ...contactColumns, ...name, ...Object.fromEntries(hidden.map((field) => [field, sql`null`])) };
-}
-
-type Named = Partial<Pick<ContactRow, 'memberNumber' | 'firstName' | 'lastName' | 'email' | 'company'>>;
-
-/** What is searched in and sorted by, computed from the fields; to be written whenever they are. */
-export function derive({ memberNumber, firstName, lastName, email, company }: Named) {
-  const sortName = folded([lastName, firstName]) || folded([company]) || folded([email]) || folded([memberNumber]);
-  return {
-    emailNormalized: email ? normalizeEmail(email) : null,
-    // Folding can make 18 characters of one, and an index takes only so many bytes.
-    sortName: [...sortName].slice(0, 200).join(''),
-    searchText: folded([firstName, lastName, email, company, memberNumber]),
-  };
-}
-
-/** Lower case in one form for letters of one meaning: “ﬁ” is “fi”. */
-function folded(texts: readonly (string | null | undefined)[]): string {
-  return texts
-    .filter((text) => text != null)
-    .join(' ')
-    .normalize('NFKC')
-    .toLowerCase()
-    .normalize('NFKC')
-    .trim();
 }
 
 /** What may be searched by someone who does not see emails. */

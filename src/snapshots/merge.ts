@@ -1,6 +1,6 @@
 // Moves the history of a deleted contact onto a live one without doubling what is the same.
 import type { Transaction } from '../database.ts';
-import { derive } from '../domain/contacts.ts';
+import { derive } from '../domain/derived-fields.ts';
 import { quoted, raw, type Sql, sql } from '../sql.ts';
 import { uuidArray } from './capture.ts';
 import type { Deeds, Part } from './chunk.ts';

@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto';
 import type { Transaction } from '../database.ts';
 import type { App } from '../domain/app.ts';
-import type { derive } from '../domain/contacts.ts';
+import type { derive } from '../domain/derived-fields.ts';
 import type { ConflictPolicy } from '../entities/recovery.ts';
 import { quoted, raw, sql } from '../sql.ts';
 import { followIndexes, graphOf, removeGraphs, snapshotKey, uuidArray } from './capture.ts';

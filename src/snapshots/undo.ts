@@ -1,7 +1,7 @@
 // Takes back what a recovery did, as far as nobody has touched it since.
 import type { Transaction } from '../database.ts';
 import type { App } from '../domain/app.ts';
-import type { derive } from '../domain/contacts.ts';
+import type { derive } from '../domain/derived-fields.ts';
 import { join, name, quoted, raw, sql } from '../sql.ts';
 import { graphOf, uuidArray } from './capture.ts';
 import { type Chunk, type Deeds, digestGraphs, pickContacts } from './chunk.ts';

@@ -1,0 +1,207 @@
+// Reads a file in a process of its own, which can be killed: whatever the file does to its reader, the server stays.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Refusal } from '../../errors.ts';
+import type { SheetFacts, SheetRow } from '../sheet.ts';
+import { type SheetLimits, sheetLimits } from './limits.ts';
+import { type ChildRequest, type Message, type ReadRequest, tooLargeExit } from './messages.ts';
+import { refusal } from './refuse.ts';
+
+export interface ReaderLimits {
+  sheet: SheetLimits;
+  /** Of the process, as the system counts it. */
+  memoryBytes: number;
+  /** How long it may take to the next rows; while nobody asks for them, nothing counts. */
+  idleMs: number;
+  /** How long the reading may take in all, counted in the same way. */
+  totalMs: number;
+}
+
+export const readerLimits: ReaderLimits = { sheet: sheetLimits, memoryBytes: 300 * 1_048_576, idleMs: 30_000, totalMs: 1_800_000 };
+
+/** What a mode made of up to 500 rows. */
+export interface ReadBatch {
+  rows: number;
+  lines: string;
+  /** Of the file, so far. */
+  bytesRead: number;
+}
+
+/** A file that is being read. Use with `await using`: the process is gone when this is disposed of. */
+export interface Reading extends AsyncDisposable {
+  /** Of the process. */
+  pid: number;
+  facts: SheetFacts;
+  totalBytes: number;
+  /** Once. Slower than the reader, it makes the reader wait. @throws Refusal */
+  batches: AsyncIterable<ReadBatch>;
+  /** What the mode told at the end. */
+  readonly result: unknown;
+}
+
+/** @throws Refusal when the file can't be read, here or from its batches: act on them only when they have ended */
+export async function readInChild(request: ReadRequest, limits: ReaderLimits = readerLimits, signal?: AbortSignal): Promise<Reading> {
+  const child = new ReadingProcess(request, limits, signal);
+  try {
+    const first = await child.next();
+    if (first?.kind !== 'FACTS') throw failed();
+    return {
+      pid: child.pid,
+      facts: first.facts,
+      totalBytes: first.totalBytes,
+      batches: batchesOf(child),
+      get result() {
+        return child.result;
+      },
+      [Symbol.asyncDispose]: () => child.end(),
+    };
+  } catch (error) {
+    await child.end();
+    throw error;
+  }
+}
+
+/** Of the mode `rows`. */
+export const rowsOf = ({ lines }: ReadBatch): SheetRow[] => (lines ? (JSON.parse(`[${lines.trimEnd().replaceAll('\n', ',')}]`) as SheetRow[]) : []);
+
+async function* batchesOf(child: ReadingProcess): AsyncGenerator<ReadBatch> {
+  try {
+    let message = await child.next();
+    for (; message.kind === 'ROWS'; message = await child.next()) yield { rows: message.rows, bytesRead: message.bytesRead, lines: message.body };
+    if (message.kind !== 'END') throw failed();
+    child.result = message.result;
+  } finally {
+    await child.end();
+  }
+}
+
+/** A process that a file has got hold of must not fill its parent. */
+const longestMessage = 67_108_864;
+
+const entry = new URL(`process.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url);
+const environment = process.platform === 'win32' ? { SystemRoot: process.env.SystemRoot } : {};
+
+class ReadingProcess {
+  result: unknown;
+  readonly #child: ChildProcess;
+  readonly #closed: Promise<unknown>;
+  readonly #chunks: AsyncIterator<Buffer>;
+  #received: Buffer = Buffer.alloc(0);
+  #spentMs = 0;
+  /** Why it was killed. */
+  #reason: unknown;
+
+  constructor(
+    request: ReadRequest,
+    private readonly limits: ReaderLimits,
+    private readonly signal?: AbortSignal,
+  ) {
+    signal?.throwIfAborted();
+    // The heap is a part of the process; the rest is for the program and for buffers.
+    const flags = [`--max-old-space-size=${Math.floor(limits.memoryBytes / 1_048_576 / 2)}`, '--max-semi-space-size=8', '--no-warnings'];
+    if (entry.pathname.endsWith('.ts')) flags.push('--import', 'tsx');
+    this.#child = spawn(process.execPath, [...flags, fileURLToPath(entry)], {
+      cwd: fileURLToPath(new URL('.', import.meta.url)),
+      env: environment as NodeJS.ProcessEnv,
+      stdio: ['pipe', 'pipe', 'ignore'],
+      windowsHide: true,
+    });
+    this.#closed = once(this.#child, 'close').catch((error: unknown) => (this.#reason ??= failed(error)));
+    this.#chunks = this.#child.stdout![Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+    signal?.addEventListener('abort', this.#abort);
+    // It may end before it has read what it is asked for; that is told by its end.
+    this.#child.stdin!.on('error', () => {});
+    this.#child.stdin!.write(
+      `${JSON.stringify({ ...request, path: resolve(request.path), limits: limits.sheet, memoryBytes: limits.memoryBytes } satisfies ChildRequest)}\n`,
+    );
+  }
+
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
+  readonly #abort = () => this.#kill(this.signal!.reason);
+
+  #kill(reason: unknown): void {
+    this.#reason ??= reason;
+    this.#child.kill('SIGKILL');
+  }
+
+  /** What it says next. @throws Refusal when it refuses or ends without a word */
+  async next(): Promise<Message & { body: string }> {
+    const begun = performance.now();
+    const patience = Math.min(this.limits.idleMs, this.limits.totalMs - this.#spentMs);
+    const timer = setTimeout(() => this.#kill(tooSlow()), Math.max(patience, 0));
+    try {
+      if (this.#reason) throw this.#reason;
+      const message = await this.#receive();
+      if (message.kind === 'REFUSED') throw refusalOf(message);
+      if (message.kind === 'FAILED') throw failed(message.fault);
+      return message;
+    } finally {
+      clearTimeout(timer);
+      this.#spentMs += performance.now() - begun;
+    }
+  }
+
+  async #receive(): Promise<Message & { body: string }> {
+    let head = this.#received.indexOf(10);
+    while (head < 0) {
+      await this.#more();
+      head = this.#received.indexOf(10);
+    }
+    const message = parseMessage(this.#received.toString('utf8', 0, head));
+    const end = head + 1 + message.length;
+    while (this.#received.length < end) await this.#more();
+    const body = this.#received.toString('utf8', head + 1, end);
+    this.#received = this.#received.subarray(end);
+    return { ...message, body };
+  }
+
+  async #more(): Promise<void> {
+    const { value, done } = await this.#chunks.next();
+    if (done) throw await this.#ending();
+    this.#received = this.#received.length ? Buffer.concat([this.#received, value]) : value;
+    if (this.#received.length > longestMessage) throw failed('It says more at once than it should.');
+  }
+
+  /** Why it has ended without saying so. */
+  async #ending(): Promise<unknown> {
+    await this.#closed;
+    if (this.#reason) return this.#reason;
+    const { exitCode, signalCode } = this.#child;
+    // V8 aborts when its heap is full.
+    return exitCode === tooLargeExit || exitCode === 134 || signalCode === 'SIGABRT' ? tooLarge() : failed(`It ended with ${exitCode ?? signalCode}.`);
+  }
+
+  async end(): Promise<void> {
+    this.signal?.removeEventListener('abort', this.#abort);
+    this.#child.kill('SIGKILL');
+    this.#child.stdout!.destroy();
+    await this.#closed;
+  }
+}
+
+function parseMessage(text: string): Message & { length: number } {
+  try {
+    return JSON.parse(text) as Message & { length: number };
+  } catch (error) {
+    throw failed(error);
+  }
+}
+
+const refusalOf = ({ code, message }: { code: string; message: string }) => new Refusal(code, message);
+
+const failed = (cause?: unknown) =>
+  Object.assign(
+    refusal('READER_FAILED', 'The file broke off its own reading.', 'Open it in your spreadsheet, save it as CSV, and upload that file.'),
+    cause === undefined ? {} : { cause },
+  );
+
+const tooLarge = () =>
+  refusal('READER_TOO_LARGE', 'Reading the file takes more memory than it may.', 'Save it as CSV, or divide it into several files, and upload them.');
+
+const tooSlow = () =>
+  refusal('READER_TOO_SLOW', 'Reading the file takes longer than it may.', 'Save it as CSV, or divide it into several files, and upload them.');

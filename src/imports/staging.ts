@@ -1,0 +1,238 @@
+// From rows to what the database takes in: runs in the readers' process, so that the one that serves the API stays free.
+import { comparableForm } from '../domain/contact-points.ts';
+import { derive, folded } from '../domain/derived-fields.ts';
+import { newIdOfMany as newId } from '../ids.ts';
+import type { RowDraft } from './draft.ts';
+import type { RowProblem } from './problems.ts';
+import { SeenKeys } from './seen-keys.ts';
+import { Drafter } from './recognition/drafter.ts';
+import { Evidence, type Question } from './recognition/evidence.ts';
+import type { ColumnMapping, Known, ValueSettings } from './recognition/mapping.ts';
+import type { SheetRow } from './sheet.ts';
+
+/** The columns of a line, as a temporary table has them. */
+export const stageColumns = [
+  ['row_number', 'int'],
+  ['kind', 'text'],
+  ['matched_by', 'text'],
+  ['repeats', 'int'],
+  ['taken', 'text'],
+  ['draft', 'text[]'],
+  ['owned', 'jsonb'],
+  ['cells', 'jsonb'],
+  ['problems', 'jsonb'],
+  ['emails', 'text[]'],
+  ['phones', 'text[]'],
+] as const;
+
+/** What stands at which place of `draft`, from 1, as PostgreSQL counts. JSON for it would take twice the room and time. */
+export const stagedFields = [
+  'id',
+  'memberNumber',
+  'firstName',
+  'lastName',
+  'email',
+  'emailNormalized',
+  'company',
+  'jobTitle',
+  'street',
+  'city',
+  'postalCode',
+  'country',
+  'birthDate',
+  'sortName',
+  'searchText',
+] as const;
+export type StagedField = (typeof stagedFields)[number];
+
+/** What the reading process needs to know. */
+export interface StagingTask {
+  mapping: ColumnMapping[];
+  settings: ValueSettings;
+  known: Known;
+  /** Their keys, and their ids. */
+  customFields: [key: string, id: string][];
+  /** Their names, and their ids. */
+  plans: [name: string, id: string][];
+}
+
+/** What the whole file has told of how its values are to be read. */
+export interface StagingResult {
+  mapping: ColumnMapping[];
+  questions: Question[];
+}
+
+/** What names in a file stand for. */
+interface StagingReferences {
+  /** Ids by key. */
+  customFields: ReadonlyMap<string, string>;
+  /** Ids by name. */
+  plans: ReadonlyMap<string, string>;
+}
+
+/** What a contact owns from the start, as the column `owned` has it. Lists that are empty are left out; null when all are. */
+export interface StagedOwned {
+  points?: { id: string; kind: RowDraft['contactPoints'][number]['kind']; label: string | null; value: string; normalized: string }[];
+  tags?: string[];
+  customFields?: { definitionId: string; value: string }[];
+  notes?: { id: string; body: string }[];
+  memberships?: { id: string; planId: string; startsOn: string; endsOn: string | null }[];
+  opening?: { id: string; amountMinor: number; currency: string }[];
+}
+
+/** A contact ready to be written. */
+export interface StagedDraft
+  extends StagedOwned, ReturnType<typeof derive>, Partial<Record<Exclude<StagedField, 'id' | keyof ReturnType<typeof derive>>, string>> {
+  id: string;
+}
+
+/** The draft in the columns of a row. */
+export function draftOf(fields: readonly (string | null)[], owned: StagedOwned | null): StagedDraft {
+  const values = Object.fromEntries(
+    stagedFields.flatMap((name, place) => (fields[place] == null && name !== 'emailNormalized' ? [] : [[name, fields[place]]])),
+  );
+  return { ...(values as unknown as StagedDraft), ...owned };
+}
+
+/** More tags than this are no tags but texts of some other kind. */
+const mostTags = 2_000;
+/** Of a row that has no draft, this many cells of this length are kept to be shown. */
+const shown = { cells: 50, length: 200 };
+
+/** Turns the rows of one file into lines, and finds those that repeat an earlier one. */
+export class Stager {
+  readonly #seen = new SeenKeys();
+  readonly #tags = new Set<string>();
+  readonly #drafter: Drafter;
+  readonly #evidence: Evidence;
+  readonly #references: StagingReferences;
+
+  constructor({ mapping, settings, known, customFields, plans }: StagingTask) {
+    this.#drafter = new Drafter(mapping, settings, known);
+    this.#evidence = new Evidence(mapping, settings, known);
+    this.#references = { customFields: new Map(customFields), plans: new Map(plans) };
+  }
+
+  result(): StagingResult {
+    return { mapping: this.#evidence.settled(), questions: this.#evidence.questions() };
+  }
+
+  /** A line for each row, in PostgreSQL's text format for COPY. */
+  lines(rows: readonly SheetRow[]): string {
+    let lines = '';
+    for (const row of rows) lines += this.#line(row);
+    return lines;
+  }
+
+  #line(row: SheetRow): string {
+    this.#evidence.observe(row);
+    const read = row.problem ? { problems: [row.problem] } : this.#drafter.draft(row);
+    if ('problems' in read) return refused(row, read.problems);
+    if (!this.#fits(read.draft.tags)) return refused(row, [tooManyTags]);
+    const { fields } = read.draft;
+    const derived = derive(fields);
+    const owned = own(read.draft, this.#references);
+    const phones = phoneForms(read.draft, owned);
+    const emails = emailForms(derived.emailNormalized, owned);
+    const name = folded([fields.lastName, fields.firstName]);
+    const repeats = this.#repeated(row.rowNumber, {
+      emails,
+      phones: numbersOf(read.draft, phones),
+      memberNumber: fields.memberNumber,
+      name,
+      birthDate: fields.birthDate,
+    });
+    const given: Partial<Record<StagedField, string | null>> = { id: newId(), ...fields, ...derived };
+    const draft = list(stagedFields.map((field) => given[field] ?? null));
+    const told = owned === null ? '\\N' : json(owned);
+    return `${row.rowNumber}\t${repeats ? 'REPEATED' : 'NEW'}\t${repeats?.by ?? '\\N'}\t${repeats?.row ?? '\\N'}\t${repeats?.taken ?? '\\N'}\t${draft}\t${told}\t\\N\t\\N\t${list(emails)}\t${list(phones)}\n`;
+  }
+
+  /** The earlier row of the same contact, and what it is told by, in the order of trust. */
+  #repeated(
+    row: number,
+    keys: { emails: string[]; phones: string[]; memberNumber: string | undefined; name: string; birthDate: string | undefined },
+  ): { row: number; by: string; taken: 'MEMBER_NUMBER' | undefined } | undefined {
+    const { emails, phones, memberNumber, name, birthDate } = keys;
+    const ordered: (readonly [by: string, key: string])[] = [
+      ...emails.map((email) => ['EMAIL', `e${email}`] as const),
+      // People share a phone; who bears another name is somebody else.
+      ...phones.map((phone) => ['PHONE', `p${phone}\t${name}`] as const),
+      ...(memberNumber ? [['MEMBER_NUMBER', `m${memberNumber}`] as const] : []),
+      ...(name && birthDate ? [['NAME_AND_BIRTH_DATE', `n${name}\t${birthDate}`] as const] : []),
+    ];
+    let found: { row: number; by: string; taken: 'MEMBER_NUMBER' | undefined } | undefined;
+    for (const [by, key] of ordered) {
+      const first = this.#seen.first(key, row);
+      if (first === row) continue;
+      found ??= { row: first, by, taken: undefined };
+      // Whatever it is known by, no second contact can have the number.
+      if (by === 'MEMBER_NUMBER') found.taken = by;
+    }
+    return found;
+  }
+
+  #fits(tags: readonly string[]): boolean {
+    for (const tag of tags) this.#tags.add(tag);
+    return this.#tags.size <= mostTags;
+  }
+}
+
+const tooManyTags: RowProblem = {
+  code: 'TOO_MANY_TAGS',
+  message: `The file has more than ${mostTags.toLocaleString('en')} different tags up to this row. Is the column of another kind? Change what it is for.`,
+};
+
+function own(draft: RowDraft, references: StagingReferences): StagedOwned | null {
+  const owned = {
+    ...some('points', draft.contactPoints, (point) => ({ id: newId(), ...point, normalized: comparableForm(point.kind, point.value) })),
+    ...some('tags', draft.tags, (tag) => tag),
+    ...some('customFields', draft.customFields, ({ key, value }) => ({ definitionId: references.customFields.get(key)!, value })),
+    ...some('notes', draft.notes, (body) => ({ id: newId(), body })),
+    ...some('memberships', draft.memberships, ({ planName, startsOn, endsOn }) => ({ id: newId(), planId: references.plans.get(planName)!, startsOn, endsOn })),
+    ...some('opening', draft.openingBalances, (balance) => ({ id: newId(), ...balance })),
+  };
+  for (const _ in owned) return owned;
+  return null;
+}
+
+const some = <Name extends string, Given, Made>(name: Name, list: readonly Given[], make: (given: Given) => Made): { [name in Name]?: Made[] } =>
+  list.length > 0 ? ({ [name]: list.map(make) } as { [name in Name]?: Made[] }) : {};
+
+const emailForms = (email: string | null, owned: StagedOwned | null): string[] => [
+  ...new Set([...(email ? [email] : []), ...(owned?.points ?? []).filter(({ kind }) => kind === 'EMAIL').map(({ normalized }) => normalized)]),
+];
+
+/** A key for each number: within a file all that could be understood are written alike. */
+const numbersOf = ({ phones, contactPoints }: RowDraft, forms: string[]): string[] =>
+  phones.length === contactPoints.filter(({ kind }) => kind === 'PHONE').length ? phones : forms;
+
+/** The numbers as the row has them and in E.164, with and without the plus: a live contact's may have been written in any of these. */
+function phoneForms({ phones }: RowDraft, owned: StagedOwned | null): string[] {
+  const forms = new Set((owned?.points ?? []).filter(({ kind }) => kind === 'PHONE').map(({ normalized }) => normalized));
+  for (const phone of phones) forms.add(phone).add(phone.slice(1));
+  return [...forms];
+}
+
+function refused({ rowNumber, cells, card }: SheetRow, problems: readonly RowProblem[]): string {
+  const kept = (card === undefined ? cells : [card]).slice(0, shown.cells).map((cell) => storable(cell.slice(0, shown.length)));
+  return `${rowNumber}\tREFUSED\t\\N\t\\N\t\\N\t\\N\t\\N\t${json(kept)}\t${json(problems)}\t\\N\t\\N\n`;
+}
+
+/** What PostgreSQL can't keep is shown as what it is: something that could not be read. */
+const storable = (cell: string): string => cell.toWellFormed().replaceAll('\0', '�');
+
+const json = (value: unknown): string => escaped(JSON.stringify(value));
+/** @see https://www.postgresql.org/docs/current/arrays.html, “Array Input and Output Syntax” */
+const list = (values: readonly (string | null)[]): string =>
+  values.length === 0
+    ? '\\N'
+    : escaped(`{${values.map((value) => (value === null ? 'NULL' : `"${quotable.test(value) ? value.replace(/["\\]/g, '\\$&') : value}"`)).join()}}`);
+const quotable = /["\\]/;
+
+const special = /[\\\n\r\t]/;
+/** @see https://www.postgresql.org/docs/current/sql-copy.html, “Text Format” */
+function escaped(value: string): string {
+  if (!special.test(value)) return value;
+  return value.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('\r', '\\r').replaceAll('\t', '\\t');
+}
