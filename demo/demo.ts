@@ -1,32 +1,34 @@
 // The main job in the terminal, over HTTP and a real WebSocket, on a database of its own that is removed afterwards:
 // import, delete 1,000, get everything back, and prove it with what the API itself shows before and after.
 import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { openAsBlob } from 'node:fs';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import pg from 'pg';
 import { type Client, createClient, ReinstateError } from '../sdk/client.ts';
 import {
   ActionLogDocument,
+  ApplyImportDocument,
   ConfirmPaymentDocument,
   ContactDeletionPreviewDocument,
   ContactGraphsDocument,
-  CreateContactsDocument,
+  CreateUploadDocument,
   DeleteContactsDocument,
+  ImportDocument,
+  ImportJobDocument,
+  ImportRowsDocument,
   JobProgressDocument,
   RecoveryPlanDocument,
   RecoveryProgressDocument,
   RequestRecoveryDocument,
   SignInDocument,
+  StartImportDocument,
   ViewerDocument,
   type ContactGraphsQuery,
-  type ContactInput,
+  type ImportQuery,
 } from '../sdk/generated.ts';
 import { readConfig } from '../src/config.ts';
-import { readContactFile } from '../src/imports/contact-file.ts';
-import type { RowProblem } from '../src/imports/csv.ts';
-import type { ContactDraft } from '../src/imports/recognition.ts';
 import { type Running, start } from '../src/main.ts';
 import { giveHistory } from './history.ts';
 import { createDemoOrganizations, demoEmail, demoOrganizations, demoPassword, type DemoRole, inOrganization, operatorEmail } from './organizations.ts';
@@ -34,8 +36,6 @@ import { bold, dim, green, heading, money, number, ProgressBar, red, say, table 
 
 const file = 'samples/riverside-club.csv';
 const deleted = 1000;
-/** As many as `createContacts` takes. */
-const batchSize = 500;
 const [club] = demoOrganizations;
 
 type Graph = ContactGraphsQuery['contacts']['nodes'][number];
@@ -60,7 +60,7 @@ async function show(running: Running, owner: pg.Client): Promise<void> {
   say(bold('Reinstate: delete 1,000 contacts, and get everything back'));
   say(dim(`   API and WebSocket at ${url}, PostgreSQL embedded, all of it removed at the end`));
   const admin = await signIn(url, demoEmail('Super admin', club.domain));
-  await importMembers(admin);
+  await importMembers(url, admin);
   await inOrganization(owner, organizationId, () => giveHistory(owner, organizationId, { seed: 2026 }));
   say(`   History added: notes, activities, memberships, payments and ledgers`);
 
@@ -90,35 +90,37 @@ async function signIn(url: string, email: string): Promise<Client> {
   return createClient({ url, accessToken: signIn.accessToken! });
 }
 
-async function importMembers(admin: Client): Promise<void> {
+async function importMembers(url: string, admin: Client): Promise<void> {
   heading(`Import ${file}`);
-  const problems: RowProblem[] = [];
-  const contacts: ContactInput[] = [];
-  for await (const row of readContactFile(createReadStream(file))) {
-    if ('problem' in row) problems.push(row.problem);
-    else contacts.push(inputOf(row.draft));
+  const { size } = await stat(file);
+  const { createUpload } = await admin.request(CreateUploadDocument, { input: { fileName: basename(file), byteLength: size } });
+  const sent = await fetch(new URL(createUpload.path!, url), { method: 'PUT', body: await openAsBlob(file) });
+  if (!sent.ok) throw new Error(await sent.text());
+  const { startImport } = await admin.request(StartImportDocument, { input: { uploadId: createUpload.upload!.id } });
+  const { id } = startImport.import!;
+  const { counts, columns } = await untilDone(admin, id);
+  say(`   Dry run: ${number(counts.createdCount)} would be created, ${number(counts.skippedCount)} skipped, ${number(counts.refusedCount)} refused;`);
+  say(dim(`   ${columns.filter(({ field }) => field).length} of ${columns.length} columns recognized by their names`));
+  await admin.request(ApplyImportDocument, { input: { id } });
+  const done = await untilDone(admin, id);
+  say(`   ${green('✓')} ${number(done.counts.createdCount)} members created. The others, each with its reason:`);
+  for (const outcome of ['REFUSED', 'SKIPPED'] as const) {
+    const { import: found } = await admin.request(ImportRowsDocument, { id, first: 2, outcome });
+    for (const { rowNumber, reasons } of found.rows.nodes) say(dim(`     row ${rowNumber}: ${reasons[0]!.message}`));
   }
-  let created = 0;
-  const bar = new ProgressBar();
-  for (let start = 0; start < contacts.length; start += batchSize) {
-    const { createContacts } = await admin.request(CreateContactsDocument, {
-      input: { contacts: contacts.slice(start, start + batchSize) },
-    });
-    created += createContacts.createdCount;
-    bar.show('IMPORTING', created, contacts.length);
-  }
-  bar.end();
-  say(`   ${green('✓')} ${number(created)} members created, ${problems.length} rows refused, each with its reason:`);
-  for (const { rowNumber, message } of problems.slice(-3)) say(dim(`     row ${rowNumber}: ${message}`));
 }
 
-const inputOf = ({ contactPoints, tags, notes, memberships, ...fields }: ContactDraft): ContactInput => ({
-  ...fields,
-  contactPoints,
-  tags,
-  notes,
-  memberships,
-});
+/** Shows the progress of an import until nothing is under way with it. */
+async function untilDone(admin: Client, id: string): Promise<ImportQuery['import']> {
+  const bar = new ProgressBar();
+  const { import: begun } = await admin.request(ImportJobDocument, { id });
+  for await (const { jobProgress } of admin.subscribe(JobProgressDocument, { id: begun.job!.id }))
+    if (jobProgress.phase) bar.show(jobProgress.phase, jobProgress.done, jobProgress.total);
+  bar.end();
+  const { import: found } = await admin.request(ImportDocument, { id });
+  if (found.failure) throw new Error(found.failure.message);
+  return found;
+}
 
 /** What the API shows of contacts with all they own, by id: the first `count`, or these. */
 async function readGraphs(admin: Client, count: number, ids?: readonly string[]): Promise<Map<string, Graph>> {

@@ -12,7 +12,7 @@ import { migrate } from './migrate.ts';
 import { platformPermissions } from './permissions/catalogue.ts';
 
 const usage = `Usage, with DATABASE_URL and MASTER_KEY set as for the server:
-  npm run admin -- organization --name "Riverside Club" --plan PREMIUM --currency USD --email admin@riverside.example
+  npm run admin -- organization --name "Riverside Club" --plan PREMIUM --currency USD --country US --email admin@riverside.example
   npm run admin -- operator --name "Olga Operator" --email olga@example.com
 Each makes an account with a new password and prints it once.`;
 
@@ -24,12 +24,14 @@ async function main(): Promise<void> {
       email: { type: 'string' },
       plan: { type: 'string', default: 'FREE' },
       currency: { type: 'string', default: 'USD' },
+      country: { type: 'string' },
     },
   });
-  const { name, email, currency } = values;
+  const { name, email, currency, country = null } = values;
   const plan = plans.find((one) => one === values.plan);
   const [noun] = positionals;
-  if (!name || !email || !plan || !/^[A-Z]{3}$/.test(currency) || (noun !== 'organization' && noun !== 'operator')) throw new StartupError(usage);
+  if (!name || !email || !plan || !/^[A-Z]{3}$/.test(currency) || !/^[A-Z]{2}$/.test(country ?? 'US') || (noun !== 'organization' && noun !== 'operator'))
+    throw new StartupError(usage);
   if (!isAccountEmail(accountEmail(email))) throw new StartupError(`${email} is not an address that someone can sign in with. Nothing was made. Correct it.`);
   const config = readConfig();
   if (!config.DATABASE_URL) throw new StartupError(`DATABASE_URL is not set.\n${usage}`);
@@ -46,6 +48,7 @@ async function main(): Promise<void> {
         name,
         plan,
         currency,
+        country,
         staff: [{ ...account, name: `Super admin of ${name}`, roles: ['Super admin'] }],
       });
   } finally {

@@ -15,6 +15,7 @@ import { RestoreDrillResolver } from './resolvers/drills.ts';
 import { ErasureResolver } from './resolvers/erasures.ts';
 import { HistoryResolver } from './resolvers/history.ts';
 import { IdentityProviderResolver } from './resolvers/identity-providers.ts';
+import { ImportRecoverableResolver, ImportResolver } from './resolvers/imports.ts';
 import { InvitationResolver } from './resolvers/invitations.ts';
 import { OperatorResolver } from './resolvers/invoices.ts';
 import { JobResolver } from './resolvers/jobs.ts';
@@ -27,9 +28,11 @@ import { ConflictResolver, RecoveryPlanResolver } from './resolvers/recovery-pla
 import { ReferenceResolver } from './resolvers/references.ts';
 import { AccountResolver } from './resolvers/accounts.ts';
 import { SessionResolver } from './resolvers/sessions.ts';
+import { ExportResolver } from './resolvers/exports.ts';
 import { SnapshotResolver } from './resolvers/snapshots.ts';
 import { RoleScopeResolver, StaffResolver } from './resolvers/staff.ts';
 import { ApiKeyResolver } from './resolvers/api-keys.ts';
+import { UploadResolver } from './resolvers/uploads.ts';
 import { WebhookResolver } from './resolvers/webhooks.ts';
 
 const resolvers: NonEmptyArray<Function> = [
@@ -52,14 +55,18 @@ const resolvers: NonEmptyArray<Function> = [
   UndoResolver,
   OperatorResolver,
   RestoreDrillResolver,
+  ExportResolver,
   SnapshotResolver,
   ComparisonResolver,
+  ImportResolver,
+  ImportRecoverableResolver,
   JobResolver,
   ActionLogResolver,
   LogVerificationResolver,
   RoleScopeResolver,
   StaffResolver,
   ApiKeyResolver,
+  UploadResolver,
   WebhookResolver,
 ];
 

@@ -46,6 +46,8 @@ const schema = z.object({
   CONFIRMATION_MINUTES: count(1, 60).default(10),
   /** How long the link of a download can be used. */
   DOWNLOAD_MINUTES: count(1, 1440).default(10),
+  /** How long the file of an export is kept. */
+  EXPORT_HOURS: count(1, 168).default(24),
   /** Deletions up to this many contacts are done within the request; larger ones become a job. */
   DELETE_AT_ONCE: count(1, 1000).default(200),
   /** Contacts in a chunk of a snapshot, which is what one transaction removes or restores. */
@@ -55,6 +57,21 @@ const schema = z.object({
   /** How long a store outside of the database may take for one body. */
   STORE_TIMEOUT_SECONDS: count(1, 300).default(10),
   SNAPSHOT_DIRECTORY: z.string().optional(),
+  /** Where new files are kept: those that are uploaded, and those that are made to be downloaded. Older ones are read from wherever they lie. */
+  FILE_STORE: z.enum(['directory', 's3']).default('directory'),
+  /** `files` in DATA_DIRECTORY when it isn't set. Every process must have the same. */
+  FILES_DIRECTORY: z.string().optional(),
+  /** The largest file that can be uploaded. */
+  UPLOAD_MAX_MEGABYTES: count(1, 2000).default(256),
+  /** How long an upload can be sent, resumed and used. */
+  UPLOAD_HOURS: count(1, 720).default(24),
+  /** ClamAV’s daemon, which looks at every file that is uploaded: tcp://host:3310 or unix:/path. Without it nobody does. */
+  CLAMD_URL: z
+    .string()
+    .regex(/^(tcp:\/\/[^/:]+:\d{1,5}|unix:\/.+)$/, 'must look like tcp://clamav.example:3310 or unix:/run/clamav/clamd.ctl')
+    .optional(),
+  /** How long it may say nothing. */
+  CLAMD_TIMEOUT_SECONDS: count(1, 600).default(60),
   S3_BUCKET: z.string().optional(),
   /** Of a server that speaks S3's protocol; without it Amazon's own. */
   S3_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
@@ -143,8 +160,10 @@ function checkStores(config: Config): void {
     throw new StartupError('SNAPSHOT_STORE is directory, so SNAPSHOT_DIRECTORY is required: a directory that exists and can be written.');
   const keys = ['S3_BUCKET', 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY'] as const;
   const missing = keys.filter((key) => !config[key]);
-  if (missing.length > 0 && (config.SNAPSHOT_STORE === 's3' || missing.length < keys.length))
-    throw new StartupError(`Snapshots can’t be kept in S3 without ${missing.join(' and ')}. Set what is missing, or nothing that begins with S3_.`);
+  if (missing.length > 0 && (config.SNAPSHOT_STORE === 's3' || config.FILE_STORE === 's3' || missing.length < keys.length))
+    throw new StartupError(
+      `${config.SNAPSHOT_STORE === 's3' || config.FILE_STORE !== 's3' ? 'Snapshots' : 'Files'} can’t be kept in S3 without ${missing.join(' and ')}. Set what is missing, or nothing that begins with S3_.`,
+    );
 }
 
 /** Days that entries are kept beyond the time in which what they tell of can be recovered. */

@@ -1,29 +1,29 @@
-// Serves files that are made while they are downloaded: nothing is kept, and no file takes more memory than a page of it.
+// Serves files to whoever has a link to them and may still have them.
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Request, Response } from 'express';
 import type { RequestInfo } from './context.ts';
 import { logAction } from './domain/action-log.ts';
-import { KeyRefused, logKeyRefusal } from './domain/key-refusals.ts';
-import type { AccessClaims, App, Viewer } from './domain/app.ts';
-import { type Download, readDownload } from './domain/downloads.ts';
-import { openingOf, viewerFrom } from './domain/sessions.ts';
-import { Unauthenticated } from './errors.ts';
-import { exportLog } from './log/export.ts';
-import { holds } from './permissions/rules.ts';
+import type { App } from './domain/app.ts';
+import { contactFile } from './domain/contact-files.ts';
+import { type Download, type FileKind, type OpenFile, readDownload, type WantedKind } from './domain/downloads.ts';
+import { contactExportFile } from './domain/exports.ts';
+import { importFile } from './domain/import-files.ts';
+import { logFile } from './domain/log-files.ts';
+import { NotFound, Refusal } from './errors.ts';
+import { byLink, type Refuse } from './links.ts';
 
-/** Each holds a connection while it lasts. */
+const kinds: { readonly [kind in WantedKind]: FileKind<kind> } = {
+  ACTION_LOG: logFile,
+  CONTACT_EXPORT: contactExportFile,
+  CONTACT: contactFile,
+  IMPORT: importFile,
+};
+
+/** Each holds a connection while it lasts, or pieces of a file. */
 const mostAtOnce = 3;
 /** A client that takes nothing for so long is given up. */
 const patience = 30_000;
-
-const types = {
-  CSV: ['text/csv; charset=utf-8', 'csv'],
-  JSON_LINES: ['application/x-ndjson', 'jsonl'],
-  PROOF: ['application/x-ndjson', 'proof.jsonl'],
-} as const;
-
-type Refuse = (status: number, code: string, message: string) => void;
 
 /** Answers the path of a link that `signDownload` made. */
 export function serveDownloads(app: App, infoOf: () => RequestInfo, refuse: (response: Response) => Refuse) {
@@ -42,36 +42,31 @@ export function serveDownloads(app: App, infoOf: () => RequestInfo, refuse: (res
   };
 }
 
-async function send(app: App, { claims, wanted }: Download, info: RequestInfo, response: Response, refuse: Refuse): Promise<void> {
-  const organizationId = claims.organizationId!;
-  const tx = await app.database.begin(organizationId, { readOnly: true, opening: openingOf(claims) });
-  const viewer = enter(tx.opened, claims, info);
-  if (viewer instanceof Unauthenticated || !holds(viewer, 'log:read')) {
-    await app.database.end(tx, 'COMMIT');
-    if (viewer instanceof KeyRefused) await logKeyRefusal(app, viewer);
-    else if (!(viewer instanceof Unauthenticated))
-      await app.database.transact(organizationId, (log) => logAction(log, viewer, { action: 'exportActionLog', refusedWith: 'FORBIDDEN' }));
-    return refuse(403, 'FORBIDDEN', 'You may not read the action log any more. Nothing was read.');
-  }
-  try {
-    const [type, ending] = types[wanted.format];
-    response.set({ 'content-type': type, 'content-disposition': `attachment; filename="action-log.${ending}"` });
-    response.setTimeout(patience, () => response.destroy());
-    // A client that goes away ends the walk; what it has got then does not end as a whole answer does.
-    await pipeline(Readable.from(exportLog(tx, app, wanted.format, wanted.filter)), response).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
-    });
-  } finally {
-    await app.database.end(tx, 'COMMIT');
-  }
+async function send(app: App, download: Download, info: RequestInfo, response: Response, refuse: Refuse): Promise<void> {
+  const file = await open(app, download, info).catch((error: unknown) => {
+    if (error instanceof NotFound) refuse(404, error.code, error.message);
+    else if (error instanceof Refusal) refuse(error.code.endsWith('_GONE') ? 410 : 403, error.code, error.message);
+    else throw error;
+  });
+  if (!file) return;
+  const { type, name, byteLength, content } = file;
+  response.set({ 'content-type': type, 'content-disposition': `attachment; filename="${name}"` });
+  if (byteLength !== undefined) response.set('content-length', String(byteLength));
+  response.setTimeout(patience, () => response.destroy());
+  // A client that goes away ends the walk; what it has got then does not end as a whole answer does.
+  await pipeline(Readable.from(content), response).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
+  });
 }
 
-/** Whoever the link was given to, as they are now, or why they may not come in any more. */
-function enter(opened: readonly object[], claims: AccessClaims, info: RequestInfo): Viewer | Unauthenticated {
-  try {
-    return viewerFrom(opened, claims, info);
-  } catch (error) {
-    if (error instanceof Unauthenticated) return error;
-    throw error;
-  }
+const forbidden = 'You may not have this file any more. Nothing was read. Ask someone who may.';
+
+/** The file for whoever the link was given to. That it is fetched is logged. @throws Refusal; NotFound */
+async function open(app: App, { claims, wanted }: Download, info: RequestInfo): Promise<OpenFile> {
+  const kind = kinds[wanted.kind] as FileKind<typeof wanted.kind>;
+  return byLink(app, claims, info, { ...kind, forbidden }, async (tx, viewer) => {
+    const file = await kind.open(tx, app, viewer, wanted as never);
+    if (file.fetched) await logAction(tx, viewer, file.fetched);
+    return file;
+  });
 }

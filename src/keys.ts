@@ -8,10 +8,14 @@ export interface Keys {
   readonly snapshots: Buffer;
   /** Tells whether a chunk holds what another holds, without telling what. */
   readonly contents: Buffer;
+  /** Wraps the key of each stored file. */
+  readonly files: Buffer;
   /** Signs access tokens. */
   readonly tokens: Buffer;
   /** Signs the confirmations of deletions and erasures. */
   readonly confirmations: Buffer;
+  /** Signs the targets of uploads. */
+  readonly uploads: Buffer;
   /** Signs the links of downloads. */
   readonly downloads: Buffer;
   /** Signs what is asked back of someone who signs in, and encrypts second factors. */
@@ -41,8 +45,10 @@ export function deriveKeys(masterKey: Buffer): Keys {
     id: createHash('sha256').update(derive('id')).digest('hex').slice(0, 16),
     snapshots: derive('snapshots'),
     contents: derive('contents'),
+    files: derive('files'),
     tokens: derive('tokens'),
     confirmations: derive('confirmations'),
+    uploads: derive('uploads'),
     downloads: derive('downloads'),
     identity: derive('identity'),
     mail: derive('mail'),

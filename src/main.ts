@@ -8,6 +8,7 @@ import { type DemoPeople, seedDemo } from '../demo/organizations.ts';
 import { type Config, readConfig } from './config.ts';
 import { Database } from './database.ts';
 import type { App } from './domain/app.ts';
+import { removeLeftCopies } from './domain/files.ts';
 import { manualPayments } from './domain/payments.ts';
 import { type Embedded, startEmbedded } from './embedded.ts';
 import { StartupError } from './errors.ts';
@@ -16,7 +17,7 @@ import { deriveKeys } from './keys.ts';
 import { migrate } from './migrate.ts';
 import { PubSub } from './pubsub.ts';
 import { graphOf } from './snapshots/capture.ts';
-import { openCheckpoints, openStore } from './snapshots/stores/open.ts';
+import { openCheckpoints, openFiles, openStore } from './snapshots/stores/open.ts';
 
 export const roles = ['all', 'api', 'worker'] as const;
 export type ProcessRole = (typeof roles)[number];
@@ -43,13 +44,15 @@ export async function start(config: Config, role: ProcessRole, say: (line: strin
     const embedded = config.DATABASE_URL ? undefined : await startEmbedded({ directory: config.DATA_DIRECTORY });
     if (embedded) stops.push((how) => embedded.stop(how));
     const store = await openStore(config);
+    const files = await openFiles(config);
+    await removeLeftCopies(config);
     const keys = deriveKeys(await masterKey(config, say));
     const ownerUrl = config.DATABASE_URL ?? embedded!.url;
     const appUrl = await migrate({ url: ownerUrl, appUrl: config.DATABASE_APP_URL, secret: keys.database, logRetentionDays: config.LOG_RETENTION_DAYS });
     const database = await Database.open(appUrl, config.POOL_SIZE);
     stops.push(() => database.close());
     const checkpoints = await openCheckpoints(config, store);
-    const app: App = { config, database, keys, store, checkpoints, payments: manualPayments };
+    const app: App = { config, database, keys, store, files, checkpoints, payments: manualPayments };
     // Refuses entities that it could not bring back.
     graphOf(app);
     let broken = new Promise<void>(() => {});

@@ -27,6 +27,9 @@ import { Migration20261125200000 } from '../migrations/Migration20261125200000.t
 import { Migration20261125210000 } from '../migrations/Migration20261125210000.ts';
 import { Migration20261125211000 } from '../migrations/Migration20261125211000.ts';
 import { Migration20261125220000 } from '../migrations/Migration20261125220000.ts';
+import { Migration20261125230000 } from '../migrations/Migration20261125230000.ts';
+import { Migration20261125231000 } from '../migrations/Migration20261125231000.ts';
+import { Migration20261125232000 } from '../migrations/Migration20261125232000.ts';
 import { entities } from './entities/index.ts';
 import { StartupError } from './errors.ts';
 import { quoted } from './sql.ts';
@@ -54,6 +57,9 @@ const migrations = [
   Migration20261125210000,
   Migration20261125211000,
   Migration20261125220000,
+  Migration20261125230000,
+  Migration20261125231000,
+  Migration20261125232000,
 ];
 const oldestServer = 15;
 /** Any number, as long as every starter asks for the same. */

@@ -5,8 +5,8 @@ import pg from 'pg';
 import type { Transaction } from './database.ts';
 import { sql } from './sql.ts';
 
-/** A job, a recovery request or a deletion by its id; all jobs and the sealed log of an organization by the organization's. */
-export type Topic = 'job' | 'jobs' | 'recovery' | 'deletion' | 'log';
+/** A job, a recovery request, a deletion or an import by its id; all jobs and the sealed log of an organization by the organization's. */
+export type Topic = 'job' | 'jobs' | 'recovery' | 'deletion' | 'import' | 'log';
 
 const channel = 'reinstate';
 const keyOf = (topic: Topic, id: string) => `${topic}:${id}`;

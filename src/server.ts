@@ -25,6 +25,7 @@ import { checkBrackets, mostTokens } from './limits.ts';
 import { Operation, readAuthorization, requestInfo, Running } from './operation.ts';
 import type { PubSub } from './pubsub.ts';
 import { serveSockets } from './sockets.ts';
+import { answerClientError, serveUploads } from './uploads.ts';
 
 /** Of every answer: nobody keeps it, and no browser runs it, shows it within another page, or tells anyone where it came from. */
 const guarding = {
@@ -98,18 +99,16 @@ export async function startServer({ app, pubsub, schema = buildApi(), host, port
     for (const given of [req.body, req.query] as ({ query?: unknown } | undefined)[]) checkBrackets(given?.query);
     return { operation: new Operation(app, pubsub, requests.getStore()!, claims) };
   };
-  web.get(
-    '/downloads/:token',
-    serveDownloads(
-      app,
-      () => requests.getStore()!,
-      (response) => (status, code, message) => void answer(response, requests, status, code, message),
-    ),
-  );
+  const infoOf = () => requests.getStore()!;
+  const refuse = (response: Response) => (status: number, code: string, message: string) => void answer(response, requests, status, code, message);
+  web.get('/downloads/:token', serveDownloads(app, infoOf, refuse));
+  const receive = serveUploads(app, infoOf, refuse);
+  // What came before the server closes is kept before the database is gone.
+  web.put('/uploads/:token', (request, response) => running.track(receive(request, response)));
   web.use(path, express.json({ limit: largestBody }), expressMiddleware(apollo, { context }));
   answerTheRest(web, requests, app);
 
-  const http = createServer(timeouts(app), web);
+  const http = createServer(timeouts(app), web).on('clientError', answerClientError);
   http.listen(port, host);
   await once(http, 'listening').catch(async (error: Error) => {
     await apollo.stop();

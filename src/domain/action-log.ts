@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { v7 as newId } from 'uuid';
 import type { Transaction } from '../database.ts';
+import { newIdOfMany } from '../ids.ts';
 import { digestBeside, saltBytes } from '../log/entry.ts';
 import { type Sql, sql } from '../sql.ts';
 import type { Actor } from './app.ts';
@@ -65,6 +66,15 @@ export async function logActions(tx: Transaction, actor: Actor, actions: readonl
       select ${tx.organizationId}, id, contact_id, salt
       from unnest(${changed.map(({ id }) => id)}::uuid[], ${changed.map(({ of }) => of)}::uuid[], ${changed.map(({ salt }) => salt)}::bytea[]) given (id, contact_id, salt)`);
   return ids;
+}
+
+/** Adds an entry for each target, alike but for that. Cheaper than `logActions` where there are thousands. */
+export async function logEach(tx: Transaction, actor: Actor, { action, kind }: { action: string; kind: string }, targetIds: readonly string[]): Promise<void> {
+  if (targetIds.length === 0) return;
+  tx.atEnd(sql`
+    insert into action_log (organization_id, actor_kind, actor_id, actor_name, request_id, address, agent, id, action, outcome, target_kind, target_id, target_count)
+    select ${tx.organizationId}, ${actor.kind}, ${actor.id}, ${actor.name}, ${actor.requestId}, ${actor.address}, ${actor.agent}, id, ${action}, 'DONE', ${kind}, target, 1
+    from unnest(${targetIds.map(newIdOfMany)}::uuid[], ${targetIds}::uuid[]) entry (id, target)`);
 }
 
 interface NewRow {

@@ -9,9 +9,13 @@ import { sql } from '../sql.ts';
 import { logAction } from './action-log.ts';
 import type { Actor, App } from './app.ts';
 import { queueErasure, startErasure } from './erasures.ts';
+import { removeExports } from './export-rows.ts';
+import { removeExpiredFiles } from './files.ts';
+import { clearExpiredImports } from './imports.ts';
 import { deadline } from './recovery-rows.ts';
 import { expireLateRequests } from './recoveries.ts';
 import { endRecovery, graceIsOver, tooLate, tooLong } from './recovery-states.ts';
+import { expireUploads } from './uploads.ts';
 import { queueEvent } from './webhook-deliveries.ts';
 
 /** Days before the deadline on which it is told to be near. */
@@ -25,6 +29,9 @@ export async function meetDeadlines(app: App, actor: Actor, organizationId: stri
   await purgeDeletions(app, actor, organizationId);
   await queueErasuresAgain(app, actor, organizationId);
   await eraseSafetySnapshots(app, actor, organizationId);
+  await clearExpiredImports(app, organizationId);
+  await expireUploads(app, organizationId);
+  await removeExpiredFiles(app, organizationId);
 }
 
 /** Tells of deadlines that are near, each once for each number of days; what has come nearer meanwhile is told as that. */
@@ -77,14 +84,16 @@ async function purgeDeletions(app: App, actor: Actor, organizationId: string): P
 export async function purgeDeletion(app: App, actor: Actor, organizationId: string, id: string): Promise<boolean> {
   return app.database.transact(organizationId, async (tx) => {
     await tx.run(sql`select 1 from deletion where organization_id = ${organizationId} and id = ${id} for update`);
-    const deletion = await tx.row<{ snapshotId: string; contacts: number }>(sql`
+    const deletion = await tx.row<{ snapshotId: string; contacts: number; deletedAt: Date }>(sql`
       update deletion d set state = 'ERASING' where d.organization_id = ${organizationId} and d.id = ${id}
         and d.state = 'COMPLETED' and d.recoverable_until <= clock_timestamp() and not exists (
           select 1 from recovery_chunk k join recovery_request r on r.organization_id = k.organization_id and r.id = k.recovery_request_id
           where k.organization_id = d.organization_id and k.snapshot_id = d.snapshot_id and r.state = 'RUNNING')
-      returning d.snapshot_id as "snapshotId", d.contact_count as contacts`);
+      returning d.snapshot_id as "snapshotId", d.contact_count as contacts, d.deleted_at as "deletedAt"`);
     if (!deletion) return false;
-    const { snapshotId, contacts } = deletion;
+    const { snapshotId, contacts, deletedAt } = deletion;
+    // What was written before they were deleted has them; nothing that begins now has.
+    await removeExports(tx, actor, deletedAt);
     const destroyedKeys = (await destroyKey(tx, snapshotId)) ? [snapshotId] : [];
     await startErasure(tx, actor, { kind: 'PURGE', ground: 'RETENTION_ENDED', deletionId: id, destroyedKeys, rows: {}, total: contacts });
     await logAction(tx, actor, { action: 'deletion.erasing', target: { kind: 'Deletion', id }, targetCount: contacts });

@@ -1,81 +1,80 @@
-// Links to files that are made while they are downloaded. A link is for one person and one file, and for minutes; what that
-// person may do is asked again when it is used.
-import { errors, jwtVerify, SignJWT } from 'jose';
+// Links to files. A link is for one person and one file, and for minutes; what that person may do is asked again when it is used.
 import { z } from 'zod';
+import type { Transaction } from '../database.ts';
 import { logFormats } from '../log/export.ts';
-import { Refusal } from '../errors.ts';
-import { logAction } from './action-log.ts';
+import { importFiles } from '../entities/import.ts';
+import type { Permission } from '../permissions/catalogue.ts';
+import type { Action } from './action-log.ts';
 import type { AccessClaims, App, Viewer } from './app.ts';
-import { transactAs } from './writing.ts';
+import { inMinutes, type Purpose, readLink, signLink } from './links.ts';
 
-const wanted = z.strictObject({
-  kind: z.literal('ACTION_LOG'),
-  format: z.enum(logFormats),
-  filter: z.strictObject({
-    actorId: z.uuid().optional(),
-    action: z.string().optional(),
-    outcome: z.enum(['DONE', 'REFUSED']).optional(),
-    targetId: z.uuid().optional(),
-    requestId: z.string().optional(),
-    from: z.coerce.date().optional(),
-    before: z.coerce.date().optional(),
+const wanted = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('ACTION_LOG'),
+    format: z.enum(logFormats),
+    filter: z.strictObject({
+      actorId: z.uuid().optional(),
+      action: z.string().optional(),
+      outcome: z.enum(['DONE', 'REFUSED']).optional(),
+      targetId: z.uuid().optional(),
+      requestId: z.string().optional(),
+      from: z.coerce.date().optional(),
+      before: z.coerce.date().optional(),
+    }),
   }),
-});
+  z.strictObject({ kind: z.literal('CONTACT_EXPORT'), exportId: z.uuid() }),
+  z.strictObject({ kind: z.literal('CONTACT'), contactId: z.uuid() }),
+  z.strictObject({ kind: z.literal('IMPORT'), importId: z.uuid(), file: z.enum(importFiles) }),
+]);
 
 /** Which file. */
-export type Wanted = z.output<typeof wanted>;
+export type Wanted<Kind extends string = string> = Extract<z.output<typeof wanted>, { kind: Kind }>;
+export type WantedKind = z.output<typeof wanted>['kind'];
+
+/** What the files of one kind take, and how one is opened. */
+export interface FileKind<Kind extends WantedKind> {
+  /** What whoever uses a link must hold then. */
+  permissions: readonly Exclude<Permission, `platform:${string}`>[];
+  /** The mutation that gives the link, which is what the log calls an attempt that is refused. */
+  attempt: string;
+  /** For those who hold the permissions. @throws Refusal when they may not have it; NotFound */
+  open(tx: Transaction, app: App, viewer: Viewer, file: Wanted<Kind>): Promise<OpenFile>;
+}
+
+export interface OpenFile {
+  /** Its media type. */
+  type: string;
+  name: string;
+  byteLength?: number;
+  /** What the log says of its being fetched, before a byte of it is sent. */
+  fetched?: Action;
+  /** Opens a transaction of its own, when it needs one. */
+  content: AsyncIterable<string | Uint8Array>;
+}
 
 /** A link as it was given: who may use it, and for what. */
 export interface Download {
   claims: AccessClaims;
-  wanted: Wanted;
+  wanted: z.output<typeof wanted>;
 }
 
-const audience = 'reinstate download';
-
-/**
- * Gives a link to the action log as a file, and logs that.
- * @throws Refusal FILTERED_PROOF
- */
-export async function orderLogFile(app: App, viewer: Viewer, file: Wanted): Promise<{ path: string; expiresAt: Date }> {
-  if (file.format === 'PROOF' && Object.values(file.filter).some((value) => value !== undefined))
-    throw new Refusal(
-      'FILTERED_PROOF',
-      'A proof is of the whole log, so it takes no filter. Nothing was exported. Leave the filter out, or choose another format.',
-      ['input', 'filter'],
-    );
-  await transactAs(app, viewer, (tx) => logAction(tx, viewer, { action: 'log.exported' }));
-  return signDownload(app, viewer, file);
+export interface Link {
+  /** On the server. */
+  path: string;
+  expiresAt: Date;
 }
 
-/** Signs a link. @returns its path on the server, and the instant it expires */
-async function signDownload(app: App, viewer: Viewer, file: Wanted): Promise<{ path: string; expiresAt: Date }> {
-  const expiresAt = new Date(Math.floor(Date.now() / 1000) * 1000 + app.config.DOWNLOAD_MINUTES * 60_000);
-  const { sessionId, keyDigest } = viewer;
-  const token = await new SignJWT({ org: viewer.organization!.id, file, ...(keyDigest ? { key: keyDigest.toString('base64') } : { sid: sessionId }) })
-    .setProtectedHeader({ alg: 'HS256', typ: 'download+jwt' })
-    .setAudience(audience)
-    .setSubject(viewer.accountId)
-    .setExpirationTime(expiresAt)
-    .sign(app.keys.downloads);
-  return { path: `/downloads/${token}`, expiresAt };
+const purposeOf = ({ keys }: App): Purpose => ({ key: keys.downloads, audience: 'reinstate download', type: 'download+jwt' });
+
+/** Signs a link to a file. */
+export async function signDownload(app: App, viewer: Viewer, file: Download['wanted']): Promise<Link> {
+  const expiresAt = inMinutes(app.config.DOWNLOAD_MINUTES);
+  return { path: `/downloads/${await signLink(purposeOf(app), viewer, { file }, expiresAt)}`, expiresAt };
 }
 
 /** What a link says; undefined when it isn't ours or has expired. */
 export async function readDownload(app: App, token: string): Promise<Download | undefined> {
-  try {
-    const { payload } = await jwtVerify(token, app.keys.downloads, {
-      algorithms: ['HS256'],
-      audience,
-      typ: 'download+jwt',
-      requiredClaims: ['exp', 'sub', 'org', 'file'],
-    });
-    const { key, sid } = payload as { key?: string; sid?: string };
-    const claims = { accountId: payload.sub!, organizationId: String(payload['org']), expiresAt: new Date(payload.exp! * 1000) };
-    const held = key === undefined ? { sessionId: sid! } : { keyDigest: Buffer.from(key, 'base64') };
-    return { claims: { ...claims, ...held }, wanted: wanted.parse(payload['file']) };
-  } catch (error) {
-    if (error instanceof errors.JOSEError || error instanceof z.ZodError) return undefined;
-    throw error;
-  }
+  const link = await readLink(purposeOf(app), token);
+  const read = wanted.safeParse(link?.said['file']);
+  return link && read.success ? { claims: link.claims, wanted: read.data } : undefined;
 }

@@ -13,6 +13,8 @@ import type { Actor, App, Viewer } from './app.ts';
 import { subjectDigest } from './certificates.ts';
 import { readConfirmation, signConfirmation } from './confirmations.ts';
 import type { RowCount } from './deletion-rows.ts';
+import { eraseFromImports } from './imports.ts';
+import { removeExports } from './export-rows.ts';
 import { queueJob } from './jobs.ts';
 import { seesRows } from './visibility.ts';
 import { write } from './writing.ts';
@@ -109,6 +111,7 @@ export async function eraseContacts(
         path,
       );
     await locate(tx, app, ids);
+    await removeExports(tx, viewer);
     const rows = await removeGraphs(tx, app, ids);
     await tx.run(sql`update erasure set row_counts = ${JSON.stringify(rows)} where organization_id = ${tx.organizationId} and id = ${id}`);
     await enterSubjects(tx, app, id, ids);
@@ -144,6 +147,7 @@ export async function queueErasure(tx: Transaction, actor: Actor, id: string, to
 /** From this commit on nothing brings these contacts back, and the digests of what was changed on them tell nothing. `tx` holds the ledger's lock. */
 export async function enterSubjects(tx: Transaction, app: App, erasureId: string, contactIds: readonly string[]): Promise<void> {
   await enterErased(tx, app, contactIds);
+  await eraseFromImports(tx, contactIds);
   await tx.run(sql`delete from action_salt where organization_id = ${tx.organizationId} and contact_id = any(${contactIds}::uuid[])`);
   await tx.run(sql`
     insert into erasure_subject (organization_id, erasure_id, contact_id) select ${tx.organizationId}, ${erasureId}, id from unnest(${contactIds}::uuid[]) id on conflict do nothing`);

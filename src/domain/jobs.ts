@@ -1,13 +1,13 @@
 // The rows of background jobs. Queueing one commits with what it is for; the row is what watchers read.
 import { v7 as newId } from 'uuid';
 import type { Transaction } from '../database.ts';
-import { type JobPhase, jobPhases } from '../entities/job.ts';
+import { type jobKinds, type JobPhase, jobPhases, type jobStates } from '../entities/job.ts';
 import { publish } from '../pubsub.ts';
 import { raw, type Sql, sql } from '../sql.ts';
 import type { Actor } from './app.ts';
 
-export type JobKind = 'DELETE_CONTACTS' | 'RECOVER_CONTACTS' | 'UNDO_RECOVERY' | 'ERASE_CONTACTS' | 'RESTORE_DRILL' | 'TAKE_SNAPSHOT';
-export type JobState = 'QUEUED' | 'RUNNING' | 'COMPLETED' | 'FAILED' | 'CANCELLED';
+export type JobKind = (typeof jobKinds)[number];
+export type JobState = (typeof jobStates)[number];
 
 /** How far a job is: what the functions that do the work tell. */
 export interface Progress {
@@ -87,10 +87,10 @@ async function announce(tx: Transaction, jobId: string): Promise<void> {
 }
 
 /**
- * Kinds of which one job runs at a time, over all workers: a snapshot reads everything, and many are ordered in one night,
- * while deletions and recoveries must find free workers.
+ * Kinds of which one job runs at a time, over all workers: a snapshot and an export may read everything, and many are ordered
+ * at once, while deletions and recoveries must find free workers.
  */
-export const oneAtATime: { readonly [kind in JobKind]?: string } = { TAKE_SNAPSHOT: 'snapshots' };
+export const oneAtATime: { readonly [kind in JobKind]?: string } = { TAKE_SNAPSHOT: 'snapshots', EXPORT_CONTACTS: 'exports' };
 
 /** Adds a job that a worker picks up as soon as `tx` commits, or later. Its payload names the job and who ordered it. */
 export async function queueJob(

@@ -38,6 +38,8 @@ export interface NewOrganization {
   name: string;
   plan: Plan;
   currency: string;
+  /** ISO 3166-1 alpha-2. */
+  country?: string | null;
   staff: readonly (NewAccount & { roles: readonly string[] })[];
 }
 
@@ -50,12 +52,12 @@ export interface CreatedOrganization {
 }
 
 /** Makes an organization with the built-in roles and its staff, in one transaction on the tables owner's connection. */
-export async function createOrganization(owner: pg.ClientBase, { name, plan, currency, staff }: NewOrganization): Promise<CreatedOrganization> {
+export async function createOrganization(owner: pg.ClientBase, { name, plan, currency, country = null, staff }: NewOrganization): Promise<CreatedOrganization> {
   const id = newId();
   const roles = new Map(builtInRoles.map((role) => [role.name, newId()]));
   const members = new Map(staff.map((member) => [member.email, newId()]));
   await atOnce(owner, id, async () => {
-    await owner.query('insert into organization (id, name, plan, currency) values ($1, $2, $3, $4)', [id, name, plan, currency]);
+    await owner.query('insert into organization (id, name, plan, currency, country) values ($1, $2, $3, $4, $5)', [id, name, plan, currency, country]);
     for (const role of builtInRoles)
       await owner.query('insert into role (organization_id, id, name, description, built_in, permissions) values ($1, $2, $3, $4, true, $5)', [
         id,

@@ -1,21 +1,21 @@
 // Undoing a recovery: what it brought back is deleted again, through a deletion of its own, and what it changed is put back;
 // all of it only where nobody has touched it since.
-import { v7 as newId } from 'uuid';
 import type { Transaction } from '../database.ts';
 import type { UndoOutcome } from '../entities/recovery.ts';
 import { NotFound, Refusal } from '../errors.ts';
-import { deferFlush, followIndexes, startSnapshot } from '../snapshots/capture.ts';
+import { deferFlush, followIndexes } from '../snapshots/capture.ts';
 import { type Chunk, DamagedChunk, type Deeds, proveChunk } from '../snapshots/chunk.ts';
 import { dropUnused } from '../snapshots/references.ts';
 import { readChunk, readStoredChunk } from '../snapshots/restore.ts';
 import { putBack, revertMerges, sortRestored } from '../snapshots/undo.ts';
 import { sql } from '../sql.ts';
 import type { Actor, App, Viewer } from './app.ts';
-import { completeDeletion, removeAndLog } from './deleting.ts';
+import { removeAndLog } from './deleting.ts';
 import { endJob, queueJob, type Report } from './jobs.ts';
 import { announce, move } from './recovery-states.ts';
 import { type ChunkState, chunkStates, eachChunk, safetyChunks } from './recovery-runs.ts';
 import { readRecoveries, type RecoveryRow } from './recovery-rows.ts';
+import { closeUndoDeletion, readUndoDeletion, startUndoDeletion, type UndoDeletion } from './undo-deletions.ts';
 import { transactAs } from './writing.ts';
 
 /**
@@ -30,7 +30,7 @@ export async function undoRecovery(app: App, viewer: Viewer, id: string): Promis
     if (!request) throw new NotFound('recovery request');
     checkUndoable(request);
     const jobId = await queueJob(tx, { kind: 'UNDO_RECOVERY', subjectId: id, total: request.contactCount, actor: viewer });
-    const deletionId = await startUndoDeletion(tx, app, viewer, request, jobId);
+    const deletionId = await startUndoDeletion(tx, app, viewer, `Undo of the recovery of ${request.requestedAt.toISOString()}`, jobId);
     await tx.run(sql`
       update recovery_request set undo_job_id = ${jobId}, undo_deletion_id = ${deletionId}, undone_by_name = ${viewer.name}
       where organization_id = ${tx.organizationId} and id = ${id}`);
@@ -52,31 +52,19 @@ function checkUndoable({ state, undoJobId, isUndoable, undoableUntil }: Recovery
     );
 }
 
-/** What the undo removes goes into a snapshot of its own, so that it too can come back for as long as any deletion. */
-async function startUndoDeletion(tx: Transaction, app: App, viewer: Viewer, request: RecoveryRow, jobId: string): Promise<string> {
-  const [id, snapshotId] = [newId(), newId()];
-  await startSnapshot(tx, app, snapshotId, 'DELETION');
-  await tx.run(sql`
-    insert into deletion (organization_id, id, state, reason, requested_by_id, requested_by_name, confirmation_id, snapshot_id, job_id, contact_count)
-    values (${tx.organizationId}, ${id}, 'RUNNING', ${`Undo of the recovery of ${request.requestedAt.toISOString()}`}, ${viewer.id}, ${viewer.name}, ${jobId}, ${snapshotId},
-      ${jobId}, 0)`);
-  return id;
-}
-
 interface Undo {
   app: App;
   actor: Actor;
   organizationId: string;
   request: RecoveryRow;
-  deletion: { id: string; snapshotId: string };
+  deletion: UndoDeletion;
 }
 
 /** Carries an undo out. Safe to run again after a crash, and by two workers at once. */
 export async function revertRecovery(app: App, actor: Actor, organizationId: string, requestId: string, report: Report, signal: AbortSignal): Promise<void> {
   const found = await app.database.transact(organizationId, async (tx) => {
     const [request] = await readRecoveries(tx, [requestId]);
-    const deletion = await tx.row<Undo['deletion']>(sql`
-      select id, snapshot_id as "snapshotId" from deletion where organization_id = ${organizationId} and id = ${request!.undoDeletionId}`);
+    const deletion = await readUndoDeletion(tx, request!.undoDeletionId);
     const chunks = (await chunkStates(tx, requestId)).filter(({ restored }) => restored);
     return { request: request!, deletion, chunks };
   });
@@ -111,7 +99,7 @@ export async function revertRecovery(app: App, actor: Actor, organizationId: str
     const moved = await move(tx, requestId, ['COMPLETED'], 'UNDONE');
     if (!moved) return;
     for (const chunk of chunks) await dropUnused(tx, app, (await readDeeds(tx, undo, chunk)).deeds.recreated);
-    await closeUndoDeletion(tx, app, deletion);
+    await closeDeletion(tx, app, requestId, deletion);
     await endJob(tx, request.undoJobId!, 'COMPLETED');
     await announce(tx, actor, requestId, 'recovery.undone', moved.revertedCount);
   });
@@ -177,13 +165,10 @@ async function saveExceptions(
     on conflict do nothing`);
 }
 
-/** Completes the deletion of an undo; one that removed nothing was none. */
-async function closeUndoDeletion(tx: Transaction, app: App, { id, snapshotId }: Undo['deletion']): Promise<void> {
-  const used = await tx.row(sql`select 1 from snapshot_chunk where organization_id = ${tx.organizationId} and snapshot_id = ${snapshotId} limit 1`);
-  if (used) return completeDeletion(tx, app, id);
-  await tx.run(sql`update recovery_request set undo_deletion_id = null where organization_id = ${tx.organizationId} and undo_deletion_id = ${id}`);
-  await tx.run(sql`delete from deletion where organization_id = ${tx.organizationId} and id = ${id}`);
-  await tx.run(sql`delete from snapshot where organization_id = ${tx.organizationId} and id = ${snapshotId}`);
+/** Closes the deletion of an undo; one that removed nothing is forgotten. */
+async function closeDeletion(tx: Transaction, app: App, requestId: string, deletion: UndoDeletion): Promise<void> {
+  if (!(await closeUndoDeletion(tx, app, deletion)))
+    await tx.run(sql`update recovery_request set undo_deletion_id = null where organization_id = ${tx.organizationId} and id = ${requestId}`);
 }
 
 /** Closes an undo that could not be finished; what it took back stays taken back, and it can be ordered again. */
@@ -191,9 +176,8 @@ export async function stopUndo(app: App, organizationId: string, requestId: stri
   await app.database.transact(organizationId, async (tx) => {
     const [request] = await readRecoveries(tx, [requestId]);
     if (!request?.undoJobId || request.state !== 'COMPLETED') return;
-    const deletion = await tx.row<Undo['deletion']>(sql`
-      select id, snapshot_id as "snapshotId" from deletion where organization_id = ${organizationId} and id = ${request.undoDeletionId}`);
-    if (deletion) await closeUndoDeletion(tx, app, deletion);
+    const deletion = await readUndoDeletion(tx, request.undoDeletionId);
+    if (deletion) await closeDeletion(tx, app, requestId, deletion);
     await tx.run(sql`update recovery_request set undo_job_id = null where organization_id = ${organizationId} and id = ${requestId}`);
     await endJob(tx, request.undoJobId, 'FAILED', failure);
   });

@@ -17,6 +17,9 @@ export function organizationOf({ organization }: Viewer): NonNullable<Viewer['or
 export const transactAs = <T>(app: App, viewer: Viewer, work: (tx: Transaction) => Promise<T>): Promise<T> =>
   app.database.transact(organizationOf(viewer).id, work, { scope: viewer.scope });
 
+/** Begins a read-only transaction that sees all of that as it is at one instant. The caller ends it. */
+export const viewAs = (app: App, viewer: Viewer): Promise<Transaction> => app.database.begin(organizationOf(viewer).id, { view: 'new', scope: viewer.scope });
+
 /**
  * Runs `work` in such a transaction; anew, up to three times, when PostgreSQL
  * sacrificed it to end a deadlock.

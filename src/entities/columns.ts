@@ -30,6 +30,19 @@ export const ofScopedContacts = (column = 'contact_id') => ({
   ],
 });
 
+/** The same for records of what somebody did: whoever is limited to contacts with certain tags sees what they did themselves. */
+export const ofScopedActors = {
+  ...ofOneOrganization,
+  policies: [
+    ...ofOneOrganization.policies,
+    {
+      name: 'tag_scope',
+      type: 'restrictive' as const,
+      using: `(${unscoped} OR (requested_by_id = ( SELECT (NULLIF(current_setting('app.scoped_actor_id'::text, true), ''::text))::uuid AS "nullif")))`,
+    },
+  ],
+};
+
 /** An instant in UTC, kept to the millisecond. */
 export const instant = () => p.datetime(3);
 

@@ -1,6 +1,6 @@
 // One delete operation, the contacts it takes, and the warnings before its deadline.
 import { defineEntity, p } from '@mikro-orm/postgresql';
-import { createdNow, instant, ofOneOrganization, rootKey, unscoped } from './columns.ts';
+import { createdNow, instant, ofOneOrganization, ofScopedActors, rootKey } from './columns.ts';
 
 export const deletionStates = ['RUNNING', 'COMPLETED', 'ERASING', 'ERASED'] as const;
 export type DeletionState = (typeof deletionStates)[number];
@@ -8,16 +8,8 @@ export type DeletionState = (typeof deletionStates)[number];
 export const Deletion = defineEntity({
   name: 'Deletion',
   tableName: 'deletion',
-  ...ofOneOrganization,
-  policies: [
-    ...ofOneOrganization.policies,
-    {
-      // Deleted contacts have no tags any more, so whoever is limited to some sees what they deleted themselves.
-      name: 'tag_scope',
-      type: 'restrictive',
-      using: `(${unscoped} OR (requested_by_id = ( SELECT (NULLIF(current_setting('app.scoped_actor_id'::text, true), ''::text))::uuid AS "nullif")))`,
-    },
-  ],
+  // Deleted contacts have no tags any more.
+  ...ofScopedActors,
   properties: {
     ...rootKey,
     state: p.enum(deletionStates),

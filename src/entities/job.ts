@@ -2,10 +2,35 @@
 import { defineEntity, p } from '@mikro-orm/postgresql';
 import { createdNow, instant, ofOneOrganization, tenantKey } from './columns.ts';
 
-export const jobKinds = ['DELETE_CONTACTS', 'RECOVER_CONTACTS', 'UNDO_RECOVERY', 'ERASE_CONTACTS', 'RESTORE_DRILL', 'TAKE_SNAPSHOT'] as const;
+export const jobKinds = [
+  'DELETE_CONTACTS',
+  'RECOVER_CONTACTS',
+  'UNDO_RECOVERY',
+  'ERASE_CONTACTS',
+  'RESTORE_DRILL',
+  'TAKE_SNAPSHOT',
+  'CHECK_IMPORT',
+  'APPLY_IMPORT',
+  'UNDO_IMPORT',
+  'EXPORT_CONTACTS',
+] as const;
 export const jobStates = ['QUEUED', 'RUNNING', 'COMPLETED', 'FAILED', 'CANCELLED'] as const;
 /** In the order in which a job goes through them: its row never goes back to an earlier one. */
-export const jobPhases = ['REMOVING', 'CHECKING', 'SAFEGUARDING', 'MIGRATING', 'RECONCILING', 'PROVING', 'REVERTING', 'ERASING', 'CAPTURING'] as const;
+export const jobPhases = [
+  'REMOVING',
+  'CHECKING',
+  'SAFEGUARDING',
+  'MIGRATING',
+  'RECONCILING',
+  'PROVING',
+  'REVERTING',
+  'ERASING',
+  'CAPTURING',
+  'READING',
+  'APPLYING',
+  'UNDOING',
+  'EXPORTING',
+] as const;
 export type JobPhase = (typeof jobPhases)[number];
 
 export const Job = defineEntity({

@@ -24,6 +24,8 @@ export const Organization = defineEntity({
     name: p.text(),
     plan: p.enum(plans),
     currency: p.string().columnType('char(3)'),
+    /** ISO 3166-1 alpha-2: where its contacts are, when nothing else says so. */
+    country: p.string().columnType('char(2)').nullable(),
     createdAt: p.datetime(3).defaultRaw('now()'),
   },
 });

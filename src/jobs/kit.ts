@@ -11,7 +11,7 @@ import { publish } from '../pubsub.ts';
 const payload = z.object({
   organizationId: z.uuid(),
   jobId: z.uuid(),
-  /** What the job is for: the deletion, the recovery request, the restore drill, the erasure or the snapshot. */
+  /** What the job is for: the deletion, the recovery request, the restore drill, the erasure, the snapshot or the export. */
   subjectId: z.uuid(),
   actor: z.object({
     id: z.uuid().nullable(),
@@ -116,7 +116,7 @@ function reporter(app: App, job: JobDefinition, input: JobInput): Report {
     savedAt = performance.now();
     await app.database.transact(input.organizationId, async (tx) => {
       await saveProgress(tx, input.jobId, progress);
-      if (job.kind !== 'DELETE_CONTACTS') await publish(tx, 'recovery', input.subjectId);
+      await publish(tx, job.kind.endsWith('_IMPORT') ? 'import' : 'recovery', input.subjectId);
     });
   };
   return (progress) => {

@@ -1,4 +1,4 @@
-// Every hour: removes from the stores outside of the database what no chunk of any organization's snapshots lies in.
+// Every hour: removes from the stores outside of the database what no organization's snapshots and files lie in.
 import type { Task } from 'graphile-worker';
 import type { App } from '../domain/app.ts';
 import { listOrganizationIds } from '../domain/organizations.ts';
@@ -7,6 +7,5 @@ import { sweepBodies } from '../snapshots/stores/sweep.ts';
 export const sweepBodiesOfAll =
   (app: App): Task =>
   async () => {
-    if (app.store.outside.length === 0) return;
     for (const organizationId of await listOrganizationIds(app)) await sweepBodies(app, organizationId);
   };

@@ -6,9 +6,11 @@ import { sendMailTask } from '../domain/mails.ts';
 import { clearRateLimits } from '../domain/rate-limits.ts';
 import { sendWebhookTask } from '../domain/webhook-deliveries.ts';
 import { quietWorkerLogger } from '../migrate.ts';
-import { removeBodiesTask } from '../snapshots/store.ts';
+import { removeBodiesTask } from '../snapshots/stores/bodies.ts';
 import { deleteContactsJob } from './delete-contacts.ts';
 import { eraseContactsJob } from './erase-contacts.ts';
+import { exportContactsJob } from './export-contacts.ts';
+import { applyImportJob, checkImportJob, undoImportJob } from './imports.ts';
 import { patient, taskOf } from './kit.ts';
 import { keepCheckpoints } from './keep-checkpoints.ts';
 import { keepSnapshots } from './keep-snapshots.ts';
@@ -25,7 +27,18 @@ import { sweepSessions } from './sweep-sessions.ts';
 import { takeSnapshotJob } from './take-snapshot.ts';
 import { undoRecoveryJob } from './undo-recovery.ts';
 
-const jobs = [deleteContactsJob, recoverContactsJob, undoRecoveryJob, eraseContactsJob, restoreDrillJob, takeSnapshotJob];
+const jobs = [
+  deleteContactsJob,
+  recoverContactsJob,
+  undoRecoveryJob,
+  eraseContactsJob,
+  restoreDrillJob,
+  takeSnapshotJob,
+  checkImportJob,
+  applyImportJob,
+  undoImportJob,
+  exportContactsJob,
+];
 
 /** Heartbeats that must be missed before a worker is taken for dead. */
 const missedBeats = 4;

@@ -34,7 +34,7 @@ export async function exportCheckpoint(app: App, organizationId: string): Promis
     const added = await tx.run(sql`
       insert into action_checkpoint (organization_id, seal_number, location) values (${organizationId}, ${due.number}, ${name}) on conflict do nothing`);
     if (added.rowCount === 0) return false;
-    await withinTime(app.store.timeoutSeconds, (signal) => checkpoints.put(name, body, signal));
+    await withinTime('SNAPSHOTS', app.store.timeoutSeconds, (signal) => checkpoints.put(name, body, signal));
     return true;
   });
 }
@@ -48,7 +48,7 @@ export async function newestCheckpoint(tx: Transaction, app: App): Promise<Head 
   const { checkpoints } = app;
   if (!checkpoints) return null;
   const { organizationId } = tx;
-  const within = <T>(work: (signal: AbortSignal) => Promise<T>) => withinTime(app.store.timeoutSeconds, work);
+  const within = <T>(work: (signal: AbortSignal) => Promise<T>) => withinTime('SNAPSHOTS', app.store.timeoutSeconds, work);
   const newestAfter = async (start: string): Promise<string | undefined> => {
     let newest: string | undefined;
     for (let after: string | undefined = start; after !== undefined;) {

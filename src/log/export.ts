@@ -1,8 +1,8 @@
 // The action log as files: for a spreadsheet, for a SIEM, and for whoever wants to prove it without us.
-import { stringify } from 'csv-stringify/sync';
 import { type ActionLogFilter, type ActionLogRow, eachAction, globalIdsOf } from '../domain/action-log-rows.ts';
 import type { App } from '../domain/app.ts';
 import type { Transaction } from '../database.ts';
+import { csvLines } from '../exports/csv.ts';
 import { proofType } from './chain.ts';
 import { readPages, readPruned, readSeals } from './reading.ts';
 import { sealKey } from './seal.ts';
@@ -38,9 +38,7 @@ function shown(row: ActionLogRow): Record<string, unknown> {
 const spelled = (text: string): string =>
   text.replaceAll(/[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
-/** Lines of RFC 4180. A cell that a spreadsheet would take for a formula begins with an apostrophe. */
-const csv = (rows: readonly unknown[]): string =>
-  stringify([...rows], { columns: [...columns], record_delimiter: '\r\n', escape_formulas: true, cast: { string: spelled } });
+const csv = (rows: readonly (readonly unknown[])[]): string => csvLines(rows, { cast: spelled });
 
 /** The log of the transaction's organization, piece by piece. A PROOF is whole: it takes no filter. */
 export async function* exportLog(tx: Transaction, app: App, format: LogFormat, filter: ActionLogFilter): AsyncGenerator<string> {
@@ -48,7 +46,7 @@ export async function* exportLog(tx: Transaction, app: App, format: LogFormat, f
   if (format === 'CSV') yield csv([columns]);
   for await (const rows of eachAction(tx, filter)) {
     const lines = rows.map(shown);
-    yield format === 'CSV' ? csv(lines) : spelled(lines.map(jsonLine).join(''));
+    yield format === 'CSV' ? csv(lines.map(Object.values)) : spelled(lines.map(jsonLine).join(''));
   }
 }
 

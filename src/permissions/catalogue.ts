@@ -2,10 +2,15 @@
 
 export const catalogue = {
   'contacts:read': ['See contacts', 'Find contacts and see their details, notes, activities, memberships and tags.'],
-  'contacts:create': ['Add contacts', 'Create contacts one by one or from a file.'],
+  'contacts:create': ['Add contacts', 'Create contacts, one by one or many at once.'],
   'contacts:update': ['Change contacts', 'Change details and tags, and add notes, activities and memberships.'],
   'contacts:delete': ['Delete contacts', 'Preview and carry out deletions. Deleted contacts can be recovered for 30 days, then they are gone.'],
   'contacts:erase': ['Erase contacts', 'Destroy contacts for good and everywhere, deleted ones included (GDPR, Article 17). Nothing brings them back.'],
+  'contacts:import': [
+    'Import contacts',
+    'Bring contacts in from files, see what a file would do, and apply it. Taking an import back deletes what it added, so it takes contacts:delete as well.',
+  ],
+  'contacts:export': ['Export contacts', 'Take contacts out as files, as far as one sees them, and the whole of what is kept about one.'],
   'payments:read': ['See payments', 'See payments, ledger entries and balances.'],
   'payments:create': ['Record payments', 'Record payments and charges, which changes balances.'],
   'deletions:read': [
@@ -54,6 +59,7 @@ export const scopedPermissions: readonly Permission[] = [
   'contacts:create',
   'contacts:update',
   'contacts:delete',
+  'contacts:export',
   'payments:read',
   'payments:create',
   'deletions:read',
@@ -75,7 +81,7 @@ export const builtInRoles: readonly { name: string; description: string; permiss
   {
     name: 'Staff',
     description: 'Works with contacts and payments; deletes nothing.',
-    permissions: ['contacts:read', 'contacts:create', 'contacts:update', 'payments:read', 'payments:create', 'jobs:read'],
+    permissions: ['contacts:read', 'contacts:create', 'contacts:update', 'contacts:import', 'payments:read', 'payments:create', 'jobs:read'],
   },
   { name: 'Viewer', description: 'Sees contacts; changes nothing.', permissions: ['contacts:read'] },
 ];

@@ -34,8 +34,8 @@ const kinds: Readonly<Record<string, readonly FieldGroup[]>> = {
   LedgerEntry: ['PAYMENTS', 'BALANCES'],
   ContactTag: [],
   CustomFieldValue: ['CUSTOM_FIELDS'],
-  // What fields were before they were changed.
-  ActionDetail: ['EMAIL_AND_PHONE', 'ADDRESS', 'BIRTH_DATE'],
+  // What was before something was changed; by an import that can be anything.
+  ActionDetail: allFieldGroups,
 };
 
 /** The groups that one must see to see rows of this kind, or how many there are. A kind that nobody put in a group is in all. */

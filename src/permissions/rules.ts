@@ -4,13 +4,13 @@ import type { Context } from '../context.ts';
 import type { Viewer } from '../domain/app.ts';
 import { type ContactFilter, groupsOfFilter } from '../domain/contact-filters.ts';
 import { type ContactOrder, groupsOfOrder } from '../domain/contacts.ts';
-import { unseen as unseenGroup } from '../domain/visibility.ts';
+import { lacking, unseen as unseenGroup } from '../domain/visibility.ts';
 import { plans, type Plan } from '../entities/organization.ts';
 import { isProven, proofRequired } from '../domain/second-factor.ts';
 import { Forbidden, Unauthenticated } from '../errors.ts';
 import { decodeId } from '../schema/common.ts';
 import { sql } from '../sql.ts';
-import { catalogue, type Permission, scopedPermissions } from './catalogue.ts';
+import { catalogue, type Permission } from './catalogue.ts';
 import { rule, type Rule } from './shield.ts';
 
 type PlatformPermission = Extract<Permission, `platform:${string}`>;
@@ -88,20 +88,6 @@ export const seesAsked = ask('seesAsked', (viewer, _context, { input, ...args }:
 /** Operators that hold the permission. The rule bears the permission's name. */
 export const operator = (permission: PlatformPermission) =>
   ask(permission, (viewer) => (viewer.kind === 'OPERATOR' && viewer.permissions.has(permission)) || lacking(permission, viewer));
-
-function lacking(permission: Permission, { scope }: Viewer): Forbidden {
-  const isVoid = scope !== null && !scopedPermissions.includes(permission) && !permission.startsWith('platform:');
-  if (isVoid)
-    return new Forbidden(
-      'FORBIDDEN',
-      `This takes the permission ${permission} (${catalogue[permission][0]}), which is about the organization as a whole, and your roles are limited to contacts with certain tags. Nothing was changed. Ask someone who works with all contacts.`,
-    );
-  const whom = permission.startsWith('platform:') ? 'It is for operators only.' : 'Ask an administrator of your organization for a role that holds it.';
-  return new Forbidden(
-    'FORBIDDEN',
-    `This takes the permission ${permission} (${catalogue[permission][0]}), which you do not hold. Nothing was changed. ${whom}`,
-  );
-}
 
 function unseen(permission: StaffPermission): Forbidden {
   return new Forbidden(

@@ -12,7 +12,7 @@ import {
   type LogPlace,
   readActions,
 } from '../domain/action-log-rows.ts';
-import { orderLogFile } from '../domain/downloads.ts';
+import { orderLogFile } from '../domain/log-files.ts';
 import { InvalidInput } from '../errors.ts';
 import { follow } from '../pubsub.ts';
 import { ActionLogEntry, ActionLogEntryConnection, ActionLogFilter, AddedActions, ExportActionLogInput, ExportActionLogPayload } from '../schema/action-log.ts';

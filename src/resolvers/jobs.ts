@@ -16,6 +16,10 @@ const subjects = {
   ERASE_CONTACTS: 'Erasure',
   RESTORE_DRILL: 'RestoreDrill',
   TAKE_SNAPSHOT: 'Snapshot',
+  CHECK_IMPORT: 'Import',
+  APPLY_IMPORT: 'Import',
+  UNDO_IMPORT: 'Import',
+  EXPORT_CONTACTS: 'ContactExport',
 } as const satisfies Record<JobKind, Kinds>;
 
 const ended = new Set(['COMPLETED', 'FAILED', 'CANCELLED']);

@@ -10,14 +10,17 @@ import { loadContact } from './contacts.ts';
 import { loadDeletion } from './deletions.ts';
 import { loadDrill } from './drills.ts';
 import { loadErasure } from './erasures.ts';
+import { loadExport } from './exports.ts';
 import { loadJob } from './jobs.ts';
 import { shownOrganization } from './organizations.ts';
 import { loadProvider } from './identity-providers.ts';
+import { loadImport, loadTemplate } from './imports.ts';
 import { loadInvitation } from './invitations.ts';
 import { loadInvoice } from './invoices.ts';
 import { loadRecovery } from './recoveries.ts';
 import { loadSnapshot } from './snapshots.ts';
 import { loadRole, loadStaff } from './staff.ts';
+import { loadUpload } from './uploads.ts';
 import { loadEndpoint } from './webhooks.ts';
 
 /** How records of a kind are found. What `load` gives carries its `__typename`; null when there is no such record. */
@@ -31,9 +34,12 @@ const sources: Partial<Record<Kinds, NodeSource>> = {
   ActionLogEntry: { permission: 'log:read', load: loadAction },
   ApiKey: { permission: 'keys:manage', load: loadApiKey },
   Contact: { permission: 'contacts:read', load: loadContact },
+  ContactExport: { permission: 'contacts:export', load: loadExport },
   Deletion: { permission: 'deletions:read', load: loadDeletion },
   Erasure: { permission: 'deletions:read', load: loadErasure },
   IdentityProvider: { permission: 'identity:manage', load: loadProvider },
+  Import: { permission: 'contacts:import', load: loadImport },
+  ImportTemplate: { permission: 'contacts:import', load: loadTemplate },
   Invitation: { permission: 'staff:read', load: loadInvitation },
   Invoice: { permission: 'recovery:read', load: loadInvoice },
   Job: { permission: 'jobs:read', load: loadJob },
@@ -48,6 +54,7 @@ const sources: Partial<Record<Kinds, NodeSource>> = {
   Role: { permission: 'staff:read', load: loadRole },
   Snapshot: { permission: 'snapshots:read', load: loadSnapshot },
   StaffMember: { permission: 'staff:read', load: loadStaff },
+  Upload: { permission: 'contacts:import', load: loadUpload },
   WebhookEndpoint: { permission: 'integrations:manage', load: loadEndpoint },
 };
 

@@ -11,11 +11,14 @@ export const kinds = [
   'Activity',
   'ApiKey',
   'Contact',
+  'ContactExport',
   'ContactPoint',
   'CustomFieldDefinition',
   'Deletion',
   'Erasure',
   'IdentityProvider',
+  'Import',
+  'ImportTemplate',
   'Invitation',
   'Invoice',
   'Job',
@@ -32,6 +35,7 @@ export const kinds = [
   'Snapshot',
   'StaffMember',
   'Tag',
+  'Upload',
   'WebhookDelivery',
   'WebhookEndpoint',
 ] as const;
@@ -62,6 +66,9 @@ export function decodeAnyId(given: string): [kind: Kinds, id: string] {
     throw new InvalidInput('MALFORMED_ID', 'An id is malformed. Nothing was changed. Use ids exactly as the API gave them.');
   return [kind, id];
 }
+
+/** The values of an enum, by themselves. */
+export const enumOf = <T extends string>(values: readonly T[]) => Object.fromEntries(values.map((value) => [value, value])) as Record<T, T>;
 
 const badValue = (what: string) => new InvalidInput('BAD_INPUT', `${what} Nothing was changed.`);
 

@@ -1,13 +1,11 @@
 // Background work as the world sees it.
 import { Field, ID, Int, Float, ObjectType, registerEnumType } from 'type-graphql';
 import type { JobKind, JobState } from '../domain/jobs.ts';
-import type { JobPhase } from '../entities/job.ts';
-import { DateTime, Node } from './common.ts';
+import { jobKinds, type JobPhase, jobPhases, jobStates } from '../entities/job.ts';
+import { DateTime, enumOf, Node } from './common.ts';
 import { connectionOf } from './pages.ts';
 
-const enumOf = <T extends string>(values: readonly T[]) => Object.fromEntries(values.map((value) => [value, value])) as Record<T, T>;
-
-export const JobKindEnum = enumOf<JobKind>(['DELETE_CONTACTS', 'RECOVER_CONTACTS', 'UNDO_RECOVERY', 'ERASE_CONTACTS', 'RESTORE_DRILL', 'TAKE_SNAPSHOT']);
+export const JobKindEnum = enumOf<JobKind>(jobKinds);
 registerEnumType(JobKindEnum, {
   name: 'JobKind',
   description: 'What a job does.',
@@ -18,10 +16,14 @@ registerEnumType(JobKindEnum, {
     RESTORE_DRILL: { description: 'Brings a sample of the newest snapshot back beside the live contacts, to prove that it can be.' },
     ERASE_CONTACTS: { description: 'Carries out an erasure: a purge, or one under Article 17.' },
     TAKE_SNAPSHOT: { description: 'Takes a snapshot of the whole organization.' },
+    CHECK_IMPORT: { description: 'Reads a contact file and says what importing it would do.' },
+    APPLY_IMPORT: { description: 'Creates and changes contacts as a contact file says.' },
+    UNDO_IMPORT: { description: 'Takes an import back.' },
+    EXPORT_CONTACTS: { description: 'Writes contacts to a file.' },
   },
 });
 
-export const JobStateEnum = enumOf<JobState>(['QUEUED', 'RUNNING', 'COMPLETED', 'FAILED', 'CANCELLED']);
+export const JobStateEnum = enumOf<JobState>(jobStates);
 registerEnumType(JobStateEnum, {
   name: 'JobState',
   description: 'Where a job stands. The last three are final.',
@@ -34,17 +36,7 @@ registerEnumType(JobStateEnum, {
   },
 });
 
-export const JobPhaseEnum = enumOf<JobPhase>([
-  'REMOVING',
-  'CHECKING',
-  'SAFEGUARDING',
-  'MIGRATING',
-  'RECONCILING',
-  'PROVING',
-  'REVERTING',
-  'ERASING',
-  'CAPTURING',
-]);
+export const JobPhaseEnum = enumOf<JobPhase>(jobPhases);
 registerEnumType(JobPhaseEnum, {
   name: 'JobPhase',
   description:
@@ -59,6 +51,10 @@ registerEnumType(JobPhaseEnum, {
     PROVING: { description: 'Recovery: every contact of the snapshot is accounted for.' },
     REVERTING: { description: 'Undo: what the recovery brought back is deleted again, and what it changed is put back, where nobody has touched it since.' },
     CAPTURING: { description: 'Snapshot: every contact is read as it is at one instant, and kept.' },
+    READING: { description: 'Dry run of an import: rows are read and held against the contacts. The total is an estimate until the file has been read.' },
+    APPLYING: { description: 'Import: contacts are created and changed, row by row.' },
+    UNDOING: { description: 'Undo of an import: row by row what it created is deleted, and what it changed is put back.' },
+    EXPORTING: { description: 'Export: every contact is read as it is at one instant, and written to the file.' },
   },
 });
 
@@ -79,7 +75,7 @@ export class Job extends Node {
   @Field(() => JobStateEnum, { description: 'Where it stands.' })
   state!: JobState;
 
-  @Field(() => ID, { description: 'The id of the deletion, the recovery request, the erasure, the drill or the snapshot that it carries out.' })
+  @Field(() => ID, { description: 'The id of the deletion, the recovery request, the erasure, the drill, the snapshot or the import that it carries out.' })
   subjectId!: string;
 
   @Field(() => JobPhaseEnum, { nullable: true, description: 'What it is at; null before it starts.' })

@@ -1,4 +1,4 @@
-// Encryption of snapshots: AES-256-GCM (NIST SP 800-38D), a key for each snapshot, wrapped by the master key. What a
+// Encryption of snapshots and files: AES-256-GCM (NIST SP 800-38D), a key for each, wrapped by the master key. What a
 // ciphertext is for is bound to it as associated data, so it can't stand in another place.
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 
@@ -28,9 +28,12 @@ export function open(key: Buffer, name: string, sealed: Buffer): Buffer {
 const wrappingName = (organizationId: string, snapshotId: string) => `reinstate snapshot key|${organizationId}|${snapshotId}`;
 
 /** A new key for a snapshot, and its form that may be stored. */
-export function newSnapshotKey(wrapping: Buffer, organizationId: string, snapshotId: string): { key: Buffer; wrapped: Buffer } {
+export const newSnapshotKey = (wrapping: Buffer, organizationId: string, snapshotId: string) => newKey(wrapping, wrappingName(organizationId, snapshotId));
+
+/** A new key, and its form that may be stored, which `open` opens under the same name. */
+export function newKey(wrapping: Buffer, name: string): { key: Buffer; wrapped: Buffer } {
   const key = randomBytes(32);
-  return { key, wrapped: seal(wrapping, wrappingName(organizationId, snapshotId), key) };
+  return { key, wrapped: seal(wrapping, name, key) };
 }
 
 /** The key of a snapshot can't be had. The message is a clause. */

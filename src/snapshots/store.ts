@@ -1,29 +1,20 @@
 // Where the bodies of chunks lie. A row tells for each one; it commits with what the body was made of. Only then is an
 // outside body known to anyone, so one whose transaction rolled back is an orphan that the sweep removes.
 import type { Transaction } from '../database.ts';
-import { type OutsideStoreKind, outsideStoreKinds, type StoreKind } from '../entities/snapshot.ts';
+import type { StoreKind } from '../entities/snapshot.ts';
 import { join, type Sql, sql } from '../sql.ts';
-import { madeAt, newName, type OutsideStore, StoreUnavailable, withinTime } from './stores/outside.ts';
+import { clock, discardBodies, OutsideStores, type Place } from './stores/bodies.ts';
+import type { OutsideStore } from './stores/outside.ts';
 
-/** The background job that removes outside bodies that nothing names any more. */
-export const removeBodiesTask = 'remove_bodies';
-
-interface Place {
-  store: StoreKind;
-  location: string | null;
-}
-
-export class SnapshotStore {
-  /**
-   * @param kept where new bodies go
-   * @param outside the stores that are set up, the one of new bodies and those that older ones lie in
-   * @param timeoutSeconds what an outside store may take for one body
-   */
+export class SnapshotStore extends OutsideStores {
+  /** @param kept where new bodies go */
   constructor(
     readonly kept: StoreKind,
-    readonly outside: readonly OutsideStore[],
-    readonly timeoutSeconds: number,
-  ) {}
+    outside: readonly OutsideStore[],
+    timeoutSeconds: number,
+  ) {
+    super('SNAPSHOTS', outside, timeoutSeconds);
+  }
 
   /** Keeps the bodies of chunks that are new. @throws StoreUnavailable when one is not kept for certain: then `tx` must not commit */
   async putNew(tx: Transaction, snapshotId: string, bodies: readonly { number: number; body: Buffer }[]): Promise<void> {
@@ -59,10 +50,7 @@ export class SnapshotStore {
       select store, location, body from snapshot_chunk_body
       where organization_id = ${tx.organizationId} and snapshot_id = ${snapshotId} and number = ${number}`);
     if (!row || row.store === 'POSTGRES') return row?.body ?? undefined;
-    // What is none of our names was changed, and there is nothing under it.
-    if (madeAt(row.location!) === undefined) return undefined;
-    const store = this.at(row.store);
-    return this.#ask((signal) => store.get(row.location!, signal));
+    return this.read(row.store, row.location!);
   }
 
   /** The store that the body of a chunk lies in; the one for new bodies when there is none. */
@@ -84,41 +72,15 @@ export class SnapshotStore {
     await this.#discard(tx, gone);
   }
 
-  /** The outside store of that kind. @throws StoreUnavailable when it is not set up */
-  at(kind: OutsideStoreKind): OutsideStore {
-    const store = this.outside.find((one) => one.kind === kind);
-    if (store) return store;
-    throw new StoreUnavailable(
-      `some snapshots lie in ${kind === 'S3' ? 'S3, and S3_BUCKET is' : 'a directory, and SNAPSHOT_DIRECTORY is'} not set where this server runs`,
-    );
-  }
-
   /** Puts the body where new ones go. @returns what its row tells of it: the body itself, or where it lies outside */
   async #keep(tx: Transaction, snapshotId: string, number: number, body: Buffer): Promise<{ inside: Buffer | null; location: string | null }> {
     if (this.kept === 'POSTGRES') return { inside: body, location: null };
-    const store = this.at(this.kept);
-    const { now } = (await tx.row<{ now: number }>(sql`select floor(extract(epoch from clock_timestamp()) * 1000)::bigint as now`))!;
-    const name = newName(tx.organizationId, snapshotId, number, now);
-    await this.#ask((signal) => store.put(name, body, signal));
-    return { inside: null, location: name };
+    const { now } = (await tx.row<{ now: number }>(sql`select ${clock} as now`))!;
+    return { inside: null, location: await this.write(this.kept, { organizationId: tx.organizationId, id: snapshotId, number, now }, body) };
   }
 
-  /** Asks a store and tells the operator what the caller is not told. @throws StoreUnavailable */
-  async #ask<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    return withinTime(this.timeoutSeconds, work).catch((error: StoreUnavailable) => {
-      const { why, cause } = error;
-      console.error(JSON.stringify({ at: 'snapshot store', message: why, cause: cause instanceof Error ? cause.message : undefined }));
-      throw error;
-    });
-  }
-
-  /** Has outside bodies removed as soon as `tx` has committed, and never before. */
   async #discard(tx: Transaction, places: readonly Place[]): Promise<void> {
-    for (const kind of outsideStoreKinds) {
-      const names = places.filter(({ store }) => store === kind).map(({ location }) => location);
-      if (names.length === 0) continue;
-      const payload = { organizationId: tx.organizationId, store: this.at(kind).kind, names };
-      await tx.run(sql`select graphile_worker.add_job(${removeBodiesTask}, ${JSON.stringify(payload)}::json)`);
-    }
+    for (const { store } of places) if (store !== 'POSTGRES') this.at(store);
+    await discardBodies(tx, this.of, places);
   }
 }

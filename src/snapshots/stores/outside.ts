@@ -20,24 +20,39 @@ export interface OutsideStore {
   list(organizationId: string, after: string, signal: AbortSignal): Promise<string[]>;
 }
 
+/** What bodies are parts of. Each has stores of its own, so that none holds what another knows nothing of. */
+export const contents = ['SNAPSHOTS', 'FILES'] as const;
+export type Contents = (typeof contents)[number];
+
+const words = {
+  SNAPSHOTS: {
+    code: 'SNAPSHOT_STORE_UNAVAILABLE',
+    store: 'snapshot store',
+    left: 'Nothing is deleted or changed without its snapshot, so what was not yet done was left as it was.',
+  },
+  FILES: { code: 'FILE_STORE_UNAVAILABLE', store: 'file store', left: 'What was not yet done was left as it was.' },
+} as const satisfies Record<Contents, object>;
+
 /** A store that is full, slow, away, or gives back other than it was given. The transaction that needs it must not commit. */
 export class StoreUnavailable extends Refusal {
   constructor(
+    of: Contents,
     /** What is wrong, as a clause: `it is full`. Made for anyone: it names no host and no path. */
     readonly why: string,
     cause?: unknown,
   ) {
-    super(
-      'SNAPSHOT_STORE_UNAVAILABLE',
-      `The snapshot store can’t be used: ${why}. Nothing is deleted or changed without its snapshot, so what was not yet done was left as it was. Try again; if it stays so, tell the operator.`,
-    );
+    const { code, store, left } = words[of];
+    super(code, `The ${store} can’t be used: ${why}. ${left} Try again; if it stays so, tell the operator.`);
     this.cause = cause;
   }
 }
 
+/** What a store itself finds wrong, as a clause. */
+export class StoreFault extends Error {}
+
 /** A name that nothing has: it tells when it was made, in milliseconds by the database clock, because no other clock can be trusted. */
-export const newName = (organizationId: string, snapshotId: string, number: number, madeAt: number): string =>
-  `${organizationId}/${snapshotId}-${number}-${madeAt}-${randomBytes(8).toString('hex')}`;
+export const newName = (organizationId: string, id: string, number: number, madeAt: number): string =>
+  `${organizationId}/${id}-${number}-${madeAt}-${randomBytes(8).toString('hex')}`;
 
 const form = /^[\w-]+\/[\w-]+-(\d+)-[0-9a-f]{16}$/;
 
@@ -51,9 +66,9 @@ export function madeAt(name: string): number | undefined {
  * Runs `work` for at most so long; what still goes on then is left alone.
  * @throws StoreUnavailable for whatever goes wrong
  */
-export async function withinTime<T>(seconds: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export async function withinTime<T>(of: Contents, seconds: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const ending = new AbortController();
-  const late = new StoreUnavailable(`it did not answer within ${seconds} seconds`);
+  const late = new StoreUnavailable(of, `it did not answer within ${seconds} seconds`);
   const limit = wait(seconds * 1000, undefined, { signal: ending.signal }).then(
     () => {
       ending.abort(late);
@@ -64,7 +79,7 @@ export async function withinTime<T>(seconds: number, work: (signal: AbortSignal)
   try {
     return await Promise.race([work(ending.signal), limit]);
   } catch (error) {
-    throw error instanceof StoreUnavailable ? error : new StoreUnavailable(reasonOf(error), error);
+    throw error instanceof StoreUnavailable ? error : new StoreUnavailable(of, reasonOf(error), error);
   } finally {
     ending.abort();
   }
@@ -78,6 +93,7 @@ const reasons: readonly [reason: string, codes: RegExp][] = [
 ];
 
 function reasonOf(error: unknown): string {
+  if (error instanceof StoreFault) return error.message;
   const { code, name, $metadata } = error as { code?: unknown; name?: unknown; $metadata?: { httpStatusCode?: unknown } };
   const told = [code, name, $metadata?.httpStatusCode].map(String);
   return reasons.find(([, codes]) => told.some((one) => codes.test(one)))?.[0] ?? 'it failed';

@@ -13,7 +13,7 @@ import {
   S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
-import { type OutsideStore, StoreUnavailable } from './outside.ts';
+import { type OutsideStore, StoreFault } from './outside.ts';
 
 export interface S3Settings {
   bucket: string;
@@ -79,7 +79,7 @@ export function s3Store({ bucket, endpoint, region, accessKeyId, secretAccessKey
       if (body.length > partBytes) await putInParts(name, body, abortSignal);
       else await client.send(new PutObjectCommand({ ...object(name), Body: body, ChecksumSHA256: sha256(body) }), { abortSignal });
       const kept = await get(name, abortSignal);
-      if (!kept?.equals(body)) throw new StoreUnavailable(kept ? 'it gave back other bytes than it was given' : 'it did not keep what it was given');
+      if (!kept?.equals(body)) throw new StoreFault(kept ? 'it gave back other bytes than it was given' : 'it did not keep what it was given');
     },
 
     async remove(name, abortSignal) {

@@ -1,24 +1,28 @@
 // Removes outside bodies that the database does not know: what was removed or replaced, and the orphans of transactions
 // that rolled back. The database says first that a body is gone; only then does the body go.
 import type { App } from '../../domain/app.ts';
-import { sql } from '../../sql.ts';
-import { madeAt, type OutsideStore, withinTime } from './outside.ts';
+import { raw, type Sql, sql } from '../../sql.ts';
+import type { OutsideStores } from './bodies.ts';
+import { type Contents, madeAt, type OutsideStore, withinTime } from './outside.ts';
 
 const hour = 3_600_000;
 
+/** The tables whose rows tell of bodies. */
+const tables: Record<Contents, Sql> = { SNAPSHOTS: raw('snapshot_chunk_body'), FILES: raw('file_piece') };
+
 /** Of the names, removes those that the organization's rows do not hold. Safe to repeat. @throws StoreUnavailable */
-export async function removeBodies(app: App, organizationId: string, store: OutsideStore, names: readonly string[]): Promise<number> {
+export async function removeBodies(app: App, organizationId: string, stores: OutsideStores, store: OutsideStore, names: readonly string[]): Promise<number> {
   const known = await app.database.transact(
     organizationId,
     (tx) =>
       tx.rows<{ location: string }>(sql`
-        select location from snapshot_chunk_body
+        select location from ${tables[stores.of]}
         where organization_id = ${organizationId} and store = ${store.kind} and location = any(${names}::text[])`),
     { readOnly: true },
   );
   const held = new Set(known.map(({ location }) => location));
   const gone = names.filter((name) => !held.has(name));
-  for (const name of gone) await withinTime(app.store.timeoutSeconds, (signal) => store.remove(name, signal));
+  for (const name of gone) await withinTime(stores.of, stores.timeoutSeconds, (signal) => store.remove(name, signal));
   return gone.length;
 }
 
@@ -30,16 +34,14 @@ export async function removeBodies(app: App, organizationId: string, store: Outs
 export async function sweepBodies(app: App, organizationId: string): Promise<number> {
   const before = await oldEnough(app);
   let removed = 0;
-  for (const store of app.store.outside) {
-    const next = (after: string) => withinTime(app.store.timeoutSeconds, (signal) => store.list(organizationId, after, signal));
-    for (let names = await next(''); names.length > 0; names = await next(names.at(-1)!))
-      removed += await removeBodies(
-        app,
-        organizationId,
-        store,
-        names.filter((name) => (madeAt(name) ?? Infinity) < before),
-      );
-  }
+  for (const stores of [app.store, app.files])
+    for (const store of stores.outside) {
+      const next = (after: string) => withinTime(stores.of, stores.timeoutSeconds, (signal) => store.list(organizationId, after, signal));
+      for (let names = await next(''); names.length > 0; names = await next(names.at(-1)!)) {
+        const old = names.filter((name) => (madeAt(name) ?? Infinity) < before);
+        removed += await removeBodies(app, organizationId, stores, store, old);
+      }
+    }
   return removed;
 }
 

@@ -1,0 +1,324 @@
+// Files that are kept for a while, encrypted, in pieces that a process can hold: those that were uploaded, and those that are
+// made to be downloaded. Each has a key of its own, which goes with its row; without it no copy of a piece can be opened.
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdir, open as openFile, readdir, rm, stat, utimes } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { v7 as newId } from 'uuid';
+import type { Config } from '../config.ts';
+import type { Transaction } from '../database.ts';
+import type { OutsideStoreKind } from '../entities/snapshot.ts';
+import { NotFound, Refusal } from '../errors.ts';
+import { newKey, open, seal } from '../snapshots/cipher.ts';
+import { clock, discardBodies, type Place } from '../snapshots/stores/bodies.ts';
+import { sql } from '../sql.ts';
+import type { App } from './app.ts';
+
+/** The most that a piece holds: what is in memory of a file. */
+export const pieceBytes = 4 * 1024 * 1024;
+/** How long a file may be written to. What a killed process had begun goes then. */
+const hoursOfWriting = 24;
+
+const keyName = (organizationId: string, id: string) => `reinstate file key|${organizationId}|${id}`;
+const pieceName = (organizationId: string, id: string, number: number) => `reinstate file piece 1|${organizationId}|${id}|${number}`;
+
+/** A piece of a stored file is not what was put there. */
+export class DamagedFile extends Refusal {
+  constructor(id: string, why: string) {
+    super(
+      'FILE_DAMAGED',
+      `File ${id} is damaged: ${why}. What was not yet done was left as it was. Have the file uploaded or made again, and tell the operator.`,
+    );
+  }
+}
+
+/**
+ * Writes a file as it comes, holding a piece of it in memory. It is there once this resolves; of one that throws nothing is left.
+ * @throws Refusal FILE_TOO_LARGE; StoreUnavailable; whatever `content` throws
+ */
+export async function writeFile(
+  app: App,
+  organizationId: string,
+  content: AsyncIterable<Uint8Array>,
+  { expiresAt, mostBytes = Infinity }: { expiresAt: Date; mostBytes?: number },
+): Promise<{ id: string; byteLength: number; sha256: Buffer }> {
+  const { database } = app;
+  const id = await database.transact(organizationId, (tx) => beginFile(tx, app));
+  try {
+    const hash = createHash('sha256');
+    let byteLength = 0;
+    for await (const piece of inPieces(content)) {
+      if (byteLength + piece.length > mostBytes)
+        throw new Refusal('FILE_TOO_LARGE', `The file is larger than the ${mostBytes} bytes that it may have. Nothing of it was kept. Make it smaller.`);
+      hash.update(piece);
+      await appendPiece(app, organizationId, id, byteLength, piece);
+      byteLength += piece.length;
+    }
+    const sha256 = hash.digest();
+    await database.transact(organizationId, (tx) => completeFile(tx, id, sha256, expiresAt));
+    return { id, byteLength, sha256 };
+  } catch (error) {
+    // What can't be removed now expires.
+    await database.transact(organizationId, (tx) => removeFile(tx, id)).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Makes room for a file that is written piece by piece, and is not there for readers before it is whole. @returns its id */
+export async function beginFile(tx: Transaction, app: App, expiresAt: Date | null = null): Promise<string> {
+  const id = newId();
+  const { wrapped } = newKey(app.keys.files, keyName(tx.organizationId, id));
+  await tx.run(sql`
+    insert into stored_file (organization_id, id, master_key_id, wrapped_key, expires_at)
+    values (${tx.organizationId}, ${id}, ${app.keys.id}, ${wrapped}, coalesce(${expiresAt}, clock_timestamp() + make_interval(hours => ${hoursOfWriting})))`);
+  return id;
+}
+
+/**
+ * Adds a piece at the end of a file that is not whole yet. Of two that come at once one is added.
+ * @param at how many bytes there must be so far
+ * @throws Refusal FILE_CHANGED when there are others, or the file is whole or gone; StoreUnavailable
+ */
+export async function appendPiece(app: App, organizationId: string, id: string, at: number, piece: Buffer): Promise<void> {
+  const { database, files } = app;
+  const file = await database.transact(
+    organizationId,
+    (tx) =>
+      tx.row<{ wrapped: Buffer; masterKeyId: string; byteLength: number; pieceCount: number; now: number }>(sql`
+        select wrapped_key as wrapped, master_key_id as "masterKeyId", byte_length as "byteLength", piece_count as "pieceCount", ${clock} as now
+        from stored_file where organization_id = ${organizationId} and id = ${id} and sha256 is null and expires_at > clock_timestamp()`),
+    { readOnly: true },
+  );
+  if (file?.byteLength !== at) throw changed();
+  const number = file.pieceCount + 1;
+  const body = seal(keyOf(app, organizationId, id, file), pieceName(organizationId, id, number), piece);
+  // No transaction waits for the store: a body that no row comes to tell of is swept.
+  const location = await files.write(files.kept, { organizationId, id, number, now: file.now }, body);
+  const added = await database.transact(organizationId, async (tx) => {
+    const { rowCount } = await tx.run(sql`
+      update stored_file set byte_length = byte_length + ${piece.length}::int, piece_count = ${number}
+      where organization_id = ${organizationId} and id = ${id} and piece_count = ${number - 1} and sha256 is null`);
+    if (rowCount === 0) await discardBodies(tx, 'FILES', [{ store: files.kept, location }]);
+    else
+      await tx.run(sql`
+        insert into file_piece (organization_id, file_id, number, byte_length, store, location)
+        values (${organizationId}, ${id}, ${number}, ${piece.length}, ${files.kept}, ${location})`);
+    return rowCount === 1;
+  });
+  if (!added) throw changed();
+}
+
+const changed = () =>
+  new Refusal(
+    'FILE_CHANGED',
+    'Something else was written to the file at the same time, or it is gone. This part was not added. Ask how much of it there is, and go on from there.',
+  );
+
+/** Says that a file is whole, and until when it stays. @throws NotFound when it is gone, or was whole already */
+export async function completeFile(tx: Transaction, id: string, sha256: Buffer, expiresAt: Date): Promise<void> {
+  const { rowCount } = await tx.run(sql`
+    update stored_file set sha256 = ${sha256}, expires_at = ${expiresAt}
+    where organization_id = ${tx.organizationId} and id = ${id} and sha256 is null and expires_at > clock_timestamp()`);
+  if (rowCount === 0) throw new NotFound('file');
+}
+
+interface Piece {
+  number: number;
+  byteLength: number;
+  store: OutsideStoreKind;
+  location: string;
+}
+
+/**
+ * The content of a file, a piece at a time.
+ * @param from the first byte; and whether one that is not whole yet is read
+ * @throws NotFound when it is gone; DamagedFile before a byte of a piece that is; StoreUnavailable
+ */
+export async function* readFile(
+  app: App,
+  organizationId: string,
+  id: string,
+  { start = 0, unfinished = false }: { start?: number; unfinished?: boolean } = {},
+): AsyncGenerator<Buffer> {
+  const found = await app.database.transact(
+    organizationId,
+    async (tx) => {
+      const file = await tx.row<{ wrapped: Buffer; masterKeyId: string; byteLength: number }>(sql`
+        select wrapped_key as wrapped, master_key_id as "masterKeyId", byte_length as "byteLength" from stored_file
+        where organization_id = ${organizationId} and id = ${id} and (sha256 is not null or ${unfinished}::bool) and expires_at > clock_timestamp()`);
+      const pieces = await tx.rows<Piece>(sql`
+        select number, byte_length as "byteLength", store, location from file_piece
+        where organization_id = ${organizationId} and file_id = ${id} order by number`);
+      return file && { ...file, pieces };
+    },
+    // Both are of one instant, whatever is added meanwhile.
+    { view: 'new' },
+  );
+  if (!found) throw new NotFound('file');
+  const { pieces, byteLength } = found;
+  if (pieces.some(({ number }, index) => number !== index + 1) || pieces.reduce((sum, piece) => sum + piece.byteLength, 0) !== byteLength)
+    throw new DamagedFile(id, 'a piece of it is missing');
+  const key = keyOf(app, organizationId, id, found);
+  let at = 0;
+  for (const piece of pieces) {
+    const from = Math.max(start - at, 0);
+    at += piece.byteLength;
+    if (from >= piece.byteLength) continue;
+    yield (await readPiece(app, organizationId, id, key, piece)).subarray(from);
+  }
+}
+
+async function readPiece(app: App, organizationId: string, id: string, key: Buffer, { number, byteLength, store, location }: Piece): Promise<Buffer> {
+  const body = await app.files.read(store, location);
+  if (!body) {
+    await requireFile(app, organizationId, id);
+    throw new DamagedFile(id, `piece ${number} is lost`);
+  }
+  try {
+    const content = open(key, pieceName(organizationId, id, number), body);
+    if (content.length === byteLength) return content;
+  } catch {
+    // Told below.
+  }
+  throw new DamagedFile(id, `the bytes of piece ${number} are not the ones that were sealed in this place`);
+}
+
+/** @throws NotFound */
+async function requireFile(app: App, organizationId: string, id: string): Promise<void> {
+  const there = await app.database.transact(
+    organizationId,
+    (tx) => tx.row(sql`select 1 from stored_file where organization_id = ${organizationId} and id = ${id} and expires_at > clock_timestamp()`),
+    { readOnly: true },
+  );
+  if (!there) throw new NotFound('file');
+}
+
+/** @throws DamagedFile when the key was changed, or wrapped by another master key */
+function keyOf({ keys }: App, organizationId: string, id: string, { wrapped, masterKeyId }: { wrapped: Buffer; masterKeyId: string }): Buffer {
+  try {
+    return open(keys.files, keyName(organizationId, id), wrapped);
+  } catch {
+    const why = masterKeyId === keys.id ? 'its key was changed' : `it was sealed under master key ${masterKeyId}, and this process has ${keys.id}`;
+    throw new DamagedFile(id, why);
+  }
+}
+
+/** Removes a file for good: its key and rows now, its pieces after the commit. One that is not there is passed over. */
+export async function removeFile(tx: Transaction, id: string): Promise<void> {
+  await tx.run(sql`delete from stored_file where organization_id = ${tx.organizationId} and id = ${id}`);
+  const pieces = await tx.rows<Place>(sql`delete from file_piece where organization_id = ${tx.organizationId} and file_id = ${id} returning store, location`);
+  await discardBodies(tx, 'FILES', pieces);
+}
+
+/** Keeps a file for at least that long. @throws NotFound */
+export async function keepFile(tx: Transaction, id: string, until: Date): Promise<void> {
+  const { rowCount } = await tx.run(sql`
+    update stored_file set expires_at = greatest(expires_at, ${until}::timestamptz)
+    where organization_id = ${tx.organizationId} and id = ${id} and sha256 is not null and expires_at > clock_timestamp()`);
+  if (rowCount === 0) throw new NotFound('file');
+}
+
+/** Files that are removed in one transaction. */
+const batch = 20;
+
+/** Removes the files of an organization whose time is over. */
+export async function removeExpiredFiles(app: App, organizationId: string): Promise<void> {
+  for (let left = true; left;)
+    left = await app.database.transact(organizationId, async (tx) => {
+      const expired = await tx.rows<{ id: string }>(sql`
+        select id from stored_file where organization_id = ${organizationId} and expires_at <= clock_timestamp()
+        order by id limit ${batch} for update skip locked`);
+      for (const { id } of expired) await removeFile(tx, id);
+      return expired.length === batch;
+    });
+}
+
+/**
+ * What comes, cut into pieces that are full, but for the last. Of what was there when it ended in an error, multiples of
+ * `salvaged` bytes are a piece as well, before the error is thrown.
+ */
+export async function* inPieces(content: AsyncIterable<Uint8Array>, salvaged = Infinity): AsyncGenerator<Buffer> {
+  let parts: Uint8Array[] = [];
+  let length = 0;
+  try {
+    for await (const chunk of content)
+      for (let at = 0; at < chunk.length;) {
+        const part = chunk.subarray(at, at + pieceBytes - length);
+        parts.push(part);
+        at += part.length;
+        length += part.length;
+        if (length < pieceBytes) continue;
+        yield Buffer.concat(parts);
+        [parts, length] = [[], 0];
+      }
+  } catch (error) {
+    const whole = length - (length % salvaged);
+    if (whole > 0) yield Buffer.concat(parts, whole);
+    throw error;
+  }
+  if (length > 0) yield Buffer.concat(parts);
+}
+
+const copiesOf = ({ DATA_DIRECTORY }: Pick<Config, 'DATA_DIRECTORY'>) => join(DATA_DIRECTORY, 'copies');
+/** The host, lest a process of another one that shares the directory is taken for ours. */
+const host = hostname().replaceAll(/[^\w]/g, '_');
+/** The copies that this process has open. */
+const opened = new Set<string>();
+/** A copy in use is touched so often, and one that was not touched for a while is in nobody's use. */
+const touchedEvery = 60_000;
+const leftAfter = 15 * touchedEvery;
+
+/**
+ * Does something with a decrypted copy, for readers that must jump about in a file. Nobody else may read the copy, and it is
+ * removed however this ends; that of a process that was killed, by the next that starts.
+ * @throws NotFound; DamagedFile; StoreUnavailable; whatever `work` throws
+ */
+export async function withLocalCopy<T>(app: App, organizationId: string, id: string, work: (path: string) => Promise<T>): Promise<T> {
+  const directory = copiesOf(app.config);
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const name = `${host}-${process.pid}-${randomBytes(8).toString('hex')}`;
+  const path = join(directory, name);
+  opened.add(name);
+  const touching = setInterval(() => utimes(path, new Date(), new Date()).catch(() => undefined), touchedEvery).unref();
+  try {
+    const copy = await openFile(path, 'wx', 0o600);
+    try {
+      for await (const piece of readFile(app, organizationId, id)) await copy.writeFile(piece);
+    } finally {
+      await copy.close();
+    }
+    return await work(path);
+  } finally {
+    clearInterval(touching);
+    await rm(path, { force: true });
+    opened.delete(name);
+  }
+}
+
+/** Removes the copies that killed processes have left: those of a process of this host that is no more, and those that nobody has touched for long. */
+export async function removeLeftCopies(config: Config): Promise<void> {
+  const directory = copiesOf(config);
+  const names = await readdir(directory).catch(() => []);
+  for (const name of names) {
+    const [, from, pid] = /^(\w+)-(\d+)-[0-9a-f]{16}$/.exec(name) ?? [];
+    if (pid === undefined || opened.has(name)) continue;
+    const path = join(directory, name);
+    const ended = from === host && !isRunning(Number(pid));
+    const touched = await stat(path).then(
+      ({ mtimeMs }) => mtimeMs,
+      () => Infinity,
+    );
+    if (ended || touched < Date.now() - leftAfter) await rm(path, { force: true });
+  }
+}
+
+/** Whether another process has that id. Ours is told by `opened`: what bears our id and is not in it was left by one that had it before. */
+function isRunning(pid: number): boolean {
+  if (pid === process.pid) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}

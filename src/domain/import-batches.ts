@@ -1,0 +1,42 @@
+// What creating, updating and taking back rows of an import share.
+import type { Transaction } from '../database.ts';
+import type { RowProblem } from '../imports/problems.ts';
+import { type Sql, sql } from '../sql.ts';
+import type { Actor, App } from './app.ts';
+
+export interface Applying {
+  app: App;
+  actor: Actor;
+  organizationId: string;
+  importId: string;
+}
+
+/** A batch: the rows with numbers from `from` to before `to` that are not done. */
+export interface Batch {
+  from: number;
+  to: number;
+}
+
+/** The condition on rows, r, of the batch that are not done, with their import, i. */
+export const ofBatch = (tx: Transaction, { importId }: Pick<Applying, 'importId'>, { from, to }: Batch): Sql => sql`
+  i.organization_id = ${tx.organizationId} and i.id = ${importId} and r.organization_id = i.organization_id and r.import_id = i.id
+  and r.row_number >= ${from} and r.row_number < ${to} and r.outcome is null`;
+
+/** What the ledger entry of an opening balance is called. */
+export const openingDescription = 'Opening balance';
+
+/** Why a row is refused that came too late. */
+export const takenProblem = (code: 'EMAIL_TAKEN' | 'MEMBER_NUMBER_TAKEN', what: string): RowProblem => ({
+  code,
+  message: `Another contact has this ${what}. The row was not imported. Open that contact, or correct the row and import it again.`,
+});
+
+/**
+ * For this transaction: sets of rows are joined by hashing. Of tables within a statement, and of those that are being filled, the
+ * planner knows nothing, and would go through one for each row of the other.
+ */
+export async function joinByHash(tx: Transaction): Promise<void> {
+  await tx.run(sql`
+    select set_config('enable_hashjoin', 'on', true), set_config('enable_nestloop', 'off', true), set_config('enable_mergejoin', 'off', true),
+      set_config('enable_seqscan', 'off', true)`);
+}

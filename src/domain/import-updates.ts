@@ -1,0 +1,266 @@
+// What an import changes on contacts that were there: fields, and rows that they own. Everything is kept with the contact,
+// field by field with what was before, which is what an undo goes by.
+import { v7 as newId } from 'uuid';
+import type { Transaction } from '../database.ts';
+import type { DuplicatePolicy, RowOutcome } from '../entities/import.ts';
+import type { RowProblem } from '../imports/problems.ts';
+import { draftOf, type StagedDraft, type StagedOwned } from '../imports/staging.ts';
+import { raw, sql } from '../sql.ts';
+import { logActions } from './action-log.ts';
+import type { Actor } from './app.ts';
+import { type ContactFieldName, contactFieldNames } from './contact-drafts.ts';
+import { addOwned, recordset } from './contact-writing.ts';
+import { derive } from './derived-fields.ts';
+import { type Applying, type Batch, ofBatch, openingDescription, takenProblem } from './import-batches.ts';
+import { outcome } from './import-rows.ts';
+
+/**
+ * One change: of a field, whose key is its name, or of something owned, whose key is its kind, a colon and its id. What was
+ * not there before is null.
+ */
+export type Changes = Record<string, { before: string | null; after: string | null }>;
+
+interface Match {
+  rowNumber: number;
+  contactId: string;
+  draft: StagedDraft;
+  policy: DuplicatePolicy;
+}
+
+/** The same as the table has it. */
+type Stored = Omit<Match, 'draft'> & { draft: string[]; owned: StagedOwned | null };
+
+type Fields = { [name in ContactFieldName]: string | null };
+
+/** A live contact, as far as it matters to what a row may add. */
+interface Live extends Fields {
+  id: string;
+  /** `KIND|normalized` */
+  points: string[];
+  tags: string[];
+  notes: string[];
+  /** `plan|start` */
+  memberships: string[];
+  customFields: Record<string, string>;
+  /** Currencies that an opening balance is there in. */
+  opened: string[];
+}
+
+/** What a row changes. */
+interface Change {
+  match: Match;
+  live: Live;
+  changes: Changes;
+  fields: Partial<Fields>;
+  owned: Parameters<typeof addOwned>[2][number];
+  replacedFields: { definitionId: string; value: string }[];
+  opening: NonNullable<StagedDraft['opening']>;
+}
+
+/** Changes the contacts that rows of the batch match and are to change; each gets a log entry. @returns how many rows are done with */
+export async function updateMatches(tx: Transaction, work: Applying, batch: Batch, tagIds: ReadonlyMap<string, string>): Promise<number> {
+  const rows = await tx.rows<Stored>(sql`
+    select r.row_number as "rowNumber", r.contact_id as "contactId", r.draft, r.owned, i.duplicate_policy as policy from import i, import_row r
+    where ${ofBatch(tx, work, batch)} and ${outcome} = 'UPDATED' order by r.row_number for update of r`);
+  if (rows.length === 0) return 0;
+  const matches: Match[] = rows.map(({ draft, owned, ...row }) => ({ ...row, draft: draftOf(draft, owned) }));
+  const live = await readLive(tx, [...new Set(matches.map(({ contactId }) => contactId))], raw('for update'));
+  const blocked = await findTaken(tx, matches);
+  const done: { rowNumber: number; outcome: RowOutcome; problems: RowProblem[] | null; actionId: string | null }[] = [];
+  const changed: Change[] = [];
+  for (const match of matches) {
+    const contact = live.get(match.contactId);
+    const problem = contact ? blocked(match, contact) : gone;
+    const change = contact && !problem ? changeOf(match, contact, tagIds) : undefined;
+    if (change) changed.push(change);
+    else done.push({ rowNumber: match.rowNumber, outcome: problem ? 'REFUSED' : 'SKIPPED', problems: problem ? [problem] : null, actionId: null });
+  }
+  const actionIds = await write(tx, work, changed);
+  changed.forEach(({ match }, index) => done.push({ rowNumber: match.rowNumber, outcome: 'UPDATED', problems: null, actionId: actionIds[index]! }));
+  await tx.run(sql`
+    update import_row r set outcome = given.outcome, problems = given.problems, action_id = given."actionId", draft = null, owned = null
+    from ${recordset(done, sql`"rowNumber" int, outcome text, problems jsonb, "actionId" uuid`)}
+    where r.organization_id = ${tx.organizationId} and r.import_id = ${work.importId} and r.row_number >= ${batch.from} and r.row_number < ${batch.to}
+      and r.row_number = given."rowNumber"`);
+  return matches.length;
+}
+
+/**
+ * Says of rows of the batch that match a contact what they would change there: with what fills what is empty, and with all
+ * that they have. By the same code that changes it. @returns how many there are
+ */
+export async function judgeMatches(tx: Transaction, importId: string, { from, to }: Batch): Promise<number> {
+  const rows = await tx.rows<Omit<Stored, 'policy'>>(sql`
+    select row_number as "rowNumber", contact_id as "contactId", draft, owned from import_row
+    where organization_id = ${tx.organizationId} and import_id = ${importId} and row_number >= ${from} and row_number < ${to} and kind = 'MATCH'`);
+  if (rows.length === 0) return 0;
+  const matches = rows.map(({ draft, owned, ...row }) => ({ ...row, draft: draftOf(draft, owned) }));
+  const live = await readLive(tx, [...new Set(matches.map(({ contactId }) => contactId))]);
+  const names = [...new Set(matches.flatMap(({ draft }) => draft.tags ?? []))];
+  const tags = await tx.rows<{ id: string; name: string }>(
+    sql`select id, name from tag where organization_id = ${tx.organizationId} and name = any(${names}::text[])`,
+  );
+  const tagIds = new Map([...names.map((name) => [name, name] as const), ...tags.map(({ id, name }) => [name, id] as const)]);
+  const blocked = await findTaken(tx, matches);
+  const judged = matches.map((match) => {
+    const contact = live.get(match.contactId);
+    /** Null: it would be refused. */
+    const changes = (policy: DuplicatePolicy): boolean | null => {
+      const given = { ...match, policy };
+      return !contact || blocked(given, contact) ? null : changeOf(given, structuredClone(contact), tagIds) !== undefined;
+    };
+    return { rowNumber: match.rowNumber, fills: changes('FILL_EMPTY'), differs: changes('OVERWRITE') };
+  });
+  await tx.run(sql`
+    update import_row r set fills = given.fills, differs = given.differs from ${recordset(judged, sql`"rowNumber" int, fills boolean, differs boolean`)}
+    where r.organization_id = ${tx.organizationId} and r.import_id = ${importId} and r.row_number >= ${from} and r.row_number < ${to} and r.row_number = given."rowNumber"`);
+  return matches.length;
+}
+
+const gone: RowProblem = {
+  code: 'CONTACT_GONE',
+  message: 'The contact that the row matches was deleted since the dry run. The row was not imported. Import it again.',
+};
+
+async function readLive(tx: Transaction, ids: readonly string[], lock = raw('')): Promise<Map<string, Live>> {
+  const org = tx.organizationId;
+  const list = (table: string, value: string) =>
+    raw(`array(select ${value} from ${table} t where t.organization_id = c.organization_id and t.contact_id = c.id)`);
+  const rows = await tx.rows<Live>(sql`
+    select c.id, c.member_number as "memberNumber", c.first_name as "firstName", c.last_name as "lastName", c.email, c.company, c.job_title as "jobTitle",
+      c.street, c.city, c.postal_code as "postalCode", c.country, c.birth_date as "birthDate",
+      ${list('contact_point', "t.kind || '|' || t.normalized")} as points, ${list('contact_tag', 't.tag_id::text')} as tags, ${list('note', 't.body')} as notes,
+      ${list('membership', "t.plan_id || '|' || t.starts_on")} as memberships,
+      coalesce((select jsonb_object_agg(v.definition_id, v.value) from custom_field_value v where v.organization_id = c.organization_id and v.contact_id = c.id), '{}') as "customFields",
+      array(select t.currency::text from ledger_entry t where t.organization_id = c.organization_id and t.contact_id = c.id and t.kind = 'OPENING') as opened
+    from contact c where c.organization_id = ${org} and c.id = any(${ids}::uuid[]) order by c.id ${lock}`);
+  return new Map(rows.map((row) => [row.id, row]));
+}
+
+/** Tells of a row whether what it would give its contact is another contact's already. */
+async function findTaken(tx: Transaction, matches: readonly Pick<Match, 'draft'>[]): Promise<(match: Match, live: Live) => RowProblem | undefined> {
+  const given = matches.map(({ draft }) => draft);
+  const owners = await tx.rows<{ id: string; email: string | null; member: string | null }>(sql`
+    select id, email_normalized as email, member_number as member from contact c where c.organization_id = ${tx.organizationId} and (
+      c.email_normalized = any(${given.map(({ emailNormalized }) => emailNormalized)}::text[]) or c.member_number = any(${given.map(({ memberNumber }) => memberNumber)}::text[]))`);
+  const emails = new Map(owners.map(({ id, email }) => [email, id]));
+  const members = new Map(owners.map(({ id, member }) => [member, id]));
+  const others = (owner: string | undefined, id: string) => owner !== undefined && owner !== id;
+  return ({ draft, policy }, live) => {
+    const takes = (name: ContactFieldName) => draft[name] !== undefined && (policy === 'OVERWRITE' || live[name] === null);
+    if (takes('email') && others(emails.get(draft.emailNormalized), live.id)) return takenProblem('EMAIL_TAKEN', 'email address');
+    if (takes('memberNumber') && others(members.get(draft.memberNumber!), live.id)) return takenProblem('MEMBER_NUMBER_TAKEN', 'member number');
+    return undefined;
+  };
+}
+
+/** What a row changes on its contact, which is brought up to date with it for the rows after; undefined when that is nothing. */
+function changeOf(match: Match, live: Live, tagIds: ReadonlyMap<string, string>): Change | undefined {
+  const { draft, policy } = match;
+  const changes: Changes = {};
+  const overwrites = policy === 'OVERWRITE';
+  const fields: Partial<Fields> = {};
+  for (const name of contactFieldNames) {
+    const value = draft[name];
+    if (value === undefined || value === live[name] || (live[name] !== null && !overwrites)) continue;
+    changes[name] = { before: live[name], after: value };
+    live[name] = fields[name] = value;
+  }
+  const add = (kind: OwnedKind, id: string, after: string) => (changes[`${kind}:${id}`] = { before: null, after });
+  const points = (draft.points ?? []).filter(({ kind, normalized }) => isNew(live.points, `${kind}|${normalized}`));
+  for (const { id, value } of points) add('contactPoint', id, value);
+  const tags = (draft.tags ?? []).filter((name) => isNew(live.tags, tagIds.get(name)!));
+  for (const name of tags) add('tag', tagIds.get(name)!, name);
+  const notes = (draft.notes ?? []).filter(({ body }) => isNew(live.notes, body));
+  for (const { id, body } of notes) add('note', id, body);
+  const memberships = (draft.memberships ?? []).filter(({ planId, startsOn }) => isNew(live.memberships, `${planId}|${startsOn}`));
+  for (const { id, startsOn } of memberships) add('membership', id, startsOn);
+  const opening = (draft.opening ?? []).filter(({ currency }) => isNew(live.opened, currency));
+  for (const { id, amountMinor, currency } of opening) add('ledgerEntry', id, `${amountMinor} ${currency}`);
+  const customFields: { definitionId: string; value: string }[] = [];
+  const replacedFields: typeof customFields = [];
+  for (const field of draft.customFields ?? []) {
+    const before = live.customFields[field.definitionId] ?? null;
+    if (before === field.value || (before !== null && !overwrites)) continue;
+    changes[`customField:${field.definitionId}`] = { before, after: field.value };
+    (before === null ? customFields : replacedFields).push(field);
+    live.customFields[field.definitionId] = field.value;
+  }
+  if (Object.keys(changes).length === 0) return undefined;
+  const owned = { id: live.id, contactPoints: points, tags, notes, memberships, customFields };
+  return { match, live, changes, fields, owned, replacedFields, opening };
+}
+
+export type OwnedKind = 'contactPoint' | 'tag' | 'note' | 'membership' | 'ledgerEntry';
+
+/** Whether the list has it not; then it has. */
+function isNew(list: string[], value: string): boolean {
+  if (list.includes(value)) return false;
+  list.push(value);
+  return true;
+}
+
+/** Writes the changes and their log entries. @returns the entries' ids, in the order of the changes */
+async function write(tx: Transaction, { actor }: Applying, changed: readonly Change[]): Promise<string[]> {
+  if (changed.length === 0) return [];
+  // Of a contact that several rows change, the last state has all of it.
+  const contacts = new Map(changed.filter(({ fields }) => Object.keys(fields).length > 0).map(({ live }) => [live.id, live]));
+  await writeFields(tx, [...contacts.values()]);
+  await addOwned(
+    tx,
+    actor,
+    changed.map(({ owned }) => owned),
+  );
+  const replaced = changed.flatMap(({ live, replacedFields }) => replacedFields.map((field) => ({ contactId: live.id, ...field })));
+  if (replaced.length > 0)
+    await tx.run(sql`
+      update custom_field_value v set value = given.value from ${recordset(replaced, sql`"contactId" uuid, "definitionId" uuid, value text`)}
+      where v.organization_id = ${tx.organizationId} and v.contact_id = given."contactId" and v.definition_id = given."definitionId"`);
+  const opening = changed.flatMap(({ live, opening: given }) => given.map((entry) => ({ contactId: live.id, ...entry })));
+  if (opening.length > 0) {
+    const shape = sql`id uuid, "contactId" uuid, "amountMinor" bigint, currency text`;
+    await tx.run(sql`
+      insert into ledger_entry (organization_id, id, contact_id, kind, amount_minor, currency, description, occurred_at)
+      select ${tx.organizationId}, id, "contactId", 'OPENING', "amountMinor", currency, ${openingDescription}, now() from ${recordset(opening, shape)}`);
+    await tx.run(sql`
+      insert into balance as b (organization_id, contact_id, currency, amount_minor)
+      select ${tx.organizationId}, "contactId", currency, "amountMinor" from ${recordset(opening, shape)}
+      on conflict (organization_id, contact_id, currency) do update set amount_minor = b.amount_minor + excluded.amount_minor, updated_at = now()`);
+  }
+  return logChanges(
+    tx,
+    actor,
+    changed.map(({ live, changes }) => ({ contactId: live.id, changes })),
+  );
+}
+
+/** Writes the own fields of contacts as they are given, and what is computed from them. */
+export async function writeFields(tx: Transaction, contacts: readonly (Fields & { id: string })[]): Promise<void> {
+  if (contacts.length === 0) return;
+  const rows = contacts.map((contact) => ({ ...contact, ...derive(contact) }));
+  await tx.run(sql`
+    update contact c set member_number = given."memberNumber", first_name = given."firstName", last_name = given."lastName", email = given.email,
+      email_normalized = given."emailNormalized", company = given.company, job_title = given."jobTitle", street = given.street, city = given.city,
+      postal_code = given."postalCode", country = given.country, birth_date = given."birthDate", sort_name = given."sortName", search_text = given."searchText",
+      version = c.version + 1, updated_at = now()
+    from ${recordset(
+      rows,
+      sql`id uuid, "memberNumber" text, "firstName" text, "lastName" text, email text, "emailNormalized" text, company text, "jobTitle" text,
+      street text, city text, "postalCode" text, country text, "birthDate" date, "sortName" text, "searchText" text`,
+    )}
+    where c.organization_id = ${tx.organizationId} and c.id = given.id`);
+}
+
+/** Logs what was changed on contacts, and keeps it with them. @returns the ids of the entries, in order */
+export async function logChanges(tx: Transaction, actor: Actor, changed: readonly { contactId: string; changes: Changes }[]): Promise<string[]> {
+  const actionIds = await logActions(
+    tx,
+    actor,
+    changed.map(({ contactId, changes }) => ({ action: 'contact.updated', target: { kind: 'Contact', id: contactId }, changes })),
+  );
+  const details = changed.map((one, index) => ({ id: newId(), actionId: actionIds[index]!, ...one }));
+  await tx.run(sql`
+    insert into action_detail (organization_id, id, contact_id, action_id, changes)
+    select ${tx.organizationId}, id, "contactId", "actionId", changes from ${recordset(details, sql`id uuid, "contactId" uuid, "actionId" uuid, changes jsonb`)}`);
+  return actionIds;
+}

@@ -1,0 +1,284 @@
+// Uploads: a file is announced, sent to a target of its own in one go or in parts, and kept once it is whole and looked at.
+// What was received are rows, so it can be resumed after a restart, and at any process.
+import { createHash } from 'node:crypto';
+import { v7 as newId } from 'uuid';
+import type { Transaction } from '../database.ts';
+import type { FileKind, UploadState } from '../entities/upload.ts';
+import { NotFound, Refusal } from '../errors.ts';
+import { uuid } from '../global-id.ts';
+import { sql } from '../sql.ts';
+import { logAction } from './action-log.ts';
+import type { AccessClaims, App, Viewer } from './app.ts';
+import { kindOf, lookedAt } from './file-kinds.ts';
+import { appendPiece, beginFile, completeFile, inPieces, readFile, removeFile } from './files.ts';
+import { inMinutes, type Purpose, readLink, signLink } from './links.ts';
+import { requireText } from './text.ts';
+import { isClean } from './virus-scan.ts';
+import { organizationOf, transactAs } from './writing.ts';
+
+/** Parts are multiples of it, but for the last, and of what breaks off multiples are kept. */
+export const partBytes = 256 * 1024;
+/** Uploads of an organization that are under way. */
+const mostUploads = 50;
+/** How long is known what became of one. */
+const daysKnown = 30;
+
+export interface UploadRow {
+  id: string;
+  fileName: string;
+  byteLength: number | null;
+  /** Of it that are here. */
+  receivedBytes: number;
+  state: UploadState;
+  fileId: string | null;
+  /** Of its content; null until it is whole. */
+  sha256: Buffer | null;
+  kind: FileKind | null;
+  failureCode: string | null;
+  failureMessage: string | null;
+  createdById: string;
+  createdByName: string;
+  createdAt: Date;
+  expiresAt: Date;
+}
+
+export const mostBytes = ({ config }: App): number => config.UPLOAD_MAX_MEGABYTES * 1024 * 1024;
+
+export async function readUploads(tx: Transaction, ids: readonly string[]): Promise<UploadRow[]> {
+  return tx.rows<UploadRow>(sql`
+    select u.id, u.file_name as "fileName", u.byte_length as "byteLength", coalesce(f.byte_length, 0)::int as "receivedBytes", u.state, u.file_id as "fileId", f.sha256, u.kind,
+      u.failure_code as "failureCode", u.failure_message as "failureMessage", u.created_by_id as "createdById", u.created_by_name as "createdByName",
+      u.created_at as "createdAt", u.expires_at as "expiresAt"
+    from upload u left join stored_file f on f.organization_id = u.organization_id and f.id = u.file_id
+    where u.organization_id = ${tx.organizationId} and u.id = any(${ids}::uuid[])`);
+}
+
+const purposeOf = ({ keys }: App): Purpose => ({ key: keys.uploads, audience: 'reinstate upload', type: 'upload+jwt' });
+
+/**
+ * Announces a file. @returns the id of the upload, the path to send it to, and until when that works
+ * @throws Refusal EMPTY_FILE, FILE_TOO_LARGE, TOO_MANY_UPLOADS and those of `requireText`
+ */
+export async function createUpload(
+  app: App,
+  viewer: Viewer,
+  given: { fileName: string; byteLength: number | null },
+): Promise<{ id: string; path: string; expiresAt: Date }> {
+  const fileName = requireText(given.fileName, ['input', 'fileName']);
+  const { byteLength } = given;
+  const path = ['input', 'byteLength'];
+  if (byteLength !== null && byteLength < 1) throw new Refusal('EMPTY_FILE', 'The file is empty. Nothing was made. Choose another file.', path);
+  if (byteLength !== null && byteLength > mostBytes(app)) throw tooLarge(app, path);
+  const id = newId();
+  const expiresAt = inMinutes(app.config.UPLOAD_HOURS * 60);
+  await transactAs(app, viewer, async (tx) => {
+    await tx.run(sql`select pg_advisory_xact_lock(hashtextextended(${`uploads/${tx.organizationId}`}, 0))`);
+    const { count } = (await tx.row<{ count: number }>(sql`
+      select count(*)::int as count from upload where organization_id = ${tx.organizationId} and state = 'WAITING' and expires_at > clock_timestamp()`))!;
+    if (count >= mostUploads)
+      throw new Refusal(
+        'TOO_MANY_UPLOADS',
+        `The organization has ${mostUploads} uploads that are not whole, which is as many as there may be. None was made. Finish one, or wait until one expires.`,
+      );
+    await tx.run(sql`
+      insert into upload (organization_id, id, file_name, byte_length, state, created_by_id, created_by_name, expires_at)
+      values (${tx.organizationId}, ${id}, ${fileName}, ${byteLength}, 'WAITING', ${viewer.id}, ${viewer.name}, ${expiresAt})`);
+  });
+  return { id, path: `/uploads/${await signLink(purposeOf(app), viewer, { upload: id }, expiresAt)}`, expiresAt };
+}
+
+/** Whose target it is, and of which upload; undefined when it isn't ours or has expired. */
+export async function readTarget(app: App, token: string): Promise<{ claims: AccessClaims; id: string } | undefined> {
+  const link = await readLink(purposeOf(app), token);
+  const id = String(link?.said['upload']);
+  return link && uuid.test(id) ? { claims: link.claims, id } : undefined;
+}
+
+/** What comes in one request. */
+export interface Part {
+  /** Where it begins; null for a file in one go, which begins anew. */
+  start: number | null;
+  /** How long it says that it is; null where it does not. */
+  length: number | null;
+  /** Of the whole, where it is said. */
+  total: number | null;
+}
+
+/**
+ * Takes a part of a file. What came before it broke off stays, in multiples of `partBytes`. When the file is whole, it is looked at.
+ * @throws Refusal UPLOAD_OVER, LENGTH_DIFFERS, RANGE_NOT_NEXT, FILE_TOO_LARGE, EMPTY_FILE, UNSUPPORTED_FILE, INFECTED_FILE,
+ * SCANNER_UNAVAILABLE, FILE_CHANGED; StoreUnavailable; NotFound; whatever `content` throws
+ */
+export async function receivePart(app: App, viewer: Viewer, id: string, part: Part, content: AsyncIterable<Buffer>): Promise<UploadRow> {
+  const { id: organizationId } = organizationOf(viewer);
+  const { start, length } = part;
+  const { fileId, received, total } = await app.database.transact(organizationId, (tx) => openUpload(tx, app, id, part));
+  // What is here already is passed over, as after an answer that got lost.
+  const coming = skip(exactly(content, length ?? (start === null ? total : null)), received - (start ?? 0));
+  let at = received;
+  for await (const piece of inPieces(coming, partBytes)) {
+    if (at + piece.length > mostBytes(app)) return refuse(app, viewer, id, tooLarge(app));
+    if (at === 0) await look(app, viewer, id, piece);
+    await appendPiece(app, organizationId, fileId, at, piece);
+    at += piece.length;
+  }
+  if (at === 0) throw new Refusal('EMPTY_FILE', 'Nothing came. Nothing was kept. Send the file as the body.');
+  const whole = start === null ? at : total;
+  if (at === whole) return completeUpload(app, viewer, id, fileId);
+  return uploadOf(app, organizationId, id);
+}
+
+/** How an upload stands. One that is whole but was not looked at yet is looked at now. @throws like `receivePart` */
+export async function askStanding(app: App, viewer: Viewer, id: string, total: number | null): Promise<UploadRow> {
+  const { id: organizationId } = organizationOf(viewer);
+  const upload = await uploadOf(app, organizationId, id);
+  if (upload.state !== 'WAITING') return upload;
+  checkTotal(upload, total);
+  const { byteLength, receivedBytes, fileId } = upload;
+  return fileId && receivedBytes > 0 && receivedBytes === (byteLength ?? total) ? completeUpload(app, viewer, id, fileId) : upload;
+}
+
+/** Finds the file that parts are added to, or begins one. @returns it, and how much of it is here */
+async function openUpload(
+  tx: Transaction,
+  app: App,
+  id: string,
+  { start, length, total }: Part,
+): Promise<{ fileId: string; received: number; total: number | null }> {
+  await tx.run(sql`select 1 from upload where organization_id = ${tx.organizationId} and id = ${id} for update`);
+  const [upload] = await readUploads(tx, [id]);
+  if (!upload) throw new NotFound('upload');
+  if (upload.state !== 'WAITING') throw over(upload);
+  const said = start === null ? length : total;
+  checkTotal(upload, said);
+  if (said !== null && said > mostBytes(app)) throw tooLarge(app);
+  const known = upload.byteLength ?? total;
+  const received = start === null ? 0 : upload.receivedBytes;
+  if (start !== null && start > received)
+    throw new Refusal('RANGE_NOT_NEXT', `Of the file ${received} bytes are here, and this part begins at byte ${start}. It was not added. Go on from there.`);
+  if (start !== null && upload.fileId) {
+    if (known !== upload.byteLength) await tx.run(sql`update upload set byte_length = ${known} where organization_id = ${tx.organizationId} and id = ${id}`);
+    return { fileId: upload.fileId, received, total: known };
+  }
+  if (upload.fileId) await removeFile(tx, upload.fileId);
+  const fileId = await beginFile(tx, app, upload.expiresAt);
+  await tx.run(sql`update upload set file_id = ${fileId}, byte_length = ${known} where organization_id = ${tx.organizationId} and id = ${id}`);
+  return { fileId, received: 0, total: known };
+}
+
+function checkTotal({ byteLength }: UploadRow, total: number | null): void {
+  if (byteLength !== null && total !== null && byteLength !== total) throw differs(`The file was said to have ${byteLength} bytes, and now ${total}`);
+}
+
+const differs = (what: string) => new Refusal('LENGTH_DIFFERS', `${what}. What came before stays. Send the same file, or make a new upload.`);
+
+function tooLarge(app: App, path: string[] = []): Refusal {
+  return new Refusal(
+    'FILE_TOO_LARGE',
+    `The file is larger than ${app.config.UPLOAD_MAX_MEGABYTES} megabytes. Nothing was kept. Split it, or leave out columns that are not contacts’.`,
+    path,
+  );
+}
+
+const over = ({ state, failureMessage }: UploadRow) =>
+  new Refusal(
+    'UPLOAD_OVER',
+    state === 'COMPLETE'
+      ? 'The file is here already, and a target is for one file. Nothing was changed. Make a new upload for another.'
+      : `The upload is over: ${failureMessage ?? 'its time has run out.'} Nothing was changed. Make a new upload.`,
+  );
+
+/** The content, which must be that long. @throws Refusal LENGTH_DIFFERS with the first byte too many, or at the end */
+async function* exactly(content: AsyncIterable<Buffer>, length: number | null): AsyncGenerator<Buffer> {
+  let left = length ?? Infinity;
+  for await (const chunk of content) {
+    left -= chunk.length;
+    if (left < 0) throw differs('More bytes came than were announced');
+    yield chunk;
+  }
+  if (length !== null && left > 0) throw differs(`${left} bytes fewer came than were announced`);
+}
+
+async function* skip(content: AsyncIterable<Buffer>, bytes: number): AsyncGenerator<Buffer> {
+  let left = bytes;
+  for await (const chunk of content) {
+    const skipped = Math.min(left, chunk.length);
+    left -= skipped;
+    if (skipped < chunk.length) yield chunk.subarray(skipped);
+  }
+}
+
+async function uploadOf(app: App, organizationId: string, id: string): Promise<UploadRow> {
+  const [upload] = await app.database.transact(organizationId, (tx) => readUploads(tx, [id]), { readOnly: true });
+  if (!upload) throw new NotFound('upload');
+  return upload;
+}
+
+/** What the file is by its beginning; one that nobody reads contacts from is refused at once. */
+async function look(app: App, actor: Viewer, id: string, start: Buffer): Promise<FileKind> {
+  try {
+    return kindOf(start);
+  } catch (error) {
+    if (error instanceof Refusal) return refuse(app, actor, id, error);
+    throw error;
+  }
+}
+
+/** Goes through the whole file once, has it looked at, and keeps it. Of two at once one does it, and both are told so. */
+async function completeUpload(app: App, viewer: Viewer, id: string, fileId: string): Promise<UploadRow> {
+  const { id: organizationId } = organizationOf(viewer);
+  const hash = createHash('sha256');
+  let start: Buffer | undefined;
+  const pieces = async function* () {
+    for await (const piece of readFile(app, organizationId, fileId, { unfinished: true })) {
+      hash.update(piece);
+      start ??= Buffer.from(piece.subarray(0, lookedAt));
+      yield piece;
+    }
+  };
+  if (!(await isClean(app.config, pieces())))
+    return refuse(
+      app,
+      viewer,
+      id,
+      new Refusal('INFECTED_FILE', 'The virus scanner found something in the file. It was not kept. Clean it, and upload it anew.'),
+    );
+  const kind = await look(app, viewer, id, start!);
+  await app.database.transact(organizationId, async (tx) => {
+    const completed = await tx.row<{ expiresAt: Date }>(sql`
+      update upload u set state = 'COMPLETE', kind = ${kind}, byte_length = f.byte_length from stored_file f
+      where u.organization_id = ${organizationId} and u.id = ${id} and u.state = 'WAITING' and u.file_id = ${fileId}
+        and f.organization_id = u.organization_id and f.id = u.file_id returning u.expires_at as "expiresAt"`);
+    if (!completed) return;
+    await completeFile(tx, fileId, hash.digest(), completed.expiresAt);
+    await logAction(tx, viewer, { action: 'upload.completed', target: { kind: 'Upload', id } });
+  });
+  const upload = await uploadOf(app, organizationId, id);
+  if (upload.state !== 'COMPLETE') throw over(upload);
+  return upload;
+}
+
+/** Ends an upload for good, removes what came, and logs it. @throws Refusal the one that is given */
+async function refuse(app: App, viewer: Viewer, id: string, refusal: Refusal): Promise<never> {
+  await app.database.transact(organizationOf(viewer).id, async (tx) => {
+    const refused = await tx.row<{ fileId: string | null }>(sql`
+      update upload u set state = 'REFUSED', failure_code = ${refusal.code}, failure_message = ${refusal.message}, file_id = null
+      from (select file_id from upload where organization_id = ${tx.organizationId} and id = ${id} for update) was
+      where u.organization_id = ${tx.organizationId} and u.id = ${id} and u.state = 'WAITING' returning was.file_id as "fileId"`);
+    if (!refused) return;
+    if (refused.fileId) await removeFile(tx, refused.fileId);
+    await logAction(tx, viewer, { action: 'upload.refused', refusedWith: refusal.code, target: { kind: 'Upload', id } });
+  });
+  throw refusal;
+}
+
+/** Ends uploads whose time is over; their files expire by themselves. What became of one is forgotten a month later. */
+export async function expireUploads(app: App, organizationId: string): Promise<void> {
+  await app.database.transact(organizationId, async (tx) => {
+    await tx.run(sql`
+      update upload set state = 'EXPIRED', file_id = null
+      where organization_id = ${organizationId} and state in ('WAITING', 'COMPLETE') and expires_at <= clock_timestamp()`);
+    await tx.run(sql`
+      delete from upload where organization_id = ${organizationId} and expires_at <= clock_timestamp() - make_interval(days => ${daysKnown})`);
+  });
+}

@@ -1,0 +1,34 @@
+// Imports in the background: the dry run, applying, and taking back.
+import { checkImport, failCheck } from '../domain/import-checks.ts';
+import { applyImportRows } from '../domain/importing.ts';
+import { stopImport } from '../domain/imports.ts';
+import { revertImport, stopUndoingImport } from '../domain/undoing-imports.ts';
+import { Refusal } from '../errors.ts';
+import { StoreUnavailable } from '../snapshots/stores/outside.ts';
+import type { JobDefinition } from './kit.ts';
+
+export const checkImportJob: JobDefinition = {
+  kind: 'CHECK_IMPORT',
+  async run(app, { organizationId, subjectId }, report, signal) {
+    try {
+      await checkImport(app, organizationId, subjectId, report, signal);
+    } catch (error) {
+      // No further try makes a file another.
+      if (signal.aborted || !(error instanceof Refusal) || error instanceof StoreUnavailable) throw error;
+      await failCheck(app, organizationId, subjectId, error);
+    }
+  },
+  fail: (app, { organizationId, subjectId }, failure) => failCheck(app, organizationId, subjectId, failure),
+};
+
+export const applyImportJob: JobDefinition = {
+  kind: 'APPLY_IMPORT',
+  run: (app, { organizationId, subjectId, actor }, report, signal) => applyImportRows(app, actor, organizationId, subjectId, report, signal),
+  fail: (app, { organizationId, subjectId }, failure) => stopImport(app, organizationId, subjectId, failure),
+};
+
+export const undoImportJob: JobDefinition = {
+  kind: 'UNDO_IMPORT',
+  run: (app, { organizationId, subjectId, actor }, report, signal) => revertImport(app, actor, organizationId, subjectId, report, signal),
+  fail: (app, { organizationId, subjectId }, failure) => stopUndoingImport(app, organizationId, subjectId, failure),
+};
