@@ -25,9 +25,12 @@ import { decodeAnyId, encodeId } from '../src/schema/common.ts';
 import { post } from './asking.ts';
 import { hire, makeKey, welcome } from './custom-roles.ts';
 import { eraseThem } from './erasing.ts';
-import { contactId, deleteThem, fill, liveIds, order, registerEndpoint, runJobs, takeSnapshot, whole } from './graphs.ts';
+import { contactId, deleteThem, exportAll, fill, liveIds, order, registerEndpoint, runJobs, takeSnapshot, whole } from './graphs.ts';
 import { createWorld, type World } from './harness.ts';
 import type { OrganizationName } from './people.ts';
+import { csv, Importer } from './importing.ts';
+import { announce } from './uploading.ts';
+import { SaveImportTemplateDocument } from '../sdk/generated.ts';
 
 const at = (path: string) => new URL(`../${path}`, import.meta.url);
 const onDisk = readFileSync(at('schema.graphql'), 'utf8');
@@ -120,11 +123,18 @@ describe('lists', () => {
       'Deletion.warnings',
       'Erasure.rows',
       'Erasure.stores',
+      'Import.columns',
+      'Import.questions',
+      'Import.recoverable',
+      'ImportRow.reasons',
+      'ImportRow.values',
+      'ImportTemplate.columns',
       'Query.fieldGroupCatalogue',
       'Query.identityProviders',
       'Query.permissionCatalogue',
       'Query.roles',
       'Query.sessions',
+      'RecoveryOffer.rows',
       'RecoveryPlan.balances',
       'RecoveryPlan.recreated',
       'RecoveryPlan.rows',
@@ -173,9 +183,12 @@ const permissionOf: Record<string, Permission | null> = {
   ActionLogEntry: 'log:read',
   ApiKey: 'keys:manage',
   Contact: 'contacts:read',
+  ContactExport: 'contacts:export',
   Deletion: 'deletions:read',
   Erasure: 'deletions:read',
   IdentityProvider: 'identity:manage',
+  Import: 'contacts:import',
+  ImportTemplate: 'contacts:import',
   Invitation: 'staff:read',
   Invoice: 'recovery:read',
   Job: 'jobs:read',
@@ -185,6 +198,7 @@ const permissionOf: Record<string, Permission | null> = {
   Role: 'staff:read',
   Snapshot: 'snapshots:read',
   StaffMember: 'staff:read',
+  Upload: 'contacts:import',
   WebhookEndpoint: 'integrations:manage',
 };
 
@@ -197,9 +211,15 @@ async function recordsOf(world: World, organization: OrganizationName): Promise<
   await eraseThem(world, (await liveIds(world, organization)).slice(0, 1), organization);
   await order(await world.as('Super admin', organization), whole(deletion!.id), 'contract');
   await takeSnapshot(world, organization);
+  await exportAll(world, organization);
   await registerEndpoint(world, organization);
   await makeKey(world, 'contacts:read', organization);
   await welcome(world, organization);
+  const importer = new Importer(world, await world.as('Super admin', organization));
+  const { id: importId } = await importer.check(csv('Email', 'new@canary.example'));
+  await importer.client.request(SaveImportTemplateDocument, { input: { importId, name: 'Members' } });
+  await world.owner.query('delete from upload where organization_id = $1', [world.organizationId(organization)]);
+  await announce(await world.as('Staff', organization));
   await world.owner.query(
     `insert into restore_drill (organization_id, id, snapshot_id, outcome, contact_count, row_count, byte_count, opening_seconds, writing_seconds, proving_seconds, started_at)
      select organization_id, gen_random_uuid(), id, 'PASSED', 1, 1, 1, 0, 0, 0, now() from snapshot where organization_id = $1 and kind = 'MANUAL'`,
@@ -207,13 +227,15 @@ async function recordsOf(world: World, organization: OrganizationName): Promise<
   );
   const { rows } = await world.owner.query<Record<string, string>>(
     `select (select id from action_log where organization_id = $1 limit 1) as "ActionLogEntry", (select id from contact where organization_id = $1 limit 1) as "Contact", (select id from api_key where organization_id = $1) as "ApiKey",
+      (select id from contact_export where organization_id = $1) as "ContactExport",
       (select id from deletion where organization_id = $1) as "Deletion", (select id from invoice where organization_id = $1) as "Invoice",
       (select id from job where organization_id = $1 limit 1) as "Job", (select id from erasure where organization_id = $1) as "Erasure", $1::uuid as "Organization",
       (select id from recovery_request where organization_id = $1) as "RecoveryRequest",
       (select id from restore_drill where organization_id = $1) as "RestoreDrill", (select id from organization_snapshot where organization_id = $1) as "Snapshot",
       (select id from role where organization_id = $1 limit 1) as "Role", (select id from staff_member where organization_id = $1 limit 1) as "StaffMember",
       (select id from webhook_endpoint where organization_id = $1) as "WebhookEndpoint", (select id from invitation where organization_id = $1) as "Invitation",
-      (select id from identity_provider where organization_id = $1) as "IdentityProvider"`,
+      (select id from identity_provider where organization_id = $1) as "IdentityProvider", (select id from import where organization_id = $1) as "Import",
+      (select id from import_template where organization_id = $1) as "ImportTemplate", (select id from upload where organization_id = $1) as "Upload"`,
     [world.organizationId(organization)],
   );
   return Object.fromEntries(Object.entries(rows[0]!).map(([kind, id]) => [kind, encodeId(kind as 'Contact', id)]));

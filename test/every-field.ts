@@ -20,10 +20,16 @@ const table = `
   person                  beginSecondFactor confirmSecondFactor removeSecondFactor renewRecoveryCodes
   anybody                 viewer permissionCatalogue fieldGroupCatalogue node
   contacts:read           contact contacts membershipPlans tags customFieldDefinitions compareSnapshot
-  contacts:create         createContact createContacts
+  contacts:read           exportContacts createContactExportLink exportContact
+  contacts:export         contactExport contactExports exportContacts createContactExportLink exportContact
+  contacts:create         createContact createContacts applyImport
   contacts:update         updateContact addNote addActivity addMembership tagContacts untagContacts
-  contacts:delete         contactDeletionPreview deleteContacts undoRecovery
+  contacts:delete         contactDeletionPreview deleteContacts undoRecovery undoImport
+  contacts:import         upload createUpload
+  contacts:import         import imports importTemplates startImport changeImport applyImport undoImport discardImport
+  contacts:import         createImportFileLink saveImportTemplate deleteImportTemplate importProgress
   contacts:erase          contactErasurePreview eraseContacts
+  payments:read           exportContact
   payments:create         addPayment addCharge
   deletions:read          deletion deletions erasure erasures
   recovery:read           recoveryPlan recoveryRequest recoveryRequests recoveryProgress requestRecovery
@@ -144,6 +150,8 @@ export function everyField(mine: Scene): Record<string, [Given, ...Given[]]> {
     'Query.customFieldDefinitions': [{}],
     'Query.contactDeletionPreview': [{ input: { contactIds: [contact] } }, ...targets.map((input) => ({ input }))],
     'Query.contactErasurePreview': [{ input: { contactIds: [contact] } }],
+    'Query.contactExport': [{ id: mine.ContactExport }],
+    'Query.contactExports': [{}],
     'Query.deletion': [{ id: mine.Deletion }],
     'Query.deletions': [{}],
     'Query.erasure': [{ id: mine.Erasure }],
@@ -169,6 +177,10 @@ export function everyField(mine: Scene): Record<string, [Given, ...Given[]]> {
     'Query.roles': [{}],
     'Query.staffMember': [{ id: mine.StaffMember }],
     'Query.staffMembers': [{}],
+    'Query.upload': [{ id: mine.Upload }],
+    'Query.import': [{ id: mine.Import }],
+    'Query.imports': [{}],
+    'Query.importTemplates': [{}],
     'Query.webhookEndpoint': [{ id: mine.WebhookEndpoint }],
     'Query.webhookEndpoints': [{}],
     'Query.organizations': [{}],
@@ -204,7 +216,19 @@ export function everyField(mine: Scene): Record<string, [Given, ...Given[]]> {
     'Mutation.untagContacts': [{ input: { contactIds: [contact], tags: ['newsletter'] } }],
     'Mutation.addPayment': [{ input: { contactId: contact, membershipId: mine.Membership, amountMinor: 100, method: 'CASH' } }],
     'Mutation.addCharge': [{ input: { contactId: contact, amountMinor: 100, description: 'Fee' } }],
+    'Mutation.createUpload': [{ input: { fileName: 'members.csv', byteLength: 100 } }],
+    'Mutation.startImport': [{ input: { uploadId: mine.completeUpload, templateId: mine.ImportTemplate } }],
+    'Mutation.changeImport': [{ input: { id: mine.Import, deletedPolicy: 'CREATE' } }],
+    'Mutation.saveImportTemplate': [{ input: { importId: mine.Import, name: 'Members' } }],
+    'Mutation.createImportFileLink': [{ input: { id: mine.Import, file: 'REPORT' } }],
+    'Mutation.deleteImportTemplate': [{ input: { id: mine.ImportTemplate } }],
+    'Mutation.applyImport': [{ input: { id: mine.Import } }],
+    'Mutation.undoImport': [{ input: { id: mine.appliedImport } }],
+    'Mutation.discardImport': [{ input: { id: mine.unwantedImport } }],
     'Mutation.takeSnapshot': [{ input: { label: 'Test' } }],
+    'Mutation.exportContacts': [{ input: { format: 'CSV' } }, ...targets.map((target) => ({ input: { format: 'CSV', ...target } }))],
+    'Mutation.createContactExportLink': [{ input: { id: mine.ContactExport } }],
+    'Mutation.exportContact': [{ input: { contactId: contact } }],
     'Mutation.exportActionLog': [
       { input: { format: 'CSV' } },
       { input: { format: 'CSV', filter: { actorId: mine.StaffMember } } },
@@ -237,6 +261,7 @@ export function everyField(mine: Scene): Record<string, [Given, ...Given[]]> {
     'Mutation.eraseContacts': [erasure([contact])],
     'Subscription.jobProgress': [{ id: mine.Job }],
     'Subscription.organizationJobs': [{}],
+    'Subscription.importProgress': [{ id: mine.Import }],
     'Subscription.recoveryProgress': [{ id: mine.RecoveryRequest }],
     'Subscription.actionLogAdded': [{}, { filter: { actorId: mine.StaffMember } }, { filter: { targetId: contact } }],
   };

@@ -7,8 +7,11 @@ import { decodeId, encodeId, kinds, type Kinds } from '../src/schema/common.ts';
 import { type Answer, post } from './asking.ts';
 import { makeKey, welcome } from './custom-roles.ts';
 import { eraseThem } from './erasing.ts';
-import { contactId, deleteThem, fill, liveIds, order as orderAs, pay, registerEndpoint, runJobs, takeSnapshot, whole } from './graphs.ts';
+import { contactId, deleteThem, exportAll, fill, liveIds, order as orderAs, pay, registerEndpoint, runJobs, takeSnapshot, whole } from './graphs.ts';
 import { createWorld, type World } from './harness.ts';
+import { SaveImportTemplateDocument } from '../sdk/generated.ts';
+import { csv, Importer, upload } from './importing.ts';
+import { announce, put } from './uploading.ts';
 import type { OrganizationName, RoleName } from './people.ts';
 
 /** The id of nothing. */
@@ -22,6 +25,12 @@ export type Scene = Record<Kinds, string> & {
   completedRecovery: string;
   /** A role other than `Role`. */
   otherRole: string;
+  /** An upload that is whole and was not imported. `Upload` is one that nothing came of. */
+  completeUpload: string;
+  /** `Import` is one whose dry run is done. This one was applied. */
+  appliedImport: string;
+  /** Another one whose dry run is done. */
+  unwantedImport: string;
 };
 
 /** The table that has the records of a kind, where it is not named like the kind. */
@@ -58,6 +67,10 @@ async function setScene(world: World, organization: OrganizationName, prepare: P
      on conflict do nothing`,
     [organizationId, ids[6]],
   );
+  const { rows: contacts } = await world.owner.query<{ id: string; email: string }>('select id, email from contact where organization_id = $1', [
+    organizationId,
+  ]);
+  const emails = [ids[6], ids[3]].map((id) => contacts.find((contact) => contact.id === id)!.email) as [string, string];
   const admin = await world.as('Super admin', organization);
   const order = async (contactIds: string[]) => {
     const { deletion } = await deleteThem(world, { contactIds: contactIds.map(contactId) }, organization);
@@ -82,6 +95,7 @@ async function setScene(world: World, organization: OrganizationName, prepare: P
   );
   await eraseThem(world, [ids[8]!], organization);
   await takeSnapshot(world, organization);
+  await exportAll(world, organization);
   await world.owner.query(`update contact set city = 'Elsewhere' where id = $1`, [ids[6]]);
   await world.owner.query(
     `insert into restore_drill (organization_id, id, snapshot_id, outcome, contact_count, row_count, byte_count, opening_seconds, writing_seconds, proving_seconds, started_at)
@@ -91,6 +105,9 @@ async function setScene(world: World, organization: OrganizationName, prepare: P
   await registerEndpoint(world, organization);
   await makeKey(world, 'contacts:read', organization);
   await welcome(world, organization);
+  const imported = await setImports(world, organization, emails);
+  // Refused for what is in it.
+  await put(world, (await announce(await world.as('Staff', organization))).path, '%PDF-1.7');
   // One that nobody needs.
   await world.owner.query(
     `insert into session (id, account_id, token, expires_at) select $2, id, $3, now() + interval '1 day' from account where organization_id = $1 and email like 'super%'`,
@@ -114,7 +131,29 @@ async function setScene(world: World, organization: OrganizationName, prepare: P
     deletedContact: contactId(ids[5]!),
     completedRecovery: completed.id,
     otherRole: encodeId('Role', rows[0]!.id),
+    ...imported,
   };
+}
+
+/** An organization's imports: one that was applied, one that was called off, two dry runs with rows of each kind, and a template. */
+async function setImports(
+  world: World,
+  organization: OrganizationName,
+  [live, deleted]: [string, string],
+): Promise<Pick<Scene, 'completeUpload' | 'appliedImport' | 'unwantedImport'>> {
+  const admin = new Importer(world, await world.as('Super admin', organization));
+  const header = 'First name,Last name,Email,Street,City,Birth date,Notes,Tags,Shirt size';
+  const row = (name: string, email: string) => `${name},Zqimported,${email},zqstreet,zqcity,1901-02-03,zqnote,${name} tag,zqcustom`;
+  const applied = await admin.check(csv(header, row('Applied', 'zqmail-applied@zq.example')));
+  await admin.apply(applied.id);
+  const lines = [row('New', 'zqmail-new@zq.example'), row('Live', live), row('Gone', deleted), row('Broken', 'zqmail'), row('Again', 'zqmail-new@zq.example')];
+  const [offhand, unwanted, kept] = [0, 1, 2].map((one) => csv(header, ...lines, row(`Extra ${one}`, `zqmail-${one}@zq.example`))) as [string, string, string];
+  await admin.discard((await admin.begin(offhand)).id);
+  const [first, last] = [await admin.begin(unwanted), await admin.begin(kept)];
+  await runJobs(world);
+  const saved = await admin.client.request(SaveImportTemplateDocument, { input: { importId: last.id, name: 'Members' } });
+  expect(saved.saveImportTemplate.userErrors).toEqual([]);
+  return { appliedImport: applied.id, unwantedImport: first.id, completeUpload: await upload(world, admin.client, csv(header, ...lines)) };
 }
 
 /** Two contacts are a large deletion, so there are jobs. */

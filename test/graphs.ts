@@ -11,6 +11,7 @@ import {
   ContactDeletionPreviewDocument,
   CreateWebhookEndpointDocument,
   DeleteContactsDocument,
+  ExportContactsDocument,
   RecoveryPlanDocument,
   RequestRecoveryDocument,
   TakeSnapshotDocument,
@@ -135,6 +136,13 @@ export async function takeSnapshot(world: World, organization: OrganizationName 
   const { takeSnapshot } = await admin.request(TakeSnapshotDocument, { input: {} });
   await runJobs(world);
   return takeSnapshot.snapshot!.id;
+}
+
+/** Takes all contacts of an organization out as Super admin, to the end. */
+export async function exportAll(world: World, organization: OrganizationName = 'Riverside Club'): Promise<void> {
+  const admin = await world.as('Super admin', organization);
+  await admin.request(ExportContactsDocument, { input: { format: 'CSV' } });
+  await runJobs(world);
 }
 
 /** Registers a webhook endpoint of an organization as Super admin. @returns its id */

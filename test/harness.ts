@@ -17,7 +17,7 @@ import { manualPayments } from '../src/domain/payments.ts';
 import { PubSub } from '../src/pubsub.ts';
 import { startServer, type RunningServer } from '../src/server.ts';
 import { quoted } from '../src/sql.ts';
-import { openCheckpoints, openStore } from '../src/snapshots/stores/open.ts';
+import { openCheckpoints, openFiles, openStore } from '../src/snapshots/stores/open.ts';
 import { dropRoles, type Template } from './setup.ts';
 import { emailOf, masterKey, operatorEmail, password, testKeys, type OrganizationName, type RoleName } from './people.ts';
 
@@ -35,6 +35,8 @@ const unlimited = { COST_PER_MINUTE: '1000000000', ATTEMPTS_PER_ACCOUNT: '100000
 
 /** Where a world's emails go that nobody looks at. */
 const mailFolder = (name: string) => join(tmpdir(), `reinstate-mail-${name}`);
+/** Where its files lie. */
+const dataDirectory = (name: string) => join(tmpdir(), `reinstate-data-${name}`);
 
 /** One per process: building it is most of what starting a server takes. */
 let api: GraphQLSchema | undefined;
@@ -47,12 +49,13 @@ export async function createWorld({ settings = {}, schema = (api ??= buildApi())
   await admin.query(`create database ${quoted(name)} template ${quoted(template.name)}`);
   const owner = new pg.Client({ connectionString: at(template.url, name) });
   const appUrl = at(template.appUrl, name);
-  const config = readConfig({ MASTER_KEY: masterKey.toString('base64'), NODE_ENV: 'test', MAIL_DIRECTORY: mailFolder(name), ...unlimited, ...settings });
+  const folders = { MAIL_DIRECTORY: mailFolder(name), DATA_DIRECTORY: dataDirectory(name) };
+  const config = readConfig({ MASTER_KEY: masterKey.toString('base64'), NODE_ENV: 'test', ...folders, ...unlimited, ...settings });
   const pubsub = new PubSub(appUrl);
   const [database] = await Promise.all([Database.open(appUrl, config.POOL_SIZE), pubsub.open(), owner.connect()]);
-  const store = await openStore(config);
+  const [store, files] = [await openStore(config), await openFiles(config)];
   const checkpoints = config.CHECKPOINT_DIRECTORY ? await openCheckpoints(config, store) : null;
-  const app: App = { config, database, keys: testKeys, store, checkpoints, payments: manualPayments };
+  const app: App = { config, database, keys: testKeys, store, files, checkpoints, payments: manualPayments };
   const server = await startServer({ app, pubsub, schema, host: '127.0.0.1', port: 0 });
   return new World(app, pubsub, server, owner, admin, name, template);
 }
@@ -164,7 +167,7 @@ export class World {
     // A process of its own that worked on it has migrated it, and made roles for it.
     await dropRoles(this.admin, this.name);
     await this.admin.end();
-    await rm(mailFolder(this.name), { recursive: true, force: true });
+    for (const folder of [mailFolder(this.name), dataDirectory(this.name)]) await rm(folder, { recursive: true, force: true });
     if (this.#leaked > 0) throw new Error(`${this.#leaked} database connections were taken and never given back.`);
   }
 }

@@ -25,10 +25,12 @@ import { argumentsOf, documentOf, type Field, partsOf, placesOf, replaced, rootF
 /** What it takes to see records of a type, or one field of a type, wherever an answer comes to it. */
 const guarded = `
   contacts:read        Contact RecoveredContact
+  contacts:import      Upload Import ImportTemplate
   payments:read        Payment LedgerEntry Contact.payments Contact.ledgerEntries Contact.balances Contact.balance
   payments:read        ContactDeletionPreview.balances Deletion.balances RecoveryPlan.balances ComparedContactConnection.totals
-  deletions:read       Deletion Erasure
-  recovery:read        RecoveryRequest RecoveryPlan Conflict Invoice Undo
+  contacts:export      ContactExport
+  deletions:read       Deletion Erasure Import.recoverable
+  recovery:read        RecoveryRequest RecoveryPlan RecoveryOffer Conflict Invoice Undo
   snapshots:read       Snapshot RestoreDrill ComparedContact
   jobs:read            Job
   log:read             ActionLogEntry LogVerification
@@ -42,13 +44,13 @@ const guarded = `
 const parts = `
   Activity AddedActions CappedCount ComparisonTotals ContactDeletionPreview ContactErasurePreview ContactPoint CreateContactsResult CustomField CustomFieldDefinition
   DeadlineWarning DeletedContact ErasedContact ErasureCertificate Failure FieldChange FieldGroupDescription LogFault LogHead LogPruning Membership MembershipPlan Money Note Organization PageInfo
-  PermissionDescription RecreatedRecord RowCount Session StoreErasure Tag UndoException UserError Viewer
+  FileReading ImportColumn ImportCounts ImportProblem ImportQuestion ImportRecoverable ImportRow ImportValue PermissionDescription RecreatedRecord RowCount Session StoreErasure Tag UndoException UserError Viewer
 `;
 
 /** Where whoever did something sees what they have made, without the permission that others take. Nothing in it is given beyond this. */
 const ownDeeds = `
   createContact.contact addPayment.payment addCharge.ledgerEntry deleteContacts.deletion deleteContacts.deletion.job deleteContacts.deletion.erasure
-  eraseContacts.erasure eraseContacts.erasure.job takeSnapshot.snapshot takeSnapshot.snapshot.job requestRecovery.recoveryRequest.job
+  eraseContacts.erasure eraseContacts.erasure.job takeSnapshot.snapshot takeSnapshot.snapshot.job exportContacts.contactExport.job startImport.import.job undoImport.import.undoDeletion.job requestRecovery.recoveryRequest.job
   undoRecovery.recoveryRequest.undo.deletion.job undoRecovery.recoveryRequest.undo.deletion.erasure
 `;
 

@@ -88,13 +88,14 @@ export class ServerProcess {
   }
 }
 
-/** The settings of a process that works on the world's database. */
+/** The settings of a process that works on the world's database and files. */
 export function settingsOf(world: World): Record<string, string> {
   const owner = new URL(world.template.url);
   owner.pathname = world.name;
   return {
     DATABASE_URL: owner.href,
     DATABASE_APP_URL: world.app.database.url,
+    DATA_DIRECTORY: world.app.config.DATA_DIRECTORY,
     MASTER_KEY: masterKey.toString('base64'),
     PORT: '0',
     NIGHTLY_SNAPSHOTS: 'false',

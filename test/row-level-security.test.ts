@@ -77,6 +77,8 @@ async function fillTheRest(): Promise<void> {
     await world.owner.query(`
       insert into action_checkpoint (organization_id, seal_number, location) values ('${id}', 1, 'x');
       insert into action_pruning (organization_id, statement, signature) values ('${id}', '{}', '');
+      insert into stored_file (organization_id, id, master_key_id, wrapped_key, expires_at) values ('${id}', gen_random_uuid(), 'x', '', now());
+      insert into file_piece values ('${id}', gen_random_uuid(), 1, 1, 'DIRECTORY', 'x');
       insert into action_unsealed values ('${id}', gen_random_uuid());
       insert into action_salt values ('${id}', gen_random_uuid(), gen_random_uuid(), '');
       insert into deletion_warning (organization_id, deletion_id, days_before) select organization_id, id, 7 from deletion where organization_id = '${id}' limit 1`);

@@ -30,7 +30,7 @@ test('the right password gives a token that says who it is and what they may do'
     name: 'Staff of Riverside Club',
     roles: ['Staff'],
     organization: { name: 'Riverside Club', plan: 'PREMIUM', currency: 'USD' },
-    permissions: ['contacts:create', 'contacts:read', 'contacts:update', 'jobs:read', 'payments:create', 'payments:read'],
+    permissions: ['contacts:create', 'contacts:import', 'contacts:read', 'contacts:update', 'jobs:read', 'payments:create', 'payments:read'],
   });
 });
 

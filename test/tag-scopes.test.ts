@@ -239,6 +239,7 @@ describe('who is limited to contacts with a tag', () => {
     // By name, so that whoever adds a permission decides.
     expect(staffPermissions.filter((permission) => !scopedPermissions.includes(permission))).toEqual([
       'contacts:erase',
+      'contacts:import',
       'recovery:read',
       'recovery:request',
       'snapshots:read',

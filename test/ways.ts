@@ -105,6 +105,7 @@ const argumentsFor = (mine: Scene): Arguments => ({
   compareSnapshot: `input: { snapshotId: "${mine.Snapshot}" }`,
   contact: `id: "${mine.Contact}"`,
   contactDeletionPreview: 'input: { filter: {} }',
+  contactExport: `id: "${mine.ContactExport}"`,
   contactErasurePreview: `input: { contactIds: ["${mine.Contact}"] }`,
   deletion: `id: "${mine.Deletion}"`,
   erasure: `id: "${mine.Erasure}"`,
@@ -113,9 +114,11 @@ const argumentsFor = (mine: Scene): Arguments => ({
   recoveryRequest: `id: "${mine.RecoveryRequest}"`,
   role: `id: "${mine.Role}"`,
   snapshot: `id: "${mine.Snapshot}"`,
+  upload: `id: "${mine.Upload}"`,
   staffMember: `id: "${mine.StaffMember}"`,
   invitation: `id: "${mine.Invitation}"`,
   webhookEndpoint: `id: "${mine.WebhookEndpoint}"`,
+  import: `id: "${mine.Import}"`,
 });
 
 /** The three ways to write a query: plainly, with a condition on the type at each step, and with a fragment for each step. */

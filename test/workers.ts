@@ -31,12 +31,21 @@ export class Workers {
     return rows.map(({ id }) => id);
   }
 
-  /** Sends a signal to the one that is at work, or to one that is idle when none is. @returns whether one was, and how it ended */
-  async end(signal: NodeJS.Signals): Promise<{ wasAtWork: boolean; code: number | null }> {
+  /** Whether one of those that are running is at work. */
+  async isAtWork(): Promise<boolean> {
+    return (await this.#busy()) !== undefined;
+  }
+
+  async #busy(): Promise<{ process: ServerProcess; ids: string[] } | undefined> {
     const { rows } = await this.world.owner.query<{ id: string }>(
       `select locked_by as id from graphile_worker.jobs where task_identifier not in ('meet_deadlines', 'keep_snapshots') and locked_by is not null`,
     );
-    const busy = this.#all.find(({ ids }) => rows.some(({ id }) => ids.includes(id)));
+    return this.#all.find(({ ids }) => rows.some(({ id }) => ids.includes(id)));
+  }
+
+  /** Sends a signal to the one that is at work, or to one that is idle when none is. @returns whether one was, and how it ended */
+  async end(signal: NodeJS.Signals): Promise<{ wasAtWork: boolean; code: number | null }> {
+    const busy = await this.#busy();
     const one = busy ?? this.#all[0]!;
     this.#all.splice(this.#all.indexOf(one), 1);
     const { code } = await one.process.end(signal);
