@@ -15,7 +15,7 @@ import { signIn } from '../src/domain/signing-in.ts';
 import { startEmbedded } from '../src/embedded.ts';
 import { deriveKeys } from '../src/keys.ts';
 import { migrate } from '../src/migrate.ts';
-import { openStore } from '../src/snapshots/stores/open.ts';
+import { openFiles, openStore } from '../src/snapshots/stores/open.ts';
 
 export interface Bench extends AsyncDisposable {
   app: App;
@@ -58,10 +58,10 @@ export async function openBench(url?: string): Promise<Bench> {
   const [email, password] = ['super.admin@bench.example', 'bench-password'];
   const staff = [{ name: 'Super admin', email, passwordHash: await hashPassword(password), roles: ['Super admin'] }];
   const { id: organizationId } = await createOrganization(owner, { name: 'Bench', plan: 'PREMIUM', currency: 'USD', staff });
-  const config = readConfig({ CHUNK_CONTACTS: process.env['CHUNK_CONTACTS'] });
+  const config = readConfig({ CHUNK_CONTACTS: process.env['CHUNK_CONTACTS'], DATA_DIRECTORY: directory });
   const database = await Database.open(appUrl, 20);
   started.defer(() => database.close());
-  const store = await openStore(config);
+  const [store, files] = [await openStore(config), await openFiles(config)];
   const all = started.move();
   return {
     app: {
@@ -69,6 +69,7 @@ export async function openBench(url?: string): Promise<Bench> {
       database,
       keys,
       store,
+      files,
       checkpoints: null,
       payments: manualPayments,
     },

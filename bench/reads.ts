@@ -1,15 +1,12 @@
 // Measures the promise that reads keep up with a bare Apollo Server with hand-written SQL and dataloader: pages of 50
 // contacts with 3 notes, the membership and 3 payments each, from 16 connections, in turns in one run; and what our rules,
 // row-level security and the counting of costs take of that.
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
-import { Agent, request } from 'node:http';
 import { makeContacts } from '../demo/contacts.ts';
 import { giveHistory } from '../demo/history.ts';
 import { signIn } from '../src/domain/signing-in.ts';
 import { openBench } from './bench.ts';
+import { end, load, median, serve } from './load.ts';
 
-const connections = 16;
 const rounds = 5;
 const millisecondsEach = 4000;
 
@@ -45,70 +42,16 @@ const pages = {
 };
 for (const [name, query] of Object.entries(pages)) {
   const rates = { ours: [] as number[], unguarded: [] as number[], bare: [] as number[] };
-  await load(ours.port, query.ours, 1500);
-  await load(unguarded.port, query.ours, 1500);
-  await load(bare.port, query.bare, 1500);
+  await load(ours.port, accessToken, query.ours, 1500);
+  await load(unguarded.port, accessToken, query.ours, 1500);
+  await load(bare.port, accessToken, query.bare, 1500);
   for (let round = 0; round < rounds; round++) {
-    rates.ours.push(await load(ours.port, query.ours, millisecondsEach));
-    rates.unguarded.push(await load(unguarded.port, query.ours, millisecondsEach));
-    rates.bare.push(await load(bare.port, query.bare, millisecondsEach));
+    rates.ours.push(await load(ours.port, accessToken, query.ours, millisecondsEach));
+    rates.unguarded.push(await load(unguarded.port, accessToken, query.ours, millisecondsEach));
+    rates.bare.push(await load(bare.port, accessToken, query.bare, millisecondsEach));
   }
   const [mine, open, theirs] = [median(rates.ours), median(rates.unguarded), median(rates.bare)];
   console.log(`page of 50, ${name}: bare ${theirs.toFixed(0)} requests/s, ours ${mine.toFixed(0)} requests/s, ratio ${(mine / theirs).toFixed(2)}`);
   console.log(`page of 50, ${name}: without rules, row-level security and counting ${open.toFixed(0)} requests/s, ours ${(mine / open).toFixed(2)} of that`);
 }
 for (const { process: child } of [ours, unguarded, bare]) await end(child);
-
-function median(values: number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
-}
-
-async function serve(file: string, settings: NodeJS.ProcessEnv): Promise<{ process: ChildProcess; port: number }> {
-  const child = fork(file, {
-    execArgv: ['--max-semi-space-size=8', '--import', 'tsx'],
-    env: { PATH: process.env['PATH'], NODE_ENV: 'production', ...settings },
-  });
-  const [{ port }] = (await once(child, 'message')) as [{ port: number }];
-  return { process: child, port };
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  const exit = once(child, 'exit');
-  child.disconnect();
-  await exit;
-}
-
-/** Sends the query over and over from all connections. @returns requests per second */
-async function load(port: number, query: string, milliseconds: number): Promise<number> {
-  const agent = new Agent({ keepAlive: true, maxSockets: connections });
-  const body = JSON.stringify({ query });
-  const until = performance.now() + milliseconds;
-  const start = performance.now();
-  let answered = 0;
-  const connection = async (): Promise<void> => {
-    while (performance.now() < until) {
-      await post(agent, port, body);
-      answered++;
-    }
-  };
-  await Promise.all(Array.from({ length: connections }, connection));
-  agent.destroy();
-  return (answered / (performance.now() - start)) * 1000;
-}
-
-function post(agent: Agent, port: number, body: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const headers = {
-      'content-type': 'application/json',
-      'content-length': Buffer.byteLength(body),
-      authorization: `Bearer ${accessToken}`,
-    };
-    const sent = request({ agent, port, host: '127.0.0.1', path: '/graphql', method: 'POST', headers }, (response) => {
-      let start = '';
-      response.on('data', (part: Buffer) => (start ||= part.toString('utf8', 0, 30)));
-      response.on('end', () => (start.startsWith('{"data":{"contacts"') ? resolve() : reject(new Error(start))));
-    });
-    sent.on('error', reject);
-    sent.end(body);
-  });
-}

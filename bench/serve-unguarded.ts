@@ -9,7 +9,7 @@ import { measureCost, refuseCostly } from '../src/limits.ts';
 import { Operation } from '../src/operation.ts';
 import { PubSub } from '../src/pubsub.ts';
 import { startServer } from '../src/server.ts';
-import { openStore } from '../src/snapshots/stores/open.ts';
+import { openFiles, openStore } from '../src/snapshots/stores/open.ts';
 
 Operation.prototype.admit = async (asked) => refuseCostly(measureCost(asked));
 const config = readConfig();
@@ -18,7 +18,7 @@ const database = await Database.open(url, config.POOL_SIZE);
 const pubsub = new PubSub(url);
 await pubsub.open();
 const keys = deriveKeys(Buffer.from(config.MASTER_KEY!, 'base64'));
-const app = { config, database, keys, store: await openStore(config), checkpoints: null, payments: manualPayments };
+const app = { config, database, keys, store: await openStore(config), files: await openFiles(config), checkpoints: null, payments: manualPayments };
 const server = await startServer({ app, pubsub, schema: buildUnguarded(), host: config.HOST, port: config.PORT });
 process.send!({ port: server.port });
 process.on('disconnect', () => process.exit());

@@ -1,0 +1,203 @@
+// Measures importing: the dry run with its checks for duplicates, applying with a log entry for each contact, and the undo,
+// against a bare csv-parse stream into COPY in the same run; the same of a workbook against the CSV; what memory the process
+// and its reader take; and what a running import leaves of the rate of a page of 50. Arguments: how many rows (100,000), and
+// `load` for the last, which asks a server beside it.
+import { createReadStream } from 'node:fs';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable, Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { parse } from 'csv-parse';
+import { from as copyFrom } from 'pg-copy-streams';
+import { v7 as newId } from 'uuid';
+import { makeContacts } from '../demo/contacts.ts';
+import { writeFile as storeFile } from '../src/domain/files.ts';
+import { checkImport } from '../src/domain/import-checks.ts';
+import { readImports } from '../src/domain/import-rows.ts';
+import { applyImportRows } from '../src/domain/importing.ts';
+import { applyImport, startImport } from '../src/domain/imports.ts';
+import { signIn } from '../src/domain/signing-in.ts';
+import { revertImport, undoImport } from '../src/domain/undoing-imports.ts';
+import { csvLines } from '../src/exports/csv.ts';
+import { writeXlsx } from '../src/exports/xlsx.ts';
+import { sql } from '../src/sql.ts';
+import { openBench, readViewer, seconds } from './bench.ts';
+import { end, load, serve } from './load.ts';
+
+const count = Number(process.argv[2] ?? 100_000);
+const underLoad = process.argv[3] === 'load';
+const header = [
+  'Member No,First Name,Last Name,Email,Mobile,Company,Job Title,Street,City,Postal Code,Country,Birth Date',
+  'Membership Plan,Membership Start,Membership Expiry',
+].flatMap((names) => names.split(','));
+
+await using bench = await openBench();
+const { app, owner, organizationId } = bench;
+const viewer = await readViewer(bench);
+const directory = await mkdtemp(join(tmpdir(), 'reinstate-imports-'));
+const signal = new AbortController().signal;
+const report = () => Promise.resolve();
+await owner.query(`begin; set local app.organization_id = '${organizationId}'`);
+await owner.query("insert into membership_plan (organization_id, id, name, price_minor, currency, interval) values ($1, $2, 'Family', 1000, 'USD', 'YEAR')", [
+  organizationId,
+  newId(),
+]);
+await owner.query('commit');
+
+/** A member as clubs write them; all are different people. */
+const member = (place: number): string[] => [
+  String(place).padStart(7, '0'),
+  `Aaliyah ${place % 97}`,
+  `Bosco ${place % 1013}`,
+  `aaliyah.bosco${place}@example.org`,
+  `+1 415 ${String(200 + (place % 700))}-${String(place % 10_000).padStart(4, '0')}`,
+  'Roob, Rath and Balistreri',
+  'Lead Functionality Facilitator',
+  `${place % 900} Auer Springs`,
+  'Port Monserrat',
+  '10101-2750',
+  'Bahrain',
+  `${1940 + (place % 60)}-04-${String((place % 28) + 1).padStart(2, '0')}`,
+  'Family',
+  '2021-11-13',
+  '2027-11-13',
+];
+
+async function* pages(): AsyncGenerator<string[][]> {
+  for (let start = 0; start < count; start += 1_000) yield Array.from({ length: Math.min(1_000, count - start) }, (_, place) => member(start + place));
+}
+
+async function* csv(): AsyncGenerator<string> {
+  yield csvLines([header]);
+  for await (const rows of pages()) yield csvLines(rows);
+}
+
+const files = { CSV: join(directory, 'members.csv'), XLSX: join(directory, 'members.xlsx') };
+await writeFile(files.CSV, csv());
+if (!underLoad) {
+  const columns = header.map(
+    (name) => ({ header: name, kind: name.endsWith('Date') || name.endsWith('Start') || name.endsWith('Expiry') ? 'DATE' : 'TEXT' }) as const,
+  );
+  await writeFile(files.XLSX, Readable.from(writeXlsx(columns, pages(), { name: 'Members' })));
+}
+
+/** The largest sizes seen, in MB. */
+const peaks = { process: 0, reader: 0 };
+const watch = setInterval(() => void look(), 100);
+
+async function look(): Promise<void> {
+  peaks.process = Math.max(peaks.process, Math.round(process.memoryUsage.rss() / 1e6));
+  for (const id of await readdir('/proc').catch(() => [])) {
+    const status = /^\d+$/.test(id) ? await readFile(`/proc/${id}/status`, 'utf8').catch(() => '') : '';
+    if (!status.includes(`PPid:\t${process.pid}\n`) || status.startsWith('Name:\tpostgres')) continue;
+    peaks.reader = Math.max(peaks.reader, Math.round((Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) * 1024) / 1e6));
+  }
+}
+
+/** What an expert would do who needs none of it: parse, and copy texts into a table. */
+async function bare(): Promise<number> {
+  await owner.query(`drop table if exists bare; create table bare (${header.map((_, place) => `c${place} text`).join(', ')})`);
+  const lines = new Transform({
+    writableObjectMode: true,
+    transform: (cells: string[], _encoding, done) => done(null, `${cells.map((cell) => cell.replace(/[\\\t\r\n]/g, '\\$&')).join('\t')}\n`),
+  });
+  return seconds(() => pipeline(createReadStream(files.CSV), parse({ from_line: 2 }), lines, owner.query(copyFrom('copy bare from stdin'))));
+}
+
+interface Times {
+  check: number;
+  apply: number;
+  undo: number;
+}
+
+/** Begins an import of a file as if it had been uploaded. @returns its id */
+async function begin(file: string): Promise<string> {
+  const stored = await storeFile(app, organizationId, createReadStream(file), { expiresAt: new Date(Date.now() + 86_400_000) });
+  const uploadId = newId();
+  await app.database.transact(organizationId, (tx) =>
+    tx.run(sql`
+      insert into upload (organization_id, id, file_name, byte_length, state, file_id, created_by_id, created_by_name, expires_at)
+      values (${organizationId}, ${uploadId}, 'members', ${stored.byteLength}, 'COMPLETE', ${stored.id}, ${viewer.id}, ${viewer.name}, now() + interval '1 day')`),
+  );
+  return startImport(app, viewer, { uploadId });
+}
+
+/** The whole jobs as a worker runs them. */
+async function ours(file: string): Promise<Times> {
+  const id = await begin(file);
+  const check = await seconds(() => checkImport(app, organizationId, id, report, signal));
+  await applyImport(app, viewer, id);
+  const apply = await seconds(() => applyImportRows(app, viewer, organizationId, id, report, signal));
+  await expectState(id, 'APPLIED');
+  const { rows } = await owner.query<{ contacts: number; entries: number }>(
+    "select (select count(*)::int from contact) as contacts, (select count(*)::int from action_log where action = 'contact.imported') as entries",
+  );
+  if (rows[0]!.contacts !== count || rows[0]!.entries % count !== 0)
+    throw new Error(`Imported ${rows[0]!.contacts} contacts with ${rows[0]!.entries} entries.`);
+  await undoImport(app, viewer, id);
+  const undo = await seconds(() => revertImport(app, viewer, organizationId, id, report, signal));
+  await expectState(id, 'UNDONE');
+  // Else the next file would match whom this one has left to be recovered.
+  await owner.query('update deletion set recoverable_until = now()');
+  await owner.query('vacuum analyze');
+  return { check, apply, undo };
+}
+
+async function expectState(id: string, state: string): Promise<void> {
+  const [found] = await app.database.transact(organizationId, (tx) => readImports(tx, [id]));
+  if (found!.state !== state) throw new Error(`The import is ${found!.state}: ${found!.failureMessage}`);
+}
+
+const rate = (time: number): string => `${Math.round(count / time).toLocaleString('en')} rows/s`;
+const ratio = (mine: number, theirs: number): string => (mine / theirs).toFixed(2);
+
+console.log(`${count.toLocaleString('en')} rows of ${header.length} columns`);
+if (underLoad) {
+  const { tokens } = await signIn(app, { id: 'bench', address: null, agent: null }, bench.email, bench.password);
+  const accessToken = tokens!.accessToken;
+  const server = await serve('bench/serve.ts', { DATABASE_URL: bench.ownerUrl, MASTER_KEY: bench.masterKey, PORT: '0', COST_PER_MINUTE: '1000000000' });
+  // The page is of contacts that are there already.
+  await owner.query(`begin; set local app.organization_id = '${organizationId}'`);
+  await makeContacts(owner, organizationId, 1_000, 1);
+  await owner.query('commit');
+  const query = '{ contacts(first: 50, orderBy: { field: CREATED_AT, direction: ASC }) { nodes { id firstName lastName email memberNumber } } }';
+  const ask = (milliseconds: number) => load(server.port, accessToken, query, milliseconds);
+  await ask(2_000);
+  const idle = await ask(10_000);
+  const importing = new AbortController();
+  const rates: number[] = [];
+  const asking = async () => {
+    while (!importing.signal.aborted) rates.push(await ask(2_000));
+  };
+  const id = await begin(files.CSV);
+  const asked = asking();
+  const check = await seconds(() => checkImport(app, organizationId, id, report, signal));
+  const applied = rates.length;
+  await applyImport(app, viewer, id);
+  const apply = await seconds(() => applyImportRows(app, viewer, organizationId, id, report, signal));
+  importing.abort();
+  await asked;
+  const mean = (some: number[]) => some.reduce((sum, one) => sum + one, 0) / some.length;
+  console.log(
+    `page of 50: ${idle.toFixed(0)} requests/s idle; during the dry run ${ratio(mean(rates.slice(0, applied)), idle)} of that, while applying ${ratio(mean(rates.slice(applied)), idle)}`,
+  );
+  console.log(`meanwhile: dry run ${rate(check)}, applying ${rate(apply)}`);
+  await end(server.process);
+} else {
+  await bare();
+  const expert = await bare();
+  const whole = ({ check, apply }: Times) => check + apply;
+  const text = await ours(files.CSV);
+  console.log(`csv-parse into COPY:       ${rate(expert)}`);
+  console.log(`CSV, applying:             ${rate(text.apply)}; ratio ${ratio(expert, text.apply)}`);
+  console.log(`CSV, dry run and applying: ${rate(whole(text))}; ratio ${ratio(expert, whole(text))} (dry run ${rate(text.check)})`);
+  console.log(
+    `undo:                      ${rate(text.undo)}; of the import's rate ${ratio(whole(text), text.undo)}, of applying alone ${ratio(text.apply, text.undo)}`,
+  );
+  const book = await ours(files.XLSX);
+  console.log(`XLSX, both:                ${rate(whole(book))}; of the CSV's rate ${ratio(whole(text), whole(book))} (dry run ${rate(book.check)})`);
+  console.log(`memory: process at most ${peaks.process} MB, reader at most ${peaks.reader} MB`);
+}
+clearInterval(watch);
+await rm(directory, { recursive: true });
