@@ -30,6 +30,7 @@ import { Migration20261125220000 } from '../migrations/Migration20261125220000.t
 import { Migration20261125230000 } from '../migrations/Migration20261125230000.ts';
 import { Migration20261125231000 } from '../migrations/Migration20261125231000.ts';
 import { Migration20261125232000 } from '../migrations/Migration20261125232000.ts';
+import { Migration20261125233000 } from '../migrations/Migration20261125233000.ts';
 import { entities } from './entities/index.ts';
 import { StartupError } from './errors.ts';
 import { quoted } from './sql.ts';
@@ -60,6 +61,7 @@ const migrations = [
   Migration20261125230000,
   Migration20261125231000,
   Migration20261125232000,
+  Migration20261125233000,
 ];
 const oldestServer = 15;
 /** Any number, as long as every starter asks for the same. */
@@ -206,7 +208,7 @@ async function grantAppRole(owner: pg.Client, encodedRole: string): Promise<void
     revoke update, delete on action_log from ${app};
     revoke update, delete on action_seal, action_checkpoint from ${app};
     revoke insert, update, delete on action_pruning from ${app};
-    grant execute on function prune_action_log to ${app};
+    grant execute on function prune_action_log, analyze_contacts to ${app};
     revoke update on action_reason, action_salt, action_unsealed from ${app};
     revoke update, delete on erasure_ledger, erasure_subject from ${app};
     revoke delete on erasure from ${app};

@@ -43,7 +43,7 @@ const platformTables = ['action_unsealed', 'organization'];
 
 /** The functions that the server may call, PostgreSQL's own left out. */
 const functions =
-  /^(restore_rows\(anyelement,regclass,uuid\[\]\)|prune_action_log\(text,bytea\)|log_retention_days\(\)|in_tag_scope\(uuid,uuid\)|graphile_worker\.\w+\(.*\))$/;
+  /^(restore_rows\(anyelement,regclass,uuid\[\]\)|prune_action_log\(text,bytea\)|analyze_contacts\(boolean\)|log_retention_days\(\)|in_tag_scope\(uuid,uuid\)|graphile_worker\.\w+\(.*\))$/;
 
 interface Table {
   name: string;
@@ -202,6 +202,7 @@ describe('the catalogue', () => {
       `select proname, proconfig::text[] && '{"search_path=pg_catalog, pg_temp"}' as fixed from pg_proc where prosecdef order by 1`,
     );
     expect(elevated).toEqual([
+      { proname: 'analyze_contacts', fixed: true },
       { proname: 'prune_action_log', fixed: true },
       { proname: 'restore_rows', fixed: true },
     ]);

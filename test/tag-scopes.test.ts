@@ -102,8 +102,8 @@ describe('the database', () => {
       return readdirSync(directory).filter((file) => pattern.test(readFileSync(new URL(file, directory), 'utf8')));
     };
     expect(among('domain', /(transact|begin)\(\s*viewer\./)).toEqual([]);
-    // These read of recoveries, jobs, invoices and the log only.
-    expect(among('resolvers', /\.(transact|begin)\(/)).toEqual(['action-log.ts', 'invoices.ts', 'jobs.ts', 'recoveries.ts']);
+    // These read of recoveries, jobs, invoices, imports and the log only.
+    expect(among('resolvers', /\.(transact|begin)\(/)).toEqual(['action-log.ts', 'imports.ts', 'invoices.ts', 'jobs.ts', 'recoveries.ts']);
     expect(among('permissions', /\.(transact|begin)\(/)).toEqual(['refusals.ts']);
   });
 });

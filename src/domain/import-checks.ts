@@ -11,6 +11,7 @@ import { type ReadBatch, readInChild, rowsOf } from '../imports/readers/reader.t
 import { type ColumnMapping, type Known, type ValueSettings } from '../imports/recognition/mapping.ts';
 import { Evidence, type Question } from '../imports/recognition/evidence.ts';
 import { recognize } from '../imports/recognition/recognize.ts';
+import { SeenKeys } from '../imports/seen-keys.ts';
 import type { ReadOptions, SheetFacts } from '../imports/sheet.ts';
 import { stageColumns, type StagedField, stagedFields, type StagingResult, type StagingTask } from '../imports/staging.ts';
 import { publish } from '../pubsub.ts';
@@ -19,7 +20,7 @@ import { join, raw, sql } from '../sql.ts';
 import type { App } from './app.ts';
 import { type DeletedKeys, readDeletedKeys } from './deleted-keys.ts';
 import { withLocalCopy } from './files.ts';
-import { type Batch, joinByHash } from './import-batches.ts';
+import { type Batch, joinByHash, planAnew, takeStatistics } from './import-batches.ts';
 import { keepCounts } from './import-rows.ts';
 import { judgeMatches } from './import-updates.ts';
 import { endJob, type Report } from './jobs.ts';
@@ -57,6 +58,7 @@ export async function checkImport(app: App, organizationId: string, importId: st
   const order = await begin(check);
   if (!order) return;
   await report({ phase: 'READING', done: 0, total: 0 });
+  await takeStatistics(app, organizationId, false);
   const deleted = await readDeletedKeys(app, organizationId, signal);
   await withLocalCopy(app, organizationId, order.fileId, async (path) => {
     const { facts, ...sampled } = await sample(order, path, signal);
@@ -69,7 +71,7 @@ export async function checkImport(app: App, organizationId: string, importId: st
     const settings = { ...order.settings, decimal: order.settings.decimal ?? (facts.format === 'XLSX' ? '.' : null) } as const;
     for (;;) {
       if (!(await clear(check))) return;
-      const result = await stage(check, { ...order, settings, mapping }, path, deleted, report);
+      const result = await stage(check, { ...order, settings, mapping }, path, { deleted, matched: new SeenKeys() }, report);
       if (!result) return;
       const settled = JSON.stringify(result.mapping) === JSON.stringify(mapping);
       mapping = result.mapping;
@@ -155,8 +157,14 @@ const isMine = async (tx: Transaction, importId: string, runId: string): Promise
       select 1 from import where organization_id = ${tx.organizationId} and id = ${importId} and state = 'CHECKING' and run_id = ${runId} for share`),
   );
 
+/** What rows are held against that is in no table: deleted contacts, and which row was the first to match a live one. */
+interface Others {
+  deleted: DeletedKeys;
+  matched: SeenKeys;
+}
+
 /** Reads the whole file into the rows of the import. @returns undefined when another run has taken over, or the import was called off */
-async function stage(check: Check, order: Order, path: string, deleted: DeletedKeys, report: Report): Promise<StagingResult | undefined> {
+async function stage(check: Check, order: Order, path: string, others: Others, report: Report): Promise<StagingResult | undefined> {
   const { mapping, settings, known, options, customFields, plans } = order;
   const task: StagingTask = {
     mapping,
@@ -173,7 +181,7 @@ async function stage(check: Check, order: Order, path: string, deleted: DeletedK
   let writing: Promise<boolean> = Promise.resolve(true);
   const write = async (batches: readonly ReadBatch[], upTo: number): Promise<boolean> => {
     const lines = batches.map((batch) => batch.lines);
-    if (!(await writeRows(check, lines, deleted))) return false;
+    if (!(await writeRows(check, lines, others))) return false;
     // How many rows a file has is known when it has been read.
     const read = batches.at(-1)!.bytesRead / reading.totalBytes;
     await report({ phase: 'READING', done: upTo, total: Math.max(upTo, Math.round(upTo / Math.max(read, 0.001))) });
@@ -202,7 +210,11 @@ const shape = join(
 );
 
 /** Writes lines of the reader as rows of the import, each with what it matches. @returns whether this run is still the one */
-async function writeRows({ app, organizationId, importId, runId }: Check, lines: readonly string[], deleted: DeletedKeys): Promise<boolean> {
+async function writeRows(
+  { app, organizationId, importId, runId }: Check,
+  lines: readonly string[],
+  { deleted, matched: matchedBefore }: Others,
+): Promise<boolean> {
   return app.database.transact(organizationId, async (tx) => {
     await deferFlush(tx);
     if (!(await isMine(tx, importId, runId))) return false;
@@ -214,7 +226,7 @@ async function writeRows({ app, organizationId, importId, runId }: Check, lines:
       await finished(stream);
     });
     // Its statistics say nothing; every look goes by an index.
-    await tx.run(sql`select set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), set_config('enable_seqscan', 'on', true)`);
+    await tx.run(sql`select set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), ${planAnew}`);
     const written = await tx.rows<{ first: number; last: number; matched: number; repeated: number }>(sql`
       with written as (
         insert into import_row (organization_id, import_id, row_number, kind, matched_by, taken, repeats, contact_id, draft, owned, cells, problems)
@@ -228,7 +240,7 @@ async function writeRows({ app, organizationId, importId, runId }: Check, lines:
     const { first, last, matched, repeated } = written[0]!;
     const batch = { from: first, to: last + 1 };
     await joinByHash(tx);
-    if (matched > 0) await joinRepeats(tx, importId, batch);
+    if (matched > 0) await joinRepeats(tx, importId, batch, matchedBefore);
     if (matched + repeated > 0) await findTakenKeys(tx, importId, batch);
     if (matched > 0) await judgeMatches(tx, importId, batch);
     if (deleted.size > 0) await matchDeleted(tx, importId, batch, deleted);
@@ -258,14 +270,19 @@ const liveMatch = (organizationId: string) => sql`
   ) hit order by hit.rank, hit.id limit 1`;
 
 /** A live contact is changed by one row of a file: those after it repeat that row. */
-async function joinRepeats(tx: Transaction, importId: string, { from, to }: Batch): Promise<void> {
+async function joinRepeats(tx: Transaction, importId: string, { from, to }: Batch, matched: SeenKeys): Promise<void> {
   const org = tx.organizationId;
-  const first = sql`(
-    select min(o.row_number) from import_row o
-    where o.organization_id = ${org} and o.contact_id = r.contact_id and o.import_id = ${importId} and o.kind = 'MATCH')`;
+  const rows = await tx.rows<{ rowNumber: number; contactId: string }>(sql`
+    select row_number as "rowNumber", contact_id as "contactId" from import_row
+    where organization_id = ${org} and import_id = ${importId} and row_number >= ${from} and row_number < ${to} and kind = 'MATCH' order by row_number`);
+  const repeated = rows
+    .map(({ rowNumber, contactId }) => ({ rowNumber, first: matched.first(contactId, rowNumber) }))
+    .filter(({ rowNumber, first }) => first !== rowNumber);
+  if (repeated.length === 0) return;
   await tx.run(sql`
-    update import_row r set kind = 'REPEATED', repeats = ${first}
-    where r.organization_id = ${org} and r.import_id = ${importId} and r.row_number >= ${from} and r.row_number < ${to} and r.kind = 'MATCH' and ${first} < r.row_number`);
+    update import_row r set kind = 'REPEATED', repeats = given.first
+    from unnest(${repeated.map(({ rowNumber }) => rowNumber)}::int[], ${repeated.map(({ first }) => first)}::int[]) given (number, first)
+    where r.organization_id = ${org} and r.import_id = ${importId} and r.row_number >= ${from} and r.row_number < ${to} and r.row_number = given.number`);
 }
 
 /** Notes of rows that match or are repeated which of their keys a live contact has; another's before that of the one they match. */

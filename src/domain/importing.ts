@@ -7,7 +7,7 @@ import { eachInLanes } from '../snapshots/lanes.ts';
 import { raw, type Sql, sql } from '../sql.ts';
 import { logAction, logEach } from './action-log.ts';
 import { type Actor, type App, authorOf } from './app.ts';
-import { type Applying, type Batch, joinByHash, ofBatch, openingDescription, takenProblem } from './import-batches.ts';
+import { type Applying, type Batch, joinByHash, ofBatch, openingDescription, takenProblem, takeStatistics } from './import-batches.ts';
 import { keepCounts, outcome } from './import-rows.ts';
 import { updateMatches } from './import-updates.ts';
 import { endJob, type Report } from './jobs.ts';
@@ -34,6 +34,7 @@ export async function applyImportRows(app: App, actor: Actor, organizationId: st
     return row!;
   });
   if (plan.state !== 'APPLYING') return;
+  await takeStatistics(app, organizationId, true);
   const total = plan.rowCount;
   let done = total - plan.left;
   await report({ phase: 'APPLYING', done, total });

@@ -12,7 +12,7 @@ import type { Actor, App, Viewer } from './app.ts';
 import { type ContactFieldName, contactFieldNames } from './contact-drafts.ts';
 import { removeAndLog } from './deleting.ts';
 import { normalizeEmail } from './email.ts';
-import type { Batch } from './import-batches.ts';
+import { type Batch, planAnew, takeStatistics } from './import-batches.ts';
 import { keepCounts, readImports } from './import-rows.ts';
 import { type Changes, logChanges, writeFields } from './import-updates.ts';
 import { endJob, queueJob, type Report } from './jobs.ts';
@@ -80,6 +80,7 @@ export async function revertImport(app: App, actor: Actor, organizationId: strin
     return { found: found!, deletion: await readUndoDeletion(tx, found!.undoDeletionId), left: left! };
   });
   if (found.state !== 'UNDOING' || !deletion) return;
+  await takeStatistics(app, organizationId, true);
   const undo: Undo = { app, actor, importId, deletion };
   const total = left.count + left.done;
   let { done } = left;
@@ -140,6 +141,7 @@ async function revertBatch(tx: Transaction, undo: Undo, batch: Batch): Promise<n
   const held = await tx.row(sql`select 1 from import where organization_id = ${tx.organizationId} and id = ${importId} and state = 'UNDOING' for share`);
   if (!held) return 0;
   await followIndexes(tx);
+  await tx.run(sql`select ${planAnew}`);
   const rows = await tx.rows<Row>(sql`
     select r.row_number as "rowNumber", r.outcome, r.contact_id as "contactId", r.owned_count as "ownedCount", r.action_id as "actionId"
     from import_row r where ${undone(tx, importId)} and r.row_number >= ${batch.from} and r.row_number < ${batch.to} order by r.row_number for update`);
