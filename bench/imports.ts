@@ -2,11 +2,12 @@
 // against a bare csv-parse stream into COPY in the same run; the same of a workbook against the CSV; what memory the process
 // and its reader take; and what a running import leaves of the rate of a page of 50. Arguments: how many rows (100,000), and
 // `load` for the last, which asks a server beside it.
+import { spawnSync } from 'node:child_process';
 import { createReadStream } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable, Transform } from 'node:stream';
+import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { parse } from 'csv-parse';
 import { from as copyFrom } from 'pg-copy-streams';
@@ -19,19 +20,13 @@ import { applyImportRows } from '../src/domain/importing.ts';
 import { applyImport, startImport } from '../src/domain/imports.ts';
 import { signIn } from '../src/domain/signing-in.ts';
 import { revertImport, undoImport } from '../src/domain/undoing-imports.ts';
-import { csvLines } from '../src/exports/csv.ts';
-import { writeXlsx } from '../src/exports/xlsx.ts';
 import { sql } from '../src/sql.ts';
 import { openBench, readViewer, seconds } from './bench.ts';
 import { end, load, serve } from './load.ts';
+import { header } from './members.ts';
 
 const count = Number(process.argv[2] ?? 100_000);
 const underLoad = process.argv[3] === 'load';
-const header = [
-  'Member No,First Name,Last Name,Email,Mobile,Company,Job Title,Street,City,Postal Code,Country,Birth Date',
-  'Membership Plan,Membership Start,Membership Expiry',
-].flatMap((names) => names.split(','));
-
 await using bench = await openBench();
 const { app, owner, organizationId } = bench;
 const viewer = await readViewer(bench);
@@ -45,42 +40,10 @@ await owner.query("insert into membership_plan (organization_id, id, name, price
 ]);
 await owner.query('commit');
 
-/** A member as clubs write them; all are different people. */
-const member = (place: number): string[] => [
-  String(place).padStart(7, '0'),
-  `Aaliyah ${place % 97}`,
-  `Bosco ${place % 1013}`,
-  `aaliyah.bosco${place}@example.org`,
-  `+1 415 ${String(200 + (place % 700))}-${String(place % 10_000).padStart(4, '0')}`,
-  'Roob, Rath and Balistreri',
-  'Lead Functionality Facilitator',
-  `${place % 900} Auer Springs`,
-  'Port Monserrat',
-  '10101-2750',
-  'Bahrain',
-  `${1940 + (place % 60)}-04-${String((place % 28) + 1).padStart(2, '0')}`,
-  'Family',
-  '2021-11-13',
-  '2027-11-13',
-];
-
-async function* pages(): AsyncGenerator<string[][]> {
-  for (let start = 0; start < count; start += 1_000) yield Array.from({ length: Math.min(1_000, count - start) }, (_, place) => member(start + place));
-}
-
-async function* csv(): AsyncGenerator<string> {
-  yield csvLines([header]);
-  for await (const rows of pages()) yield csvLines(rows);
-}
-
+// Made in a process of its own, whose memory is none of the import's.
+const made = spawnSync(process.execPath, ['--import', 'tsx', 'bench/members.ts', String(count), directory], { stdio: 'inherit' });
+if (made.status !== 0) throw new Error('The files could not be made.');
 const files = { CSV: join(directory, 'members.csv'), XLSX: join(directory, 'members.xlsx') };
-await writeFile(files.CSV, csv());
-if (!underLoad) {
-  const columns = header.map(
-    (name) => ({ header: name, kind: name.endsWith('Date') || name.endsWith('Start') || name.endsWith('Expiry') ? 'DATE' : 'TEXT' }) as const,
-  );
-  await writeFile(files.XLSX, Readable.from(writeXlsx(columns, pages(), { name: 'Members' })));
-}
 
 /** The largest sizes seen, in MB. */
 const peaks = { process: 0, reader: 0 };
