@@ -225,7 +225,7 @@ describe('a hidden group', () => {
       kinds(seen)
         .filter((kind) => !kinds(recoveryPlan).includes(kind))
         .toSorted(),
-    ).toEqual(['Activity', 'LedgerEntry', 'Note', 'Payment']);
+    ).toEqual(['ActionDetail', 'Activity', 'LedgerEntry', 'Note', 'Payment']);
     const total = (hash: string) => (JSON.parse(Buffer.from(hash, 'base64url').toString()) as number[])[1];
     expect(total(recoveryPlan.hash)).toBe(recoveryPlan.rows.reduce((sum, { count }) => sum + count, 0));
     const order = (policy: 'MERGE' | 'REPLACE' | null, overrides: sdk.ConflictOverrideInput[] = []) =>
