@@ -106,6 +106,15 @@ describe('a dry run', () => {
     expect(next.import.rows.nodes.map(({ rowNumber }) => rowNumber)).toEqual([22]);
   });
 
+  it('has the statistics of contacts taken that it finds matches by, also of those that came a moment ago', async () => {
+    await using world = await createWorld();
+    const staff = await importerAs(world, 'Staff');
+    const taken = () => count(world, 'pg_stat_user_tables', "relname in ('contact', 'contact_point') and last_analyze is not null");
+    expect(await taken()).toBe(0);
+    await staff.check(csv('First name,Email', 'Ann,ann@club.example'));
+    expect(await taken()).toBe(2);
+  });
+
   it('shows its first rows while it is at the others, and tells of its progress wherever progress is told', async () => {
     await using world = await createWorld();
     const staff = await importerAs(world, 'Staff');
