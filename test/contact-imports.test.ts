@@ -182,6 +182,19 @@ describe('a dry run', () => {
     expect([settled.questions, await value(settled.id, 'birthDate')]).toEqual([[], ['1990-04-03', '1991-06-25']]);
   });
 
+  it('keeps the second value for a field that has one as a note', async () => {
+    await using world = await createWorld();
+    await fill(world, 1);
+    const staff = await importerAs(world, 'Staff');
+    const { id } = await staff.check(csv('Email,Size,Fit', 'ada@club.example,L,XL', 'bob@club.example,M,M'));
+    const shirt = { field: 'CUSTOM_FIELD', customFieldKey: 'shirt' } as const;
+    await staff.change(id, { columns: [1, 2].map((index) => ({ index, ...shirt })) });
+    expect(shortCounts(await staff.read(id))).toBe('2 0 0 0');
+    const values = (await staff.rows(id)).map((row) => row.values.filter(({ field }) => field === 'customField' || field === 'note').map(({ value }) => value));
+    expect(values).toEqual([['Fit: XL', 'L'], ['M']]);
+    expect(await staff.apply(id)).toMatchObject({ state: 'APPLIED', counts: { createdCount: 2 } });
+  });
+
   it('takes what columns are for from whoever knows, and refuses what it can’t take', async () => {
     await using world = await createWorld();
     await fill(world, 1);

@@ -11,7 +11,7 @@ import type { Actor, App } from './app.ts';
 import { queueErasure, startErasure } from './erasures.ts';
 import { removeExports } from './export-rows.ts';
 import { removeExpiredFiles } from './files.ts';
-import { clearExpiredImports } from './imports.ts';
+import { clearExpiredImports } from './import-removal.ts';
 import { deadline } from './recovery-rows.ts';
 import { expireLateRequests } from './recoveries.ts';
 import { endRecovery, graceIsOver, tooLate, tooLong } from './recovery-states.ts';

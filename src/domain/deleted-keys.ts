@@ -1,6 +1,8 @@
 // What contacts are known by that were deleted and can still be recovered: read out of their chunks, and kept nowhere.
 import type { Transaction } from '../database.ts';
 import type { MatchKey } from '../entities/import.ts';
+import { type KnownBy, matchKeys } from '../imports/match-keys.ts';
+import { SeenKeys } from '../imports/seen-keys.ts';
 import { type Chunk, type Part } from '../snapshots/chunk.ts';
 import { eachRow, textAt, uuidAt } from '../snapshots/copy.ts';
 import { readChunk } from '../snapshots/restore.ts';
@@ -14,63 +16,51 @@ export interface DeletedMatch {
   by: MatchKey;
 }
 
-/** What a row is known by, each in its comparable form. */
-export interface RowKeys {
-  emails: readonly string[];
-  phones: readonly string[];
-  memberNumber: string | null;
-  /** The folded last and first name. */
-  name: string;
-  birthDate: string | null;
-}
-
-/** Finds the deleted contact that a row is, in the order of trust. */
+/** Finds the deleted contact that a row is, in the order of trust. Of millions it takes some 100 bytes each. */
 export class DeletedKeys {
-  readonly #keys = new Map<string, { contactId: string; deletionId: string }>();
+  /** Lead to the number of the contact, from 1. */
+  readonly #keys = new SeenKeys();
+  /** The ids of the contacts, 16 bytes each. */
+  #ids = Buffer.alloc(16 * 1024);
+  /** Each with the number of its first contact. */
+  readonly #deletions: { id: string; first: number }[] = [];
+  #size = 0;
 
   get size(): number {
-    return this.#keys.size;
+    return this.#size;
   }
 
-  find({ emails, phones, memberNumber, name, birthDate }: RowKeys): DeletedMatch | undefined {
-    if (this.#keys.size === 0) return undefined;
-    const of = (by: MatchKey, key: string) => {
-      const found = this.#keys.get(key);
-      return found && { ...found, by };
-    };
-    for (const email of emails) {
-      const found = of('EMAIL', `e${email}`);
-      if (found) return found;
+  find(known: KnownBy): DeletedMatch | undefined {
+    for (const [by, key] of matchKeys(known)) {
+      const number = this.#keys.get(key);
+      if (number === undefined) continue;
+      return { by, contactId: uuidAt(this.#ids, (number - 1) * 16), deletionId: this.#deletions.findLast(({ first }) => first <= number)!.id };
     }
-    for (const phone of phones) {
-      const found = of('PHONE', `p${phone}\t${name}`);
-      if (found) return found;
-    }
-    return (
-      (memberNumber === null ? undefined : of('MEMBER_NUMBER', `m${memberNumber}`)) ??
-      (name && birthDate ? of('NAME_AND_BIRTH_DATE', `n${name}\t${birthDate}`) : undefined)
-    );
+    return undefined;
   }
 
-  /** Takes in the contacts of a chunk. */
+  /** Takes in the contacts of the next chunk of a deletion. Of several with one key the first is found. */
   add(chunk: Chunk, deletionId: string): void {
+    if (this.#deletions.at(-1)?.id !== deletionId) this.#deletions.push({ id: deletionId, first: this.#size + 1 });
     const part = (table: string) => chunk.parts.find((one) => one.table === table);
-    const names = new Map<string, string>();
-    const put = (key: string, contactId: string) => this.#keys.set(key, { contactId, deletionId });
+    const contacts = new Map<string, { number: number; name: string }>();
+    const put = (number: number, known: Partial<KnownBy> & { name: string }) => {
+      for (const [, key] of matchKeys({ emails: [], phones: [], memberNumber: null, birthDate: null, ...known })) this.#keys.first(key, number);
+    };
     each(part('contact'), ['id', 'email_normalized', 'member_number', 'last_name', 'first_name', 'birth_date'], (at, rows) => {
-      const id = uuidAt(rows, at[0]!);
       const [email, memberNumber, lastName, firstName] = at.slice(1, 5).map((one) => textAt(rows, one));
       const name = folded([lastName, firstName]);
-      names.set(id, name);
-      if (email) put(`e${email}`, id);
-      if (memberNumber) put(`m${memberNumber}`, id);
-      if (name && at[5]! >= 0) put(`n${name}\t${dateAt(rows, at[5]!)}`, id);
+      if (this.#size * 16 === this.#ids.length) this.#ids = Buffer.concat([this.#ids], this.#ids.length * 2);
+      rows.copy(this.#ids, this.#size++ * 16, at[0]!, at[0]! + 16);
+      const number = this.#size;
+      contacts.set(uuidAt(rows, at[0]!), { number, name });
+      put(number, { emails: email ? [email] : [], memberNumber, name, birthDate: at[5]! >= 0 ? dateAt(rows, at[5]!) : null });
     });
     each(part('contact_point'), ['contact_id', 'kind', 'normalized'], (at, rows) => {
-      const id = uuidAt(rows, at[0]!);
-      const [kind, normalized] = [textAt(rows, at[1]!), textAt(rows, at[2]!)];
-      if (kind === 'EMAIL') put(`e${normalized}`, id);
-      else if (kind === 'PHONE') put(`p${normalized}\t${names.get(id)}`, id);
+      const { number, name } = contacts.get(uuidAt(rows, at[0]!))!;
+      const [kind, normalized] = [textAt(rows, at[1]!), textAt(rows, at[2]!)!];
+      if (kind === 'EMAIL') put(number, { emails: [normalized], name });
+      else if (kind === 'PHONE') put(number, { phones: [normalized], name });
     });
   }
 }
@@ -90,7 +80,7 @@ function each(part: Part | undefined, columns: readonly string[], visit: (at: nu
 const epoch = Date.UTC(2000, 0, 1);
 const dateAt = (rows: Buffer, at: number): string => new Date(epoch + rows.readInt32BE(at) * 86_400_000).toISOString().slice(0, 10);
 
-/** Reads the keys of all contacts that can still be recovered from deletions. */
+/** Reads the keys of all contacts that can still be recovered from deletions, the latest deletion first. */
 export async function readDeletedKeys(app: App, organizationId: string, signal: AbortSignal): Promise<DeletedKeys> {
   const keys = new DeletedKeys();
   const chunks = await app.database.transact(
@@ -100,7 +90,7 @@ export async function readDeletedKeys(app: App, organizationId: string, signal: 
         select d.id as "deletionId", d.snapshot_id as "snapshotId", k.number from deletion d
         join snapshot_chunk k on k.organization_id = d.organization_id and k.snapshot_id = d.snapshot_id
         where d.organization_id = ${organizationId} and d.state = 'COMPLETED' and d.recoverable_until > clock_timestamp()
-        order by d.id, k.number`),
+        order by d.id desc, k.number`),
     { readOnly: true },
   );
   for (const { deletionId, snapshotId, number } of chunks) {

@@ -13,7 +13,7 @@ import type { Actor, App, Viewer } from './app.ts';
 import { subjectDigest } from './certificates.ts';
 import { readConfirmation, signConfirmation } from './confirmations.ts';
 import type { RowCount } from './deletion-rows.ts';
-import { eraseFromImports } from './imports.ts';
+import { eraseFromImports } from './import-removal.ts';
 import { removeExports } from './export-rows.ts';
 import { queueJob } from './jobs.ts';
 import { seesRows } from './visibility.ts';

@@ -210,12 +210,12 @@ export async function removeFile(tx: Transaction, id: string): Promise<void> {
   await discardBodies(tx, 'FILES', pieces);
 }
 
-/** Keeps a file for at least that long. @throws NotFound */
-export async function keepFile(tx: Transaction, id: string, until: Date): Promise<void> {
+/** Keeps a file that is whole for at least so many days from now. @returns whether it is there */
+export async function keepFile(tx: Transaction, id: string, days: number): Promise<boolean> {
   const { rowCount } = await tx.run(sql`
-    update stored_file set expires_at = greatest(expires_at, ${until}::timestamptz)
+    update stored_file set expires_at = greatest(expires_at, clock_timestamp() + make_interval(days => ${days}))
     where organization_id = ${tx.organizationId} and id = ${id} and sha256 is not null and expires_at > clock_timestamp()`);
-  if (rowCount === 0) throw new NotFound('file');
+  return rowCount === 1;
 }
 
 /** Files that are removed in one transaction. */

@@ -1,6 +1,7 @@
 // Imports and the rows of their files, as they are read.
 import type { Transaction } from '../database.ts';
 import type { DeletedPolicy, DuplicatePolicy, ImportState, MatchKey, RowKind, RowOutcome, RowUndoOutcome, TakenKey } from '../entities/import.ts';
+import { NotFound } from '../errors.ts';
 import type { RowProblem } from '../imports/problems.ts';
 import type { Question } from '../imports/recognition/evidence.ts';
 import type { ColumnMapping, ValueSettings } from '../imports/recognition/mapping.ts';
@@ -58,6 +59,23 @@ export const readImports = (tx: Transaction, ids: readonly string[]): Promise<Im
 export const listImports = (tx: Transaction, limit: number, before: string | null): Promise<ImportRecord[]> =>
   tx.rows<ImportRecord>(sql`
     select ${columns} from import i where i.organization_id = ${tx.organizationId} ${before ? sql`and i.id < ${before}` : raw('')} order by i.id desc limit ${limit}`);
+
+/** The import, locked. @throws NotFound */
+export async function lockImport(tx: Transaction, id: string): Promise<ImportRecord> {
+  await tx.run(sql`select 1 from import where organization_id = ${tx.organizationId} and id = ${id} for update`);
+  const [found] = await readImports(tx, [id]);
+  if (!found) throw new NotFound('import');
+  return found;
+}
+
+/** Keeps an import in its state until the commit: whoever would change that waits, and finds what was done. @returns undefined when it is in another */
+export const holdImport = (tx: Transaction, id: string, state: ImportState): Promise<{ runId: string | null; duplicatePolicy: DuplicatePolicy } | undefined> =>
+  tx.row(sql`
+    select run_id as "runId", duplicate_policy as "duplicatePolicy" from import
+    where organization_id = ${tx.organizationId} and id = ${id} and state = ${state} for share`);
+
+/** Whether contacts that rows match are changed. */
+export const updatesContacts = (policy: DuplicatePolicy | null | undefined): boolean => policy === 'FILL_EMPTY' || policy === 'OVERWRITE';
 
 /** Whether a repeated key leaves room for a second contact: two may have the same phone or name, and never the same email or member number. */
 const twofold = sql`(r.matched_by in ('PHONE', 'NAME_AND_BIRTH_DATE') and r.taken is null)`;

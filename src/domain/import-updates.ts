@@ -107,7 +107,7 @@ export async function judgeMatches(tx: Transaction, importId: string, { from, to
     /** Null: it would be refused. */
     const changes = (policy: DuplicatePolicy): boolean | null => {
       const given = { ...match, policy };
-      return !contact || blocked(given, contact) ? null : changeOf(given, structuredClone(contact), tagIds) !== undefined;
+      return !contact || blocked(given, contact) ? null : changeOf(given, contact, tagIds) !== undefined;
     };
     return { rowNumber: match.rowNumber, fills: changes('FILL_EMPTY'), differs: changes('OVERWRITE') };
   });
@@ -154,7 +154,7 @@ async function findTaken(tx: Transaction, matches: readonly Pick<Match, 'draft'>
   };
 }
 
-/** What a row changes on its contact, which is brought up to date with it for the rows after; undefined when that is nothing. */
+/** What a row changes on its contact; undefined when that is nothing. */
 function changeOf(match: Match, live: Live, tagIds: ReadonlyMap<string, string>): Change | undefined {
   const { draft, policy } = match;
   const changes: Changes = {};
@@ -164,48 +164,51 @@ function changeOf(match: Match, live: Live, tagIds: ReadonlyMap<string, string>)
     const value = draft[name];
     if (value === undefined || value === live[name] || (live[name] !== null && !overwrites)) continue;
     changes[name] = { before: live[name], after: value };
-    live[name] = fields[name] = value;
+    fields[name] = value;
   }
-  const add = (kind: OwnedKind, id: string, after: string) => (changes[`${kind}:${id}`] = { before: null, after });
-  const points = (draft.points ?? []).filter(({ kind, normalized }) => isNew(live.points, `${kind}|${normalized}`));
+  const add = (kind: OwnedKind, id: string, after: string, before: string | null = null) => (changes[`${kind}:${id}`] = { before, after });
+  const points = missing(live.points, draft.points, ({ kind, normalized }) => `${kind}|${normalized}`);
   for (const { id, value } of points) add('contactPoint', id, value);
-  const tags = (draft.tags ?? []).filter((name) => isNew(live.tags, tagIds.get(name)!));
+  const tags = missing(live.tags, draft.tags, (name) => tagIds.get(name)!);
   for (const name of tags) add('tag', tagIds.get(name)!, name);
-  const notes = (draft.notes ?? []).filter(({ body }) => isNew(live.notes, body));
+  const notes = missing(live.notes, draft.notes, ({ body }) => body);
   for (const { id, body } of notes) add('note', id, body);
-  const memberships = (draft.memberships ?? []).filter(({ planId, startsOn }) => isNew(live.memberships, `${planId}|${startsOn}`));
+  const memberships = missing(live.memberships, draft.memberships, ({ planId, startsOn }) => `${planId}|${startsOn}`);
   for (const { id, startsOn } of memberships) add('membership', id, startsOn);
-  const opening = (draft.opening ?? []).filter(({ currency }) => isNew(live.opened, currency));
+  // A row may have several amounts of one currency.
+  const opening = (draft.opening ?? []).filter(({ currency }) => !live.opened.includes(currency));
   for (const { id, amountMinor, currency } of opening) add('ledgerEntry', id, `${amountMinor} ${currency}`);
   const customFields: { definitionId: string; value: string }[] = [];
   const replacedFields: typeof customFields = [];
   for (const field of draft.customFields ?? []) {
     const before = live.customFields[field.definitionId] ?? null;
     if (before === field.value || (before !== null && !overwrites)) continue;
-    changes[`customField:${field.definitionId}`] = { before, after: field.value };
+    add('customField', field.definitionId, field.value, before);
     (before === null ? customFields : replacedFields).push(field);
-    live.customFields[field.definitionId] = field.value;
   }
   if (Object.keys(changes).length === 0) return undefined;
   const owned = { id: live.id, contactPoints: points, tags, notes, memberships, customFields };
   return { match, live, changes, fields, owned, replacedFields, opening };
 }
 
-export type OwnedKind = 'contactPoint' | 'tag' | 'note' | 'membership' | 'ledgerEntry';
+export type OwnedKind = 'contactPoint' | 'tag' | 'note' | 'membership' | 'ledgerEntry' | 'customField';
 
-/** Whether the list has it not; then it has. */
-function isNew(list: string[], value: string): boolean {
-  if (list.includes(value)) return false;
-  list.push(value);
-  return true;
+/** Of what is given, what is not there yet by its key, each once. */
+function missing<Given>(there: readonly string[], given: readonly Given[] | undefined, keyOf: (one: Given) => string): Given[] {
+  const keys = new Set(there);
+  return (given ?? []).filter((one) => {
+    const key = keyOf(one);
+    return !keys.has(key) && keys.add(key);
+  });
 }
 
 /** Writes the changes and their log entries. @returns the entries' ids, in the order of the changes */
 async function write(tx: Transaction, { actor }: Applying, changed: readonly Change[]): Promise<string[]> {
   if (changed.length === 0) return [];
-  // Of a contact that several rows change, the last state has all of it.
-  const contacts = new Map(changed.filter(({ fields }) => Object.keys(fields).length > 0).map(({ live }) => [live.id, live]));
-  await writeFields(tx, [...contacts.values()]);
+  await writeFields(
+    tx,
+    changed.filter(({ fields }) => Object.keys(fields).length > 0).map(({ live, fields }) => ({ ...live, ...fields })),
+  );
   await addOwned(
     tx,
     actor,

@@ -8,7 +8,7 @@ import { raw, type Sql, sql } from '../sql.ts';
 import { logAction, logEach } from './action-log.ts';
 import { type Actor, type App, authorOf } from './app.ts';
 import { type Applying, type Batch, joinByHash, ofBatch, openingDescription, takenProblem, takeStatistics } from './import-batches.ts';
-import { keepCounts, outcome } from './import-rows.ts';
+import { holdImport, keepCounts, outcome, updatesContacts } from './import-rows.ts';
 import { updateMatches } from './import-updates.ts';
 import { endJob, type Report } from './jobs.ts';
 import { ensureTags } from './references.ts';
@@ -60,19 +60,17 @@ export async function applyImportRows(app: App, actor: Actor, organizationId: st
 /** One batch. @returns how many rows it did */
 async function applyBatch(tx: Transaction, work: Applying, batch: Batch): Promise<number> {
   await deferFlush(tx);
-  // Held until the commit: whoever calls the import off waits, and finds this batch done.
-  const held = await tx.row(sql`
-    select 1 from import where organization_id = ${tx.organizationId} and id = ${work.importId} and state = 'APPLYING' for share`);
+  const held = await holdImport(tx, work.importId, 'APPLYING');
   if (!held) return 0;
   await joinByHash(tx);
   const tagIds = await makeTags(tx, work.importId, batch);
-  const created = await createContacts(tx, work, batch, tagIds);
+  const { created, refused } = await createContacts(tx, work, batch, tagIds);
   await logEach(tx, work.actor, { action: 'contact.imported', kind: 'Contact' }, created);
-  const updated = await updateMatches(tx, work, batch, tagIds);
+  if (refused > 0) await explainRefusals(tx, work, batch);
+  const updated = updatesContacts(held.duplicatePolicy) ? await updateMatches(tx, work, batch, tagIds) : 0;
   const { rowCount } = await tx.run(sql`
     update import_row r set outcome = ${outcome}, draft = null, owned = null
     from import i where ${ofBatch(tx, work, batch)} and ${outcome} in ('SKIPPED', 'REFUSED')`);
-  const refused = await explainRefusals(tx, work, batch);
   return created.length + updated + refused + rowCount!;
 }
 
@@ -103,11 +101,16 @@ const each = sql`mine m join made on made.id = m.id`;
 /**
  * Creates the contacts of the batch with all that they own, in one statement. A row whose email or member number somebody
  * has taken since the dry run is refused.
- * @returns the ids of the new contacts
+ * @returns the ids of the new contacts, and how many rows were refused
  */
-async function createContacts(tx: Transaction, { actor, importId }: Applying, batch: Batch, tagIds: ReadonlyMap<string, string>): Promise<string[]> {
+async function createContacts(
+  tx: Transaction,
+  { actor, importId }: Applying,
+  batch: Batch,
+  tagIds: ReadonlyMap<string, string>,
+): Promise<{ created: string[]; refused: number }> {
   const org = tx.organizationId;
-  const rows = await tx.rows<{ id: string }>(sql`
+  const rows = await tx.rows<{ id: string | null }>(sql`
     with mine as materialized (
       select r.row_number, r.draft[1]::uuid as id, r.draft, r.owned from import i, import_row r
       where ${ofBatch(tx, { importId }, batch)} and ${outcome} = 'CREATED' order by r.row_number for update of r
@@ -150,8 +153,9 @@ async function createContacts(tx: Transaction, { actor, importId }: Applying, ba
       from mine m left join made on made.id = m.id
       where r.organization_id = ${org} and r.import_id = ${importId} and r.row_number >= ${batch.from} and r.row_number < ${batch.to} and r.row_number = m.row_number
     )
-    select id from made`);
-  return rows.map(({ id }) => id);
+    select made.id from mine m left join made on made.id = m.id`);
+  const created = rows.flatMap(({ id }) => id ?? []);
+  return { created, refused: rows.length - created.length };
 }
 
 /** How many rows a draft makes beside the contact. Balances are sums and not counted. */
@@ -159,13 +163,12 @@ const ownedCount = raw(
   ['points', 'notes', 'memberships', 'customFields', 'tags', 'opening'].map((list) => `coalesce(jsonb_array_length(m.owned -> '${list}'), 0)`).join(' + '),
 );
 
-/** Says why rows were refused that something has come in the way of since the dry run. @returns how many */
-async function explainRefusals(tx: Transaction, { importId }: Applying, { from, to }: Batch): Promise<number> {
-  const { rowCount } = await tx.run(sql`
+/** Says why rows were refused that something has come in the way of since the dry run. */
+async function explainRefusals(tx: Transaction, { importId }: Applying, { from, to }: Batch): Promise<void> {
+  await tx.run(sql`
     update import_row r set draft = null, problems = jsonb_build_array(case
       when exists (select 1 from contact c where c.organization_id = r.organization_id and c.email_normalized = r.draft[${raw(String(stagedFields.indexOf('emailNormalized') + 1))}]) then ${JSON.stringify(takenProblem('EMAIL_TAKEN', 'email address'))}::jsonb
       else ${JSON.stringify(takenProblem('MEMBER_NUMBER_TAKEN', 'member number'))}::jsonb end)
     where r.organization_id = ${tx.organizationId} and r.import_id = ${importId} and r.row_number >= ${from} and r.row_number < ${to}
       and r.outcome = 'REFUSED' and r.draft is not null`);
-  return rowCount!;
 }

@@ -1,18 +1,37 @@
-// Which row of a file was the first with a key, for millions of keys: 12 bytes each, and not the keys themselves.
+// Who was the first with a key, for millions of keys: 12 bytes each, and not the keys themselves.
 
 /** An open-addressing table over hashes of 64 bits, seeded anew for each. Two of ten million keys are alike with one chance in 300,000. */
 export class SeenKeys {
   readonly #seeds = crypto.getRandomValues(new Uint32Array(2));
-  /** For each slot two halves of a hash and a row number, which is 0 where the slot is free. */
+  /** For each slot two halves of a hash and a number, which is 0 where the slot is free. */
   #slots = new Uint32Array(3 * 1024);
   #count = 0;
+  /** The halves of the last hash. */
+  #high = 0;
+  #low = 0;
 
-  /** The row that had the key first, which is this one when nobody had. */
-  first(key: string, rowNumber: number): number {
+  /** The number, from 1, that came with the key first, which is this one when none had. */
+  first(key: string, number: number): number {
     // At three quarters, so that a sheet's million rows with four keys each take 100 MB, and 150 while it grows.
     if (this.#count * 4 >= this.#slots.length) this.#grow();
+    this.#hash(key);
+    const slot = this.#find(this.#high, this.#low);
+    const found = this.#slots[slot + 2]!;
+    if (found !== 0) return found;
+    this.#slots.set([this.#high, this.#low, number], slot);
+    this.#count++;
+    return number;
+  }
+
+  /** The number that came with the key first; undefined when none had it. */
+  get(key: string): number | undefined {
+    this.#hash(key);
+    return this.#slots[this.#find(this.#high, this.#low) + 2] || undefined;
+  }
+
+  /** Two multiplicative hashes side by side, mixed at the end as in MurmurHash3. */
+  #hash(key: string): void {
     let [high, low] = this.#seeds as unknown as [number, number];
-    // Two multiplicative hashes side by side, mixed at the end as in MurmurHash3.
     for (let at = 0; at < key.length; at++) {
       const code = key.charCodeAt(at);
       high = Math.imul(high ^ code, 0x9e3779b1);
@@ -20,12 +39,8 @@ export class SeenKeys {
     }
     high = Math.imul(high ^ (high >>> 16), 0x85ebca6b) ^ Math.imul(low ^ (low >>> 13), 0xc2b2ae35);
     low = Math.imul(low ^ (low >>> 16), 0x85ebca6b) ^ Math.imul(high ^ (high >>> 13), 0xc2b2ae35);
-    const slot = this.#find(high >>> 0, low >>> 0);
-    const found = this.#slots[slot + 2]!;
-    if (found !== 0) return found;
-    this.#slots.set([high, low, rowNumber], slot);
-    this.#count++;
-    return rowNumber;
+    this.#high = high >>> 0;
+    this.#low = low >>> 0;
   }
 
   /** The slot of a hash, or the free one where it belongs. */

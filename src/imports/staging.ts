@@ -2,7 +2,9 @@
 import { comparableForm } from '../domain/contact-points.ts';
 import { derive, folded } from '../domain/derived-fields.ts';
 import { newIdOfMany as newId } from '../ids.ts';
+import type { MatchKey } from '../entities/import.ts';
 import type { RowDraft } from './draft.ts';
+import { type KnownBy, matchKeys } from './match-keys.ts';
 import type { RowProblem } from './problems.ts';
 import { SeenKeys } from './seen-keys.ts';
 import { Drafter } from './recognition/drafter.ts';
@@ -149,20 +151,9 @@ export class Stager {
   }
 
   /** The earlier row of the same contact, and what it is told by, in the order of trust. */
-  #repeated(
-    row: number,
-    keys: { emails: string[]; phones: string[]; memberNumber: string | undefined; name: string; birthDate: string | undefined },
-  ): { row: number; by: string; taken: 'MEMBER_NUMBER' | undefined } | undefined {
-    const { emails, phones, memberNumber, name, birthDate } = keys;
-    const ordered: (readonly [by: string, key: string])[] = [
-      ...emails.map((email) => ['EMAIL', `e${email}`] as const),
-      // People share a phone; who bears another name is somebody else.
-      ...phones.map((phone) => ['PHONE', `p${phone}\t${name}`] as const),
-      ...(memberNumber ? [['MEMBER_NUMBER', `m${memberNumber}`] as const] : []),
-      ...(name && birthDate ? [['NAME_AND_BIRTH_DATE', `n${name}\t${birthDate}`] as const] : []),
-    ];
-    let found: { row: number; by: string; taken: 'MEMBER_NUMBER' | undefined } | undefined;
-    for (const [by, key] of ordered) {
+  #repeated(row: number, known: KnownBy): { row: number; by: MatchKey; taken: 'MEMBER_NUMBER' | undefined } | undefined {
+    let found: { row: number; by: MatchKey; taken: 'MEMBER_NUMBER' | undefined } | undefined;
+    for (const [by, key] of matchKeys(known)) {
       const first = this.#seen.first(key, row);
       if (first === row) continue;
       found ??= { row: first, by, taken: undefined };

@@ -5,7 +5,8 @@ import { type ImportRecord, type ImportRowRecord, importCounts, listImportRows, 
 import { orderImportFile } from '../domain/import-files.ts';
 import { reasonsOf, valuesOf } from '../domain/import-reasons.ts';
 import { deleteTemplate, type ImportTemplateRow, listTemplates, readTemplates, saveTemplate } from '../domain/import-templates.ts';
-import { applyImport, changeImport, discardImport, type ImportChoices, startImport } from '../domain/imports.ts';
+import type { ImportChoices } from '../domain/import-choices.ts';
+import { applyImport, changeImport, discardImport, startImport } from '../domain/imports.ts';
 import { planRecovery } from '../domain/recovery-plans.ts';
 import { undoImport } from '../domain/undoing-imports.ts';
 import type { RowOutcome, RowUndoOutcome } from '../entities/import.ts';

@@ -331,7 +331,11 @@ export class Drafter {
     };
     if (!field) return (_, { problems }) => void problems.push(unknown);
     const { key, kind } = field;
-    const set = (value: string, { draft }: Work) => void draft.customFields.push({ key, value });
+    const set = (value: string, { draft, rest }: Work) => {
+      const earlier = draft.customFields.find((one) => one.key === key);
+      if (!earlier) draft.customFields.push({ key, value });
+      else if (earlier.value !== value) rest.push(`${header}: ${value}`);
+    };
     const invalid: RowProblem = {
       code: 'INVALID_CUSTOM_FIELD',
       column: header,
