@@ -57,6 +57,7 @@ export class Transaction {
   /** What `atEnd` was given. */
   readonly closing: Sql[] = [];
   #scoped: boolean;
+  #prepares = true;
   ended = false;
 
   constructor(
@@ -68,6 +69,15 @@ export class Transaction {
     scoped = false,
   ) {
     this.#scoped = scoped;
+  }
+
+  /**
+   * From now on each statement is planned when it is run, for its values and by the statistics of now: for tables that are being
+   * filled, where a plan of a minute ago may go through all that has come since. (`plan_cache_mode` would do the same to the
+   * checks of foreign keys, for each row.)
+   */
+  planAnew(): void {
+    this.#prepares = false;
   }
 
   /** The rows of a statement. It is prepared once per connection, so its text must not vary with its values. */
@@ -83,7 +93,8 @@ export class Transaction {
   /** Runs a statement; gives the number of rows it touched and the rows it returned. */
   async run(statement: Sql): Promise<pg.QueryResult> {
     const text = statement.text;
-    const query = { ...this.database.prepared(text), text, values: statement.values as unknown[] };
+    const name = this.database.prepared(text);
+    const query = { ...(this.#prepares && name), text, values: statement.values as unknown[] };
     return this.inTurn(() => this.client.query(query));
   }
 

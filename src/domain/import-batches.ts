@@ -31,9 +31,6 @@ export const takenProblem = (code: 'EMAIL_TAKEN' | 'MEMBER_NUMBER_TAKEN', what: 
   message: `Another contact has this ${what}. The row was not imported. Open that contact, or correct the row and import it again.`,
 });
 
-/** For this transaction: a plan that was made when a table was empty is not used again; making one takes a millisecond of a batch. */
-export const planAnew = sql`set_config('plan_cache_mode', 'force_custom_plan', true)`;
-
 /**
  * Has the statistics taken anew that each row is looked up by, of contacts and their contact points; of all that an import writes
  * to where `owned` says so. In a transaction of its own, which others that ask for the same wait for.
@@ -46,7 +43,8 @@ export const takeStatistics = (app: App, organizationId: string, owned: boolean)
  * planner knows nothing, and would go through one for each row of the other.
  */
 export async function joinByHash(tx: Transaction): Promise<void> {
+  tx.planAnew();
   await tx.run(sql`
     select set_config('enable_hashjoin', 'on', true), set_config('enable_nestloop', 'off', true), set_config('enable_mergejoin', 'off', true),
-      set_config('enable_seqscan', 'off', true), ${planAnew}`);
+      set_config('enable_seqscan', 'off', true)`);
 }

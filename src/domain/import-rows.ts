@@ -26,6 +26,8 @@ export interface ImportRecord {
   /** Rows of the file that are not blank; 0 until the dry run is done. */
   rowCount: number;
   jobId: string | null;
+  /** When the job last told how far it is. */
+  progressedAt: Date | null;
   failureCode: string | null;
   failureMessage: string | null;
   requestedById: string;
@@ -47,6 +49,7 @@ export interface ImportRecord {
 const columns = sql`
   i.id, i.state, i.file_id as "fileId", i.file_name as "fileName", i.byte_length as "byteLength", i.read_options as "readOptions", i.facts, i.mapping, i.settings, i.questions,
   i.duplicate_policy as "duplicatePolicy", i.deleted_policy as "deletedPolicy", i.row_count as "rowCount", i.job_id as "jobId",
+  (select j.updated_at from job j where j.organization_id = i.organization_id and j.id = i.job_id) as "progressedAt",
   i.failure_code as "failureCode", i.failure_message as "failureMessage", i.requested_by_id as "requestedById", i.requested_by_name as "requestedByName",
   i.created_at as "createdAt", i.checked_at as "checkedAt", i.applied_by_name as "appliedByName", i.applied_at as "appliedAt", i.expires_at as "expiresAt",
   i.undone_by_name as "undoneByName", i.undone_at as "undoneAt", i.undo_deletion_id as "undoDeletionId",

@@ -10,7 +10,7 @@ import { deferFlush } from '../snapshots/capture.ts';
 import { raw, sql } from '../sql.ts';
 import type { App } from './app.ts';
 import type { DeletedKeys } from './deleted-keys.ts';
-import { type Batch, joinByHash, planAnew } from './import-batches.ts';
+import { type Batch, joinByHash } from './import-batches.ts';
 import { holdImport } from './import-rows.ts';
 import { judgeMatches } from './import-updates.ts';
 
@@ -50,7 +50,8 @@ export async function writeRows(check: Check, lines: readonly string[], { delete
       await finished(stream);
     });
     // Its statistics say nothing; every look goes by an index.
-    await tx.run(sql`select set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), ${planAnew}`);
+    tx.planAnew();
+    await tx.run(sql`select set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)`);
     const written = await tx.rows<{ first: number; last: number; matched: number; repeated: number }>(sql`
       with written as (
         insert into import_row (organization_id, import_id, row_number, kind, matched_by, taken, repeats, contact_id, draft, owned, cells, problems)

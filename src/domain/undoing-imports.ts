@@ -10,7 +10,7 @@ import { join, name, raw, type Sql, sql } from '../sql.ts';
 import { logAction } from './action-log.ts';
 import type { Actor, App, Viewer } from './app.ts';
 import { removeAndLog } from './deleting.ts';
-import { type Batch, planAnew, takeStatistics } from './import-batches.ts';
+import { type Batch, takeStatistics } from './import-batches.ts';
 import { holdImport, keepCounts, lockImport, readImports } from './import-rows.ts';
 import { endJob, queueJob, type Report } from './jobs.ts';
 import { revertUpdated, type UpdatedRow } from './reverting-updates.ts';
@@ -137,7 +137,7 @@ async function revertBatch(tx: Transaction, undo: Undo, batch: Batch): Promise<n
   const { importId } = undo;
   if (!(await holdImport(tx, importId, 'UNDOING'))) return 0;
   await followIndexes(tx);
-  await tx.run(sql`select ${planAnew}`);
+  tx.planAnew();
   const rows = await tx.rows<Row>(sql`
     select r.row_number as "rowNumber", r.outcome, r.contact_id as "contactId", r.owned_count as "ownedCount", r.action_id as "actionId"
     from import_row r where ${toUndo(tx, importId)} and r.row_number >= ${batch.from} and r.row_number < ${batch.to} order by r.row_number for update`);

@@ -9,6 +9,7 @@ import type { JobDefinition } from './kit.ts';
 
 export const checkImportJob: JobDefinition = {
   kind: 'CHECK_IMPORT',
+  topic: 'import',
   async run(app, { organizationId, subjectId }, report, signal) {
     try {
       await checkImport(app, organizationId, subjectId, report, signal);
@@ -23,12 +24,14 @@ export const checkImportJob: JobDefinition = {
 
 export const applyImportJob: JobDefinition = {
   kind: 'APPLY_IMPORT',
+  topic: 'import',
   run: (app, { organizationId, subjectId, actor }, report, signal) => applyImportRows(app, actor, organizationId, subjectId, report, signal),
   fail: (app, { organizationId, subjectId }, failure) => stopImport(app, organizationId, subjectId, failure),
 };
 
 export const undoImportJob: JobDefinition = {
   kind: 'UNDO_IMPORT',
+  topic: 'import',
   run: (app, { organizationId, subjectId, actor }, report, signal) => revertImport(app, actor, organizationId, subjectId, report, signal),
   fail: (app, { organizationId, subjectId }, failure) => stopUndoingImport(app, organizationId, subjectId, failure),
 };

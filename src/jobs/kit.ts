@@ -6,7 +6,7 @@ import type { Actor, App } from '../domain/app.ts';
 import { type JobKind, oneAtATime, type Progress, type Report, saveProgress, startJob } from '../domain/jobs.ts';
 import { listOrganizationIds } from '../domain/organizations.ts';
 import { Refusal } from '../errors.ts';
-import { publish } from '../pubsub.ts';
+import { publish, type Topic } from '../pubsub.ts';
 
 const payload = z.object({
   organizationId: z.uuid(),
@@ -27,6 +27,8 @@ export type JobInput = z.output<typeof payload>;
 
 export interface JobDefinition {
   kind: JobKind;
+  /** Where watchers of what the job is for hear of its progress, beside those of the job itself. */
+  topic?: Topic;
   /** Does the work. It may be interrupted anywhere and is then run again from the start: each step must be safe to repeat. */
   run(app: App, input: JobInput & { actor: Actor }, report: Report, signal: AbortSignal): Promise<void>;
   /** Ends what the job is for, after it could not be done. */
@@ -116,7 +118,7 @@ function reporter(app: App, job: JobDefinition, input: JobInput): Report {
     savedAt = performance.now();
     await app.database.transact(input.organizationId, async (tx) => {
       await saveProgress(tx, input.jobId, progress);
-      await publish(tx, job.kind.endsWith('_IMPORT') ? 'import' : 'recovery', input.subjectId);
+      if (job.topic) await publish(tx, job.topic, input.subjectId);
     });
   };
   return (progress) => {

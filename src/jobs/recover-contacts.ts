@@ -5,6 +5,7 @@ import type { JobDefinition } from './kit.ts';
 
 export const recoverContactsJob: JobDefinition = {
   kind: 'RECOVER_CONTACTS',
+  topic: 'recovery',
   run: (app, { organizationId, subjectId, actor }, report, signal) => recoverContacts(app, actor, organizationId, subjectId, report, signal),
   fail: (app, { organizationId, subjectId, actor }, failure) => endRecovery(app, actor, organizationId, subjectId, failure),
 };
