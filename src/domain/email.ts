@@ -2,6 +2,7 @@
 import { domainToASCII } from 'node:url';
 
 const invisible = /[\p{Cc}\p{Cf}\p{Cs}\p{Z}\p{Default_Ignorable_Code_Point}]/u;
+const ascii = /^[ -~]*$/;
 const hostName = /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
 /**
@@ -10,8 +11,8 @@ const hostName = /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9](?:[a-z0-9
  * Look-alike letters stay different: `аnn@example.org` with a Cyrillic а is another address.
  */
 export function normalizeEmail(email: string): string | null {
-  // Lower-casing can leave a sequence that is not composed, hence the second pass.
-  const address = email.normalize('NFKC').trim().toLowerCase().normalize('NFKC');
+  // ASCII is composed already. Lower-casing can leave a sequence that is not, hence the second pass.
+  const address = ascii.test(email) ? email.trim().toLowerCase() : email.normalize('NFKC').trim().toLowerCase().normalize('NFKC');
   // The longest address has 254 octets; anything far beyond is not worth the work of converting its domain.
   if (address.length > 1_000 || invisible.test(address)) return null;
   const [local, host, ...more] = address.split('@');
@@ -31,6 +32,7 @@ function isLocalPart(local: string): boolean {
 function toAsciiDomain(host: string): string | null {
   // domainToASCII parses as a URL does: it would decode %41, cut at a slash and read 1.2 as an IP address.
   if (!/^[\p{L}\p{M}\p{N}.。-]+$/u.test(host)) return null;
-  const domain = domainToASCII(host);
+  // A plain name in lower case is what it makes of it.
+  const domain = hostName.test(host) && !host.includes('xn--') ? host : domainToASCII(host);
   return hostName.test(domain) && !/\.\d+$/.test(domain) ? domain : null;
 }

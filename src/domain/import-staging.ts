@@ -37,7 +37,7 @@ const columnNames = stageColumns.map(([name]) => name).join(', ');
 const columnTypes = raw(stageColumns.map((column) => column.join(' ')).join(', '));
 
 /** Writes lines of the reader as rows of the import, each with what it matches. @returns whether this run is still the one */
-export async function writeRows(check: Check, lines: readonly string[], { deleted, matched: matchedBefore }: HeldAgainst): Promise<boolean> {
+export async function writeRows(check: Check, lines: readonly Buffer[], { deleted, matched: matchedBefore }: HeldAgainst): Promise<boolean> {
   const { app, organizationId, importId } = check;
   return app.database.transact(organizationId, async (tx) => {
     await deferFlush(tx);

@@ -18,7 +18,7 @@ export class SeenKeys {
     const slot = this.#find(this.#high, this.#low);
     const found = this.#slots[slot + 2]!;
     if (found !== 0) return found;
-    this.#slots.set([this.#high, this.#low, number], slot);
+    this.#put(slot, this.#high, this.#low, number);
     this.#count++;
     return number;
   }
@@ -56,6 +56,12 @@ export class SeenKeys {
     const old = this.#slots;
     this.#slots = new Uint32Array(old.length * 2);
     for (let slot = 0; slot < old.length; slot += 3)
-      if (old[slot + 2] !== 0) this.#slots.set(old.subarray(slot, slot + 3), this.#find(old[slot]!, old[slot + 1]!));
+      if (old[slot + 2] !== 0) this.#put(this.#find(old[slot]!, old[slot + 1]!), old[slot]!, old[slot + 1]!, old[slot + 2]!);
+  }
+
+  #put(slot: number, high: number, low: number, number: number): void {
+    this.#slots[slot] = high;
+    this.#slots[slot + 1] = low;
+    this.#slots[slot + 2] = number;
   }
 }

@@ -145,7 +145,7 @@ export class Stager {
       birthDate: fields.birthDate,
     });
     const given: Partial<Record<StagedField, string | null>> = { id: newId(), ...fields, ...derived };
-    const draft = list(stagedFields.map((field) => given[field] ?? null));
+    const draft = list(stagedFields.map((field) => given[field]));
     const told = owned === null ? '\\N' : json(owned);
     return `${row.rowNumber}\t${repeats ? 'REPEATED' : 'NEW'}\t${repeats?.by ?? '\\N'}\t${repeats?.row ?? '\\N'}\t${repeats?.taken ?? '\\N'}\t${draft}\t${told}\t\\N\t\\N\t${list(emails)}\t${list(phones)}\n`;
   }
@@ -215,10 +215,12 @@ const storable = (cell: string): string => cell.toWellFormed().replaceAll('\0', 
 
 const json = (value: unknown): string => escaped(JSON.stringify(value));
 /** @see https://www.postgresql.org/docs/current/arrays.html, “Array Input and Output Syntax” */
-const list = (values: readonly (string | null)[]): string =>
-  values.length === 0
-    ? '\\N'
-    : escaped(`{${values.map((value) => (value === null ? 'NULL' : `"${quotable.test(value) ? value.replace(/["\\]/g, '\\$&') : value}"`)).join()}}`);
+function list(values: readonly (string | null | undefined)[]): string {
+  if (values.length === 0) return '\\N';
+  let text = '';
+  for (const value of values) text += value == null ? ',NULL' : `,"${quotable.test(value) ? value.replace(/["\\]/g, '\\$&') : value}"`;
+  return escaped(`{${text.slice(1)}}`);
+}
 const quotable = /["\\]/;
 
 const special = /[\\\n\r\t]/;

@@ -24,7 +24,8 @@ export const readerLimits: ReaderLimits = { sheet: sheetLimits, memoryBytes: 300
 /** What a mode made of up to 500 rows. */
 export interface ReadBatch {
   rows: number;
-  lines: string;
+  /** In UTF-8. */
+  lines: Buffer;
   /** Of the file, so far. */
   bytesRead: number;
 }
@@ -64,7 +65,7 @@ export async function readInChild(request: ReadRequest, limits: ReaderLimits = r
 }
 
 /** Of the mode `rows`. */
-export const rowsOf = ({ lines }: ReadBatch): SheetRow[] => (lines ? (JSON.parse(`[${lines.trimEnd().replaceAll('\n', ',')}]`) as SheetRow[]) : []);
+export const rowsOf = ({ lines }: ReadBatch): SheetRow[] => JSON.parse(`[${lines.toString().trimEnd().replaceAll('\n', ',')}]`) as SheetRow[];
 
 async function* batchesOf(child: ReadingProcess): AsyncGenerator<ReadBatch> {
   try {
@@ -130,7 +131,7 @@ class ReadingProcess {
   }
 
   /** What it says next. @throws Refusal when it refuses or ends without a word */
-  async next(): Promise<Message & { body: string }> {
+  async next(): Promise<Message & { body: Buffer }> {
     const begun = performance.now();
     const patience = Math.min(this.limits.idleMs, this.limits.totalMs - this.#spentMs);
     const timer = setTimeout(() => this.#kill(tooSlow()), Math.max(patience, 0));
@@ -146,25 +147,31 @@ class ReadingProcess {
     }
   }
 
-  async #receive(): Promise<Message & { body: string }> {
+  async #receive(): Promise<Message & { body: Buffer }> {
     let head = this.#received.indexOf(10);
     while (head < 0) {
-      await this.#more();
+      await this.#more(this.#received.length + 1);
       head = this.#received.indexOf(10);
     }
     const message = parseMessage(this.#received.toString('utf8', 0, head));
     const end = head + 1 + message.length;
-    while (this.#received.length < end) await this.#more();
-    const body = this.#received.toString('utf8', head + 1, end);
+    await this.#more(end);
+    const body = this.#received.subarray(head + 1, end);
     this.#received = this.#received.subarray(end);
     return { ...message, body };
   }
 
-  async #more(): Promise<void> {
-    const { value, done } = await this.#chunks.next();
-    if (done) throw await this.#ending();
-    this.#received = this.#received.length ? Buffer.concat([this.#received, value]) : value;
-    if (this.#received.length > longestMessage) throw failed('It says more at once than it should.');
+  /** Waits until so many bytes have been received. */
+  async #more(wanted: number): Promise<void> {
+    if (wanted > longestMessage) throw failed('It says more at once than it should.');
+    const parts = [this.#received];
+    let length = this.#received.length;
+    while (length < wanted) {
+      const { value, done } = await this.#chunks.next();
+      if (done) throw await this.#ending();
+      length += parts[parts.push(value) - 1]!.length;
+    }
+    if (parts.length > 1) this.#received = Buffer.concat(parts, length);
   }
 
   /** Why it has ended without saying so. */
