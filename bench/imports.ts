@@ -1,7 +1,8 @@
 // Measures importing: the dry run with its checks for duplicates, applying with a log entry for each contact, and the undo,
 // against a bare csv-parse stream into COPY in the same run; the same of a workbook against the CSV; what memory the process
-// and its reader take; and what a running import leaves of the rate of a page of 50. Arguments: how many rows (100,000), and
-// `load` for the last, which asks a server beside it.
+// and its reader take; and what a running import leaves of the rate of a page of 50. Arguments: how many rows (100,000); `load` for the
+// last, which asks a server beside it; `installed` to have all of it on the PostgreSQL that the machine has, because the embedded
+// one is built to be small.
 import { spawnSync } from 'node:child_process';
 import { createReadStream } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -21,13 +22,16 @@ import { applyImport, startImport } from '../src/domain/imports.ts';
 import { signIn } from '../src/domain/signing-in.ts';
 import { revertImport, undoImport } from '../src/domain/undoing-imports.ts';
 import { sql } from '../src/sql.ts';
-import { openBench, readViewer, seconds } from './bench.ts';
+import { openBench, readViewer, seconds, serverSettings } from './bench.ts';
+import { findDumpProgram, startInstalled } from './installed.ts';
 import { end, load, serve } from './load.ts';
 import { header } from './members.ts';
 
 const count = Number(process.argv[2] ?? 100_000);
-const underLoad = process.argv[3] === 'load';
-await using bench = await openBench();
+const underLoad = process.argv.includes('load');
+const program = process.argv.includes('installed') ? await findDumpProgram() : undefined;
+await using installed = program && (await startInstalled(program, serverSettings));
+await using bench = await openBench(installed?.url);
 const { app, owner, organizationId } = bench;
 const viewer = await readViewer(bench);
 const directory = await mkdtemp(join(tmpdir(), 'reinstate-imports-'));
