@@ -15,7 +15,9 @@ import { RestoreDrillResolver } from './resolvers/drills.ts';
 import { ErasureResolver } from './resolvers/erasures.ts';
 import { HistoryResolver } from './resolvers/history.ts';
 import { IdentityProviderResolver } from './resolvers/identity-providers.ts';
-import { ImportRecoverableResolver, ImportResolver } from './resolvers/imports.ts';
+import { ImportRecoverableResolver, ImportRowResolver } from './resolvers/import-rows.ts';
+import { ImportTemplateResolver } from './resolvers/import-templates.ts';
+import { ImportResolver } from './resolvers/imports.ts';
 import { InvitationResolver } from './resolvers/invitations.ts';
 import { OperatorResolver } from './resolvers/invoices.ts';
 import { JobResolver } from './resolvers/jobs.ts';
@@ -59,7 +61,9 @@ const resolvers: NonEmptyArray<Function> = [
   SnapshotResolver,
   ComparisonResolver,
   ImportResolver,
+  ImportRowResolver,
   ImportRecoverableResolver,
+  ImportTemplateResolver,
   JobResolver,
   ActionLogResolver,
   LogVerificationResolver,

@@ -8,7 +8,7 @@ import { type DemoPeople, seedDemo } from '../demo/organizations.ts';
 import { type Config, readConfig } from './config.ts';
 import { Database } from './database.ts';
 import type { App } from './domain/app.ts';
-import { removeLeftCopies } from './domain/files.ts';
+import { removeLeftCopies } from './domain/local-copies.ts';
 import { manualPayments } from './domain/payments.ts';
 import { type Embedded, startEmbedded } from './embedded.ts';
 import { StartupError } from './errors.ts';

@@ -16,26 +16,32 @@ export async function publish(tx: Transaction, topic: Topic, id: string): Promis
   await tx.run(sql`select pg_notify(${channel}, ${keyOf(topic, id)})`);
 }
 
-/** At most this often does a watcher read the row again. */
+/** At most this often does a watcher read the row again, in milliseconds. */
 const shortestPause = 100;
+/** And no larger part of the time does it spend on that and on what is shown of the row: the counts of a large import take a while. */
+const busyPart = 1 / 4;
+/** However long that took, for whoever takes slowly. */
+const longestPause = 10_000;
 
 /**
- * Watches a row: yields it as it is now, then each change, at most ten a second, and after the final one ends. What
- * changed between two reads is seen as one change; what was missed while the connection was lost is caught up with.
+ * Watches a row: yields it as it is now, then each change, at most ten a second and fewer where showing it takes long, and after
+ * the final one ends. What changed between two reads is seen as one change; what was missed while the connection was lost is caught up with.
  * `return` ends it at once, even while it waits for news.
  */
 export const watch = <Row>(pubsub: PubSub, topic: Topic, id: string, read: () => Promise<Row>, isFinal: (row: Row) => boolean): AsyncIterableIterator<Row> =>
   listening(pubsub, topic, id, async function* (news) {
     for (let last: string | undefined; !news.over;) {
-      const pause = wait(shortestPause);
+      const begun = performance.now();
       news.forget();
       const row = await read();
       const now = JSON.stringify(row);
+      // The next one is asked for when this one has been shown.
       if (now !== last) yield row;
       last = now;
       if (isFinal(row)) return;
+      const took = performance.now() - begun;
       await news.come();
-      await pause;
+      await news.until(begun + Math.min(Math.max(shortestPause, took / busyPart), longestPause));
     }
   });
 
@@ -51,13 +57,13 @@ export const follow = <Part>(
 ): AsyncIterableIterator<Part> =>
   listening(pubsub, topic, id, async function* (news) {
     while (!news.over) {
-      const pause = wait(shortestPause);
+      const begun = performance.now();
       news.forget();
       const { part, more } = await read();
       if (part !== null) yield part;
       if (more) continue;
       await news.come();
-      await pause;
+      await news.until(begun + shortestPause);
     }
   });
 
@@ -69,19 +75,26 @@ interface News {
   forget(): void;
   /** Waits for news, unless there was some, or for the end. */
   come(): Promise<void>;
+  /** Waits until this moment of `performance.now()`, or for the end. */
+  until(moment: number): Promise<void>;
 }
 
 /** Runs a walk that listens to a topic. Its `return` ends it at once, even while it waits. */
 function listening<T>(pubsub: PubSub, topic: Topic, id: string, walk: (news: News) => AsyncGenerator<T, void>): AsyncIterableIterator<T> {
   let wake = () => {};
-  let [heard, over] = [false, false];
+  let heard = false;
+  const end = new AbortController();
   const news: News = {
     get over() {
-      return over;
+      return end.signal.aborted;
     },
     forget: () => (heard = false),
     come: async () => {
-      if (!heard && !over) await new Promise<void>((resolve) => (wake = resolve));
+      if (!heard && !news.over) await new Promise<void>((resolve) => (wake = resolve));
+    },
+    until: async (moment) => {
+      const left = moment - performance.now();
+      if (left > 0) await wait(left, undefined, { signal: end.signal }).catch(() => undefined);
     },
   };
   const parts = (async function* () {
@@ -98,7 +111,7 @@ function listening<T>(pubsub: PubSub, topic: Topic, id: string, walk: (news: New
   return {
     next: () => parts.next(),
     return: () => {
-      over = true;
+      end.abort();
       wake();
       return parts.return();
     },

@@ -143,8 +143,9 @@ describe('a dry run', () => {
     await working;
     await Promise.all(listening);
     expect(seen.some(({ state: at, rows, total }) => at === 'CHECKING' && rows === 100 && total < 5_000)).toBe(true);
-    expect(heard.filter((one) => one.startsWith('import'))[0]).toBe('import CHECKING');
-    expect(heard.filter((one) => one.startsWith('import')).at(-1)).toBe('import CHECKED');
+    const ofImport = heard.filter((one) => one.startsWith('import'));
+    expect(ofImport.filter((one) => one === 'import CHECKING').length).toBeGreaterThan(1);
+    expect(ofImport.at(-1)).toBe('import CHECKED');
     expect(heard).toContain('job COMPLETED READING 5000');
     expect(shortCounts(await staff.read(id))).toBe('5000 0 0 0');
     const jobs = (await staff.client.request(sdk.JobsDocument, {})).jobs.nodes;

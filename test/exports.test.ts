@@ -4,7 +4,7 @@ import { parse } from 'csv-parse/sync';
 import { describe, expect, test } from 'vitest';
 import type { Client } from '../sdk/client.ts';
 import * as sdk from '../sdk/generated.ts';
-import { eachContact } from '../src/domain/contact-sheets.ts';
+import { eachContact } from '../src/domain/exported-contacts.ts';
 import { decodeId } from '../src/schema/common.ts';
 import { undefuse } from '../src/exports/formulas.ts';
 import { hire, hireWith, makeKey } from './custom-roles.ts';

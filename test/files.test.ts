@@ -8,7 +8,8 @@ import { buffer } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { readConfig } from '../src/config.ts';
 import { meetDeadlines } from '../src/domain/deadlines.ts';
-import { appendPiece, beginFile, completeFile, pieceBytes, readFile, removeFile, removeLeftCopies, withLocalCopy, writeFile } from '../src/domain/files.ts';
+import { appendPiece, beginFile, completeFile, pieceBytes, readFile, removeFile, writeFile } from '../src/domain/files.ts';
+import { removeLeftCopies, withLocalCopy } from '../src/domain/local-copies.ts';
 import { FileStore } from '../src/snapshots/stores/bodies.ts';
 import { openFiles } from '../src/snapshots/stores/open.ts';
 import { sweepBodies } from '../src/snapshots/stores/sweep.ts';
@@ -16,6 +17,7 @@ import { runJobs } from './graphs.ts';
 import { createWorld, type World } from './harness.ts';
 import { startProcess } from './processes.ts';
 import { flipped, startS3 } from './s3-server.ts';
+import { meetDeadlines as sweep } from './erasing.ts';
 import { filesOf, type Place } from './stores.ts';
 
 async function inDirectory(): Promise<Place> {
@@ -238,7 +240,7 @@ describe('a local copy', () => {
     expect(await readdir(copiesIn(world))).toEqual([]);
   });
 
-  it('that a killed process has left goes at the next start, and none that another process works with', async () => {
+  it('that a killed process has left goes at the next start or within a minute, and none that another process works with', async () => {
     await using world = await createWorld();
     const directory = copiesIn(world);
     await mkdir(directory, { recursive: true });
@@ -251,6 +253,9 @@ describe('a local copy', () => {
       return name;
     };
     try {
+      await leave(here, ended, 0);
+      await sweep(world);
+      expect(await readdir(directory)).toEqual([]);
       await leave(here, ended, 0);
       await leave(here, process.pid, 0);
       await leave('elsewhere', ended, 20);

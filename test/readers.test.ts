@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { parse as parseCsv } from 'csv-parse/sync';
 import { SaxesParser } from 'saxes';
 import { afterAll, describe, expect, test, vi } from 'vitest';
-import { CsvRows } from '../src/imports/readers/csv.ts';
+import { CsvRows } from '../src/imports/readers/csv-rows.ts';
 import { sheetLimits } from '../src/imports/readers/limits.ts';
 import { undefuse } from '../src/exports/formulas.ts';
 import { readerLimits, type ReaderLimits, readInChild, rowsOf } from '../src/imports/readers/reader.ts';
@@ -342,11 +342,47 @@ describe('separated text', () => {
       `${people}${'Ann,Bell,a@example.org\n'.repeat(50)}"Ann,Bell,a@example.org\nBob,Row,b@example.org\nCid,", Low",c@example.org\n`,
       'In row 52',
     ],
+    ['marks of two plain cells', `${people}Ann,"12 inch,a@example.org\nBob,Row,b@example.org\nCid,12",c@example.org\n`, 'In row 2'],
     ['a line that leaves a cell open', `${people}"Ann" x,"Bell\nLow",a@example.org\n`, 'In row 2'],
   ] as const)('where rows may have been swallowed the file is refused: %s', async ([, content, message]) => {
     const refusal = await refused(() => readBytes(content));
     expect(refusal).toMatchObject({ code: 'BROKEN_QUOTES' });
     expect(refusal.message).toContain(message);
+  });
+
+  test('a text of several lines is no row, however many separators they have', async () => {
+    const notes = ['Dear Ann,\nthanks, and come again, soon', 'Hello\nthanks, and come again, soon\nAnn', 'a, b, c\nd, e, f\ng, h, i', '\na,b,c\n'];
+    const sheet = await readBytes(`First Name,Email,Notes\n${notes.map((note) => `Ann,a@example.org,"${note}"\n`).join('')}`);
+    expect(sheet.rows.map(({ cells }) => cells[2])).toEqual(notes);
+  });
+
+  test('a row after one beyond all bounds stays, wherever the pieces of the file end', async () => {
+    const limits = { rowLength: 10, cellLength: 10 };
+    for (const end of ['\r', '\n', '\r\n']) {
+      const text = `${'x'.repeat(20)}${end}Ann,Bell${end}`;
+      for (let cut = 1; cut < text.length; cut++) {
+        const rows = new CsvRows(',', '"', limits);
+        const found: (string | undefined)[] = [];
+        const take = () => {
+          for (let row = rows.next(); row; row = rows.next()) found.push(row.problem?.code ?? row.cells.join());
+        };
+        for (const piece of [text.slice(0, cut), text.slice(cut)]) {
+          rows.add(piece);
+          take();
+        }
+        rows.end();
+        take();
+        expect([end, cut, found.length, found[1]]).toEqual([end, cut, 2, 'Ann,Bell']);
+      }
+    }
+  });
+
+  test('of the rows before the one that was chosen for the header none is kept, and no row is before the first', async () => {
+    const text = `${'x\n'.repeat(50_000)}Name,Email\nAnn,a@example.org\n`;
+    expect(await readBytes(text, { headerRow: 50_001 })).toMatchObject({ facts: { header: ['Name', 'Email'] }, rows: [{ cells: ['Ann', 'a@example.org'] }] });
+    expect(await refused(() => readBytes(text, { headerRow: 60_000 }))).toMatchObject({ code: 'NO_HEADER' });
+    const book = await workbook({ sheets: { S: row(1, 'Name') + row(2, 'Ann') } });
+    for (const headerRow of [-5, 1.5]) expect(await refused(() => readBytes(book, { headerRow }))).toMatchObject({ code: 'BAD_READ_OPTIONS' });
   });
 
   test('a mark that swallows megabytes is refused', async () => {
@@ -627,6 +663,48 @@ describe('workbooks', () => {
     expect(problems(shared)).toEqual([[2, 'CELL_TOO_LONG', 'Name']]);
   });
 
+  test.for<[written: string, where: 'inline' | 'shared', code: string]>([
+    ['A_x0007_nn', 'inline', 'CONTROL_CHARACTER'],
+    ['E_xD800_', 'inline', 'BROKEN_CHARACTER'],
+    ['&#1;', 'inline', 'CONTROL_CHARACTER'],
+    ['&#xD800;', 'inline', 'BROKEN_CHARACTER'],
+    ['&#1;', 'shared', 'CONTROL_CHARACTER'],
+  ])('what a cell may not hold is noticed where it is the only one: %s, %s', async ([written, where, code]) => {
+    const second = where === 'shared' ? '<row r="2"><c t="s"><v>0</v></c></row>' : row(2, written);
+    const strings = where === 'shared' ? `<si><t>${written}</t></si>` : undefined;
+    expect(problems(await readBytes(await workbook({ sheets: { S: header + second }, strings })))).toEqual([[2, code, 'Name']]);
+  });
+
+  test('so is what runs, links and formats of numbers put together', async () => {
+    const problemsOf = async (parts: Parameters<typeof workbook>[0]) => problems(await readBytes(await workbook(parts)));
+    const inline = (cell: string) => problemsOf({ sheets: { S: `${header}<row r="2">${cell}</row>` } });
+    const runs = '<r><t>A_x00</t></r><r><t>07_b</t></r>';
+    expect(await inline(`<c t="inlineStr"><is>${runs}</is></c>`)).toEqual([[2, 'CONTROL_CHARACTER', 'Name']]);
+    expect(await problemsOf({ sheets: { S: `${header}<row r="2"><c t="s"><v>0</v></c></row>` }, strings: `<si>${runs}</si>` })).toEqual([
+      [2, 'CONTROL_CHARACTER', 'Name'],
+    ]);
+    expect(await problemsOf({ sheets: { S: `${header}<row r="2"><c t="s"><v>0</v></c></row>` }, strings: '<si><t>A_xD800_</t></si>' })).toEqual([
+      [2, 'BROKEN_CHARACTER', 'Name'],
+    ]);
+    const styles = '<numFmts><numFmt numFmtId="200" formatCode="00&#0;00"/></numFmts><cellXfs><xf numFmtId="200"/></cellXfs>';
+    expect(await problemsOf({ sheets: { S: `${header}<row r="2"><c s="0"><v>1234</v></c></row>` }, styles })).toEqual([[2, 'NUL_CHARACTER', 'Name']]);
+    // A line feed that a workbook writes as nine characters is one.
+    const lines = `<c t="inlineStr"><is><r><t>${'line_x000D_\n'.repeat(1_000)}</t></r><r><t>THE END</t></r></is></c>`;
+    const sheet = await readBytes(await workbook({ sheets: { S: `${header}<row r="2">${lines}</row>` } }));
+    expect(sheet.rows[0]!.cells[0]).toBe(`${'line\n'.repeat(1_000)}THE END`);
+  });
+
+  test.for(['A_x0|007_nn', 'A_x0007|_nn', 'A&|#1;nn', 'A&#|1;nn'])(
+    'what a cell may not hold is noticed where a piece of the sheet ends within it: %s',
+    async (written) => {
+      const before = `<worksheet><sheetData>${header}`;
+      const [start, end] = `${row(2, written)}</sheetData></worksheet>`.split('|') as [string, string];
+      const sheet = before + ' '.repeat(65_536 - before.length - start.length) + start + end;
+      const content = await workbook({ sheets: { S: '' }, parts: { 'xl/worksheets/sheet1.xml': sheet } });
+      expect(problems(await readBytes(content))).toEqual([[2, 'CONTROL_CHARACTER', 'Name']]);
+    },
+  );
+
   test('the parts are read as another parser of XML reads them, however they are cut', async () => {
     const random = seeded(2);
     const name = () => ['a', 'x:b', 'row', 'c'][random(4)]!;
@@ -796,6 +874,7 @@ describe('cards', () => {
       'TITLE;ENCODING=BASE64:',
       '  Q2hhaXI=',
       '',
+      'CATEGORIES;CHARSET=windows-1252;ENCODING=QUOTED-PRINTABLE:Fünf=FCnf',
       'TEL;WORK;FAX:1',
       'TEL;CELL:2',
       'EMAIL;INTERNET;PREF:j@example.org',
@@ -808,6 +887,7 @@ describe('cards', () => {
         'Last Name': 'Müller',
         Notes: 'a long note\nof two lines',
         'Organization Title': 'Chair',
+        Labels: 'Fünfünf',
         'Phone 1 - Label': 'Work Fax',
         'Phone 1 - Value': '1',
         'Phone 2 - Label': 'Mobile',

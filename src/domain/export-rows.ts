@@ -5,7 +5,7 @@ import type { FieldGroup } from '../permissions/field-groups.ts';
 import { raw, sql } from '../sql.ts';
 import { logActions } from './action-log.ts';
 import type { Actor } from './app.ts';
-import type { ExportField } from './contact-sheets.ts';
+import type { ExportField } from './export-fields.ts';
 import { removeFile } from './files.ts';
 
 export interface ExportRow {

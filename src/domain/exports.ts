@@ -3,13 +3,14 @@
 import { v7 as newId } from 'uuid';
 import type { ExportFormat } from '../entities/contact-export.ts';
 import { NotFound, Refusal } from '../errors.ts';
+import { xlsxType } from '../exports/xlsx.ts';
 import type { FieldGroup } from '../permissions/field-groups.ts';
 import { sql } from '../sql.ts';
 import { logAction } from './action-log.ts';
 import type { App, Viewer } from './app.ts';
 import { type ContactFilter, matching } from './contact-filters.ts';
-import { type ExportField, exportFields, hiddenIn } from './contact-sheets.ts';
 import { type FileKind, type Link, signDownload } from './downloads.ts';
+import { type ExportField, exportFields, hiddenIn } from './export-fields.ts';
 import { type ExportRow, readExports } from './export-rows.ts';
 import { readFile } from './files.ts';
 import { queueJob } from './jobs.ts';
@@ -104,7 +105,7 @@ function checkFetchable(viewer: Viewer, { state, requestedById, shownGroups, fie
 
 const types = {
   CSV: ['text/csv; charset=utf-8', 'csv'],
-  XLSX: ['application/vnd.openxmlformats-officedocument.spreadsheetml.sheet', 'xlsx'],
+  XLSX: [xlsxType, 'xlsx'],
   VCARD_3: ['text/vcard; charset=utf-8', 'vcf'],
   VCARD_4: ['text/vcard; charset=utf-8', 'vcf'],
 } as const satisfies Record<ExportFormat, readonly [string, string]>;

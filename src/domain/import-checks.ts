@@ -15,7 +15,7 @@ import { deferFlush } from '../snapshots/capture.ts';
 import { sql } from '../sql.ts';
 import type { App } from './app.ts';
 import { readDeletedKeys } from './deleted-keys.ts';
-import { withLocalCopy } from './files.ts';
+import { withLocalCopy } from './local-copies.ts';
 import { takeStatistics } from './import-batches.ts';
 import { keepCounts } from './import-rows.ts';
 import { type Check, type HeldAgainst, isMine, writeRows } from './import-staging.ts';

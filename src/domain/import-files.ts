@@ -6,7 +6,7 @@ import type { ImportFile } from '../entities/import.ts';
 import { NotFound, Refusal } from '../errors.ts';
 import { writeCsv } from '../exports/csv.ts';
 import type { Cells, SheetColumn } from '../exports/sheet.ts';
-import { writeXlsx } from '../exports/xlsx.ts';
+import { writeXlsx, xlsxType } from '../exports/xlsx.ts';
 import { globalId } from '../global-id.ts';
 import { readInChild, rowsOf } from '../imports/readers/reader.ts';
 import type { SheetFacts, SheetRow } from '../imports/sheet.ts';
@@ -14,7 +14,7 @@ import type { Transaction } from '../database.ts';
 import { logAction } from './action-log.ts';
 import type { App, Viewer } from './app.ts';
 import { type FileKind, type Link, type OpenFile, signDownload } from './downloads.ts';
-import { withLocalCopy } from './files.ts';
+import { withLocalCopy } from './local-copies.ts';
 import { reasonsOf } from './import-reasons.ts';
 import { type ImportRecord, type ImportRowRecord, listImportRows, readImports, type RowFilter } from './import-rows.ts';
 import { sees } from './visibility.ts';
@@ -114,7 +114,7 @@ function refusedFile(app: App, organizationId: string, { fileId, readOptions, fa
   const write = (path: string) => writeRefused({ format, separator, header }, refusedRows(path, readOptions, pages));
   const content = fromCopy(app, organizationId, fileId!, write);
   if (format === 'VCARD') return { type: 'text/vcard; charset=utf-8', name: 'refused-cards.vcf', content };
-  if (format === 'XLSX') return { type: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet', name: 'refused-rows.xlsx', content };
+  if (format === 'XLSX') return { type: xlsxType, name: 'refused-rows.xlsx', content };
   return { type: 'text/csv; charset=utf-8', name: 'refused-rows.csv', content };
 }
 
@@ -187,7 +187,7 @@ async function* cards(refused: AsyncIterable<Refused[]>): AsyncGenerator<Uint8Ar
   for await (const some of refused)
     yield Buffer.from(
       some
-        .map(({ row: { card = '' }, reason }) => card.replace(/(END:VCARD\s*)?$/i, `X-REASON:${reason.replaceAll(/[\r\n]+/g, ' ')}\r\nEND:VCARD\r\n`))
+        .map(({ row: { card = '' }, reason }) => card.replace(/(END:VCARD\s*)?$/i, () => `X-REASON:${reason.replaceAll(/[\r\n]+/g, ' ')}\r\nEND:VCARD\r\n`))
         .join(''),
     );
 }

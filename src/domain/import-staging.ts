@@ -101,7 +101,7 @@ async function joinRepeats(tx: Transaction, importId: string, { from, to }: Batc
     select row_number as "rowNumber", contact_id as "contactId" from import_row
     where organization_id = ${org} and import_id = ${importId} and row_number >= ${from} and row_number < ${to} and kind = 'MATCH' order by row_number`);
   const repeated = rows
-    .map(({ rowNumber, contactId }) => ({ rowNumber, first: matched.first(contactId, rowNumber) }))
+    .map(({ rowNumber, contactId }) => ({ rowNumber, first: matched.first([contactId], rowNumber) }))
     .filter(({ rowNumber, first }) => first !== rowNumber);
   if (repeated.length === 0) return;
   await tx.run(sql`

@@ -96,7 +96,6 @@ async function makeTags(tx: Transaction, importId: string, batch: Batch): Promis
 const field = (name: StagedField): Sql => raw(`m.draft[${stagedFields.indexOf(name) + 1}]`);
 /** What a row, m, owns of one kind as a table. */
 const entries = (list: keyof StagedOwned, shape: string): Sql => raw(`jsonb_to_recordset(m.owned -> '${list}') as e(${shape})`);
-const each = sql`mine m join made on made.id = m.id`;
 
 /**
  * Creates the contacts of the batch with all that they own, in one statement. A row whose email or member number somebody
@@ -121,30 +120,32 @@ async function createContacts(
         ${field('jobTitle')}, ${field('street')}, ${field('city')}, ${field('postalCode')}, ${field('country')}, ${field('birthDate')}::date, ${field('sortName')}, ${field('searchText')}
       from mine m
       on conflict do nothing returning id
+    ), fresh as materialized (
+      select m.id, m.owned from mine m join made on made.id = m.id where m.owned is not null
     ), points as (
       insert into contact_point (organization_id, id, contact_id, kind, label, value, normalized)
-      select ${org}, e.id, m.id, e.kind, e.label, e.value, e.normalized from ${each}, ${entries('points', 'id uuid, kind text, label text, value text, normalized text')}
+      select ${org}, e.id, m.id, e.kind, e.label, e.value, e.normalized from fresh m, ${entries('points', 'id uuid, kind text, label text, value text, normalized text')}
     ), notes as (
       insert into note (organization_id, id, contact_id, author_id, author_name, body)
-      select ${org}, e.id, m.id, ${authorOf(actor)}::uuid, ${actor.name}, e.body from ${each}, ${entries('notes', 'id uuid, body text')}
+      select ${org}, e.id, m.id, ${authorOf(actor)}::uuid, ${actor.name}, e.body from fresh m, ${entries('notes', 'id uuid, body text')}
     ), memberships as (
       insert into membership (organization_id, id, contact_id, plan_id, state, starts_on, ends_on)
       select ${org}, e.id, m.id, e."planId", case when e."endsOn" < current_date then 'EXPIRED' else 'ACTIVE' end, e."startsOn", e."endsOn"
-      from ${each}, ${entries('memberships', 'id uuid, "planId" uuid, "startsOn" date, "endsOn" date')}
+      from fresh m, ${entries('memberships', 'id uuid, "planId" uuid, "startsOn" date, "endsOn" date')}
     ), fields as (
       insert into custom_field_value (organization_id, contact_id, definition_id, value)
-      select ${org}, m.id, e."definitionId", e.value from ${each}, ${entries('customFields', '"definitionId" uuid, value text')}
+      select ${org}, m.id, e."definitionId", e.value from fresh m, ${entries('customFields', '"definitionId" uuid, value text')}
     ), tags as (
       insert into contact_tag (organization_id, contact_id, tag_id)
-      select ${org}, m.id, t.id from ${each}, jsonb_array_elements_text(m.owned -> 'tags') given
+      select ${org}, m.id, t.id from fresh m, jsonb_array_elements_text(m.owned -> 'tags') given
         join unnest(${[...tagIds.keys()]}::text[], ${[...tagIds.values()]}::uuid[]) t (name, id) on t.name = given
     ), opened as (
       insert into ledger_entry (organization_id, id, contact_id, kind, amount_minor, currency, description, occurred_at)
       select ${org}, e.id, m.id, 'OPENING', e."amountMinor", e.currency, ${openingDescription}, now()
-      from ${each}, ${entries('opening', 'id uuid, "amountMinor" bigint, currency text')}
+      from fresh m, ${entries('opening', 'id uuid, "amountMinor" bigint, currency text')}
     ), balances as (
       insert into balance (organization_id, contact_id, currency, amount_minor)
-      select ${org}, m.id, e.currency, sum(e."amountMinor") from ${each}, ${entries('opening', '"amountMinor" bigint, currency text')} group by m.id, e.currency
+      select ${org}, m.id, e.currency, sum(e."amountMinor") from fresh m, ${entries('opening', '"amountMinor" bigint, currency text')} group by m.id, e.currency
     ), done as (
       update import_row r set outcome = case when made.id is null then 'REFUSED' else 'CREATED' end, contact_id = made.id,
         -- Its reason is found while the draft is there.

@@ -63,7 +63,7 @@ function escape(text: string | null | undefined): string {
   const held = text
     .toWellFormed()
     .replace(/\r\n?/g, '\n')
-    // eslint-disable-next-line no-control-regex
+    // oxlint-disable-next-line no-control-regex -- they are what is left out
     .replace(/[\u0000-\u0008\u000b-\u001f\u007f]/g, '');
   return held.replace(/[\\;,]/g, '\\$&').replaceAll('\n', '\\n');
 }

@@ -16,6 +16,8 @@ const main = 'http://schemas.openxmlformats.org/spreadsheetml/2006/main';
 const relations = 'http://schemas.openxmlformats.org/package/2006/relationships';
 const office = 'http://schemas.openxmlformats.org/officeDocument/2006/relationships';
 const types = 'application/vnd.openxmlformats-officedocument.spreadsheetml';
+/** The media type of a workbook. */
+export const xlsxType = `${types}.sheet`;
 
 export interface XlsxOptions {
   /** The name of the sheet; of several, they are numbered. */
@@ -167,7 +169,7 @@ function textCell(place: string, format: number, text: string): string {
 }
 
 // What XML can’t hold, halves of characters among it, and what would be read as an escape.
-// eslint-disable-next-line no-control-regex
+// oxlint-disable-next-line no-control-regex -- XML can’t hold them
 const special = /[&<>"\u0000-\u0008\u000b-\u001f\ufffe\uffff]|_(?=x[0-9a-f]{4}_)|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/gi;
 const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
 

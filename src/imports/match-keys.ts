@@ -13,11 +13,11 @@ export interface KnownBy {
 }
 
 /** The keys of it in the order of trust. People share a phone: who bears another name is somebody else. */
-export function matchKeys({ emails, phones, memberNumber, name, birthDate }: KnownBy): (readonly [by: MatchKey, key: string])[] {
-  const keys: [MatchKey, string][] = [];
-  for (const email of emails) keys.push(['EMAIL', `e${email}`]);
-  for (const phone of phones) keys.push(['PHONE', `p${phone}\t${name}`]);
-  if (memberNumber) keys.push(['MEMBER_NUMBER', `m${memberNumber}`]);
-  if (name && birthDate) keys.push(['NAME_AND_BIRTH_DATE', `n${name}\t${birthDate}`]);
+export function matchKeys({ emails, phones, memberNumber, name, birthDate }: KnownBy): (readonly [by: MatchKey, key: readonly string[]])[] {
+  const keys: [MatchKey, string[]][] = [];
+  for (const email of emails) keys.push(['EMAIL', ['e', email]]);
+  for (const phone of phones) keys.push(['PHONE', ['p', phone, name]]);
+  if (memberNumber) keys.push(['MEMBER_NUMBER', ['m', memberNumber]]);
+  if (name && birthDate) keys.push(['NAME_AND_BIRTH_DATE', ['n', name, birthDate]]);
   return keys;
 }

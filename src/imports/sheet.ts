@@ -9,6 +9,9 @@ export type Encoding = (typeof encodings)[number];
 
 export const separators: readonly string[] = [',', ';', '\t', '|'];
 
+/** Between several values in one cell, as Google’s contacts have it; no value has it in it. */
+export const betweenValues = ' ::: ';
+
 /** How a file is to be read, where it should not be as it was detected. */
 export interface ReadOptions {
   encoding?: Encoding | null;

@@ -1,7 +1,8 @@
 // The action log, as the world sees it.
 import { Field, ID, InputType, Int, ObjectType, registerEnumType } from 'type-graphql';
 import { type LogFormat as Format } from '../log/export.ts';
-import { DateTime, Node, UserError } from './common.ts';
+import { DateTime, Node } from './common.ts';
+import { LinkPayload } from './exports.ts';
 import { connectionOf } from './pages.ts';
 
 export const ActorKind = { STAFF: 'STAFF', OPERATOR: 'OPERATOR', SYSTEM: 'SYSTEM', API_KEY: 'API_KEY' } as const;
@@ -142,13 +143,4 @@ export class ExportActionLogInput {
 }
 
 @ObjectType({ description: 'A link to the action log as a file, the oldest entry first.' })
-export class ExportActionLogPayload {
-  @Field(() => String, { nullable: true, description: 'The path on this server to get it from, with no token but the link itself; null when refused.' })
-  path!: string | null;
-
-  @Field(() => DateTime, { nullable: true, description: 'Until when the link can be used.' })
-  expiresAt!: Date | null;
-
-  @Field(() => [UserError], { description: 'Why it was refused; empty when it was not.' })
-  userErrors!: UserError[];
-}
+export class ExportActionLogPayload extends LinkPayload {}

@@ -1,7 +1,6 @@
 // Exports of contacts, as the world sees them.
 import { Field, Float, ID, InputType, Int, ObjectType, registerEnumType } from 'type-graphql';
-import type { ExportField } from '../domain/contact-sheets.ts';
-import { exportFields } from '../domain/contact-sheets.ts';
+import { type ExportField, exportFields } from '../domain/export-fields.ts';
 import type { ExportRow } from '../domain/export-rows.ts';
 import { type ExportFormat, exportFormats, exportStates } from '../entities/contact-export.ts';
 import { DateTime, enumOf, Node, UserError } from './common.ts';
@@ -139,8 +138,9 @@ export class ExportContactInput {
   contactId!: string;
 }
 
-@ObjectType({ description: 'A link to a file. It is for whoever asked for it, and what they may do is asked again when it is used.' })
-export class FileLinkPayload {
+/** What each payload with a link has. */
+@ObjectType()
+export abstract class LinkPayload {
   @Field(() => String, { nullable: true, description: 'The path on this server to get it from, with no token but the link itself; null when refused.' })
   path!: string | null;
 
@@ -150,3 +150,6 @@ export class FileLinkPayload {
   @Field(() => [UserError], { description: 'Why it was refused; empty when it was not.' })
   userErrors!: UserError[];
 }
+
+@ObjectType({ description: 'A link to a file. It is for whoever asked for it, and what they may do is asked again when it is used.' })
+export class FileLinkPayload extends LinkPayload {}

@@ -1,8 +1,8 @@
-// Rows out of separated text. The file comes from outside, so everything about it is bounded. Rows are cut where line
-// ends and quotes are found, with one native search each, and not character by character.
+// Rows out of separated text. The file comes from outside, so everything about it is bounded; what separates and what
+// quotes is told from its first lines, where nobody says.
 import type { FileHandle } from 'node:fs/promises';
-import { undefuse } from '../../exports/formulas.ts';
 import { type ReadOptions, separators, type SheetFacts, type SheetRow } from '../sheet.ts';
+import { brokenQuotes, CsvRows } from './csv-rows.ts';
 import type { SheetLimits } from './limits.ts';
 import { refusal } from './refuse.ts';
 import {
@@ -12,7 +12,7 @@ import {
   emptyFile,
   findHeader,
   isBlank,
-  isSuspicious,
+  mixedEncoding,
   noHeader,
   noHeaderRow,
   type OpenSheet,
@@ -21,13 +21,10 @@ import {
 } from './rows.ts';
 import { openText } from './text.ts';
 
-const apostrophe = 0x27;
-
 /** So much text is looked at to tell the separator. */
 const headLength = 65_536;
 
 export async function openCsv(file: FileHandle, totalBytes: number, options: ReadOptions, limits: SheetLimits): Promise<OpenSheet<SheetFacts>> {
-  checkOptions(options);
   const text = await openText(file, options.encoding);
   const chunks = text.chunks();
   let head = '';
@@ -57,7 +54,10 @@ export async function openCsv(file: FileHandle, totalBytes: number, options: Rea
   while (options.headerRow ? (first.at(-1)?.rowNumber ?? 0) < options.headerRow : first.length < sampleSize) {
     const row = await next();
     if (!row) break;
-    if (!isBlank(row.cells)) first.push(row);
+    if (isBlank(row.cells)) continue;
+    // Those before it may be many.
+    if (options.headerRow) first.length = 0;
+    first.push(row);
   }
   if (first.length === 0) throw emptyFile();
   const found = options.headerRow ? first.find(({ rowNumber }) => rowNumber === options.headerRow) : findHeader(first, limits);
@@ -65,6 +65,7 @@ export async function openCsv(file: FileHandle, totalBytes: number, options: Rea
   const header = checkHeader(found.cells, limits);
   if (found.problem) throw refusal(found.problem.code, 'The row with the column names can’t be read.', found.problem.message);
   const lastRow = found.rowNumber + limits.rows;
+  const replaced = text.mixed ? mixedEncoding : undefined;
 
   return {
     facts: { format: 'CSV', encoding: text.encoding, separator, quote, sheet: null, sheets: [], headerRow: found.rowNumber, header },
@@ -75,7 +76,7 @@ export async function openCsv(file: FileHandle, totalBytes: number, options: Rea
       // What was read for the header was not looked at yet.
       for (const row of first.slice(first.indexOf(found) + 1)) {
         if (swallowsRow(row.cells, separator, header.length)) throw brokenQuotes(row.rowNumber);
-        batch.add(checkRow(row, header, limits, true, text.mixed));
+        batch.add(checkRow(row, header, limits, true, replaced));
       }
       if (first.at(-1)!.rowNumber > lastRow) throw tooManyRows(limits);
       for (;;) {
@@ -84,7 +85,7 @@ export async function openCsv(file: FileHandle, totalBytes: number, options: Rea
         if (row.rowNumber > lastRow) throw tooManyRows(limits);
         if (row.cells[0] === '' && isBlank(row.cells)) continue;
         if (rows.isMultiline && swallowsRow(row.cells, separator, header.length)) throw brokenQuotes(row.rowNumber);
-        batch.add(checkRow(row, header, limits, rows.isSuspicious, text.mixed));
+        batch.add(checkRow(row, header, limits, rows.isSuspicious, replaced));
         if (batch.isFull) yield batch.take();
       }
       if (!batch.isEmpty) yield batch.take();
@@ -92,7 +93,8 @@ export async function openCsv(file: FileHandle, totalBytes: number, options: Rea
   };
 }
 
-function checkOptions({ separator, quote, headerRow }: ReadOptions): void {
+/** @throws Refusal BAD_READ_OPTIONS */
+export function checkOptions({ separator, quote, headerRow }: ReadOptions): void {
   const isUsable = separator == null || (/^[^\r\n]$/.test(separator) && separator !== quote);
   if (isUsable && (quote == null || /^[^\r\n]?$/.test(quote)) && (headerRow == null || (Number.isSafeInteger(headerRow) && headerRow > 0))) return;
   throw refusal(
@@ -141,192 +143,22 @@ function detectSeparator(sample: string, quote: string): string {
   return best.separator;
 }
 
-/** Whether a cell of several lines holds one that is as wide as the table: then two marks that never met have met over it. */
-const swallowsRow = (cells: readonly string[], separator: string, width: number) =>
-  width > 2 && cells.some((cell) => /[\r\n]/.test(cell) && cell.split(/[\r\n]+/).some((line) => line.split(separator).length === width));
-
-const brokenQuotes = (rowNumber: number) =>
-  refusal(
-    'BROKEN_QUOTES',
-    `In row ${rowNumber} a cell opens a quotation mark and does not close it properly, so that it can’t be told where the row ends.`,
-    'Remove the mark, or save the sheet as CSV again, and upload the file.',
-  );
-
-const quotesProblem = () => ({
-  code: 'BROKEN_QUOTES',
-  message: 'A cell opens a quotation mark and does not close it properly. Remove the mark, or write it twice within a cell that stands in marks.',
-});
-
 /**
- * Cuts text into rows. Cells in quotes may hold separators, line ends, and quotes written twice; a quote within a plain
- * cell is text, as every spreadsheet reads it. A quoted cell that goes on after its closing quote, or is never closed, is
- * a problem of its row where that row is certainly one line; where it may have swallowed others, the file is refused.
+ * Whether two marks that never met have met over a row: a cell of several lines holds one that is as wide as the table, while its
+ * first line makes a whole row with the cells before it, and its last one with those after it, or more: a cell may be cut there.
  */
-export class CsvRows {
-  /** Whether the text that the last row came from must be looked at cell by cell. */
-  isSuspicious = false;
-  /** Whether the last row has cells of several lines. */
-  isMultiline = false;
-  ended = false;
-  #text = '';
-  #at = 0;
-  #rowNumber = 0;
-  /** The next of each from `#at` on; Infinity when there is none in the text. */
-  #quoteAt = -1;
-  #newlineAt = -1;
-  #returnAt = -1;
-  #last = false;
-  /** A plain line beyond all bounds is dropped up to its end. */
-  #skipping: SheetRow | undefined;
-  readonly #stops: RegExp;
-
-  constructor(
-    private readonly separator: string,
-    private readonly quote: string,
-    private readonly limits: Pick<SheetLimits, 'rowLength' | 'cellLength'>,
-  ) {
-    this.#stops = new RegExp(`[\\r\\n${separator.replace(/[\\\]^-]/, '\\$&')}]`, 'g');
-  }
-
-  add(text: string): void {
-    const rest = this.#text.slice(this.#at);
-    const suspicious = isSuspicious(text);
-    this.isSuspicious = suspicious || (rest !== '' && this.isSuspicious);
-    this.#text = rest + text;
-    this.#at = 0;
-    this.#quoteAt = this.#newlineAt = this.#returnAt = -1;
-  }
-
-  /** There is no more text. */
-  end(): void {
-    this.#last = true;
-    this.#quoteAt = this.#newlineAt = this.#returnAt = -1;
-  }
-
-  /** The next whole row; undefined when more text is needed. @throws Refusal */
-  next(): SheetRow | undefined {
-    const text = this.#text;
-    const at = this.#at;
-    if (at >= text.length) {
-      this.ended = this.#last;
-      const skipped = this.#last ? this.#skipping : undefined;
-      this.#skipping = undefined;
-      return skipped;
-    }
-    const end = this.#lineEnd(at);
-    if (this.#skipping) return this.#skip(end);
-    if (this.quote && this.#quoteAt < at) this.#quoteAt = orNever(text.indexOf(this.quote, at));
-    if (this.quote && this.#quoteAt < Math.min(end, text.length)) return this.#quotedRow(end);
-    if (end === Infinity && !this.#last) return this.#wait(false);
-    const line = text.slice(at, Math.min(end, text.length));
-    this.isMultiline = false;
-    this.#at = this.#afterLine(end);
-    return this.#row(line.split(this.separator), line.length);
-  }
-
-  #row(cells: string[], length: number): SheetRow {
-    if (length > this.limits.cellLength) this.isSuspicious = true;
-    // Texts that were defused when they were exported.
-    for (let at = 0; at < cells.length; at++) if (cells[at]!.charCodeAt(0) === apostrophe) cells[at] = undefuse(cells[at]!);
-    return { rowNumber: ++this.#rowNumber, cells };
-  }
-
-  /** Where the line from `at` on ends. Infinity when that is not in the text, or not certain: a return may be half of a line end. */
-  #lineEnd(at: number): number {
-    const text = this.#text;
-    if (this.#newlineAt < at) this.#newlineAt = orNever(text.indexOf('\n', at));
-    if (this.#returnAt < at) this.#returnAt = orNever(text.indexOf('\r', at));
-    const end = Math.min(this.#newlineAt, this.#returnAt);
-    return end === text.length - 1 && end === this.#returnAt && !this.#last ? Infinity : end;
-  }
-
-  #afterLine(end: number): number {
-    if (end >= this.#text.length) return this.#text.length;
-    return end === this.#returnAt && this.#newlineAt === end + 1 ? end + 2 : end + 1;
-  }
-
-  #wait(quoted: boolean): undefined {
-    if (this.#text.length - this.#at <= this.limits.rowLength) return;
-    const rowNumber = this.#rowNumber + 1;
-    if (quoted) {
-      const happened = `Row ${rowNumber} is longer than ${this.limits.rowLength} characters; most often a quotation mark in it is never closed.`;
-      throw refusal('ROW_TOO_LONG', happened, 'Repair or shorten the row, and upload the file again.');
-    }
-    this.#rowNumber++;
-    const cells = this.#text.slice(this.#at, this.#at + this.limits.cellLength).split(this.separator);
-    const message = `The row is longer than ${this.limits.rowLength} characters. Shorten it.`;
-    this.#skipping = { rowNumber, cells, problem: { code: 'ROW_TOO_LONG', message } };
-    this.#at = this.#text.length;
-  }
-
-  #skip(end: number): SheetRow | undefined {
-    if (end === Infinity) {
-      // A return at the end may be half of a line end.
-      this.#at = this.#text.endsWith('\r') ? this.#text.length - 1 : this.#text.length;
-      return this.#last ? this.next() : undefined;
-    }
-    const row = this.#skipping;
-    this.#skipping = undefined;
-    this.#at = this.#afterLine(end);
-    return row;
-  }
-
-  #quotedRow(firstEnd: number): SheetRow | undefined {
-    const { separator, quote } = this;
-    const text = this.#text;
-    const cells: string[] = [];
-    let at = this.#at;
-    for (;;) {
-      if (text[at] === quote) {
-        const opened = at + 1;
-        let closed = text.indexOf(quote, opened);
-        let doubled = false;
-        while (closed >= 0 && text[closed + 1] === quote) {
-          doubled = true;
-          closed = text.indexOf(quote, closed + 2);
-        }
-        if (closed < 0) return this.#last ? this.#brokenQuotes(text.length) : this.#wait(true);
-        at = closed + 1;
-        while (text[at] === ' ') at++;
-        if (at >= text.length && !this.#last) return this.#wait(true);
-        const next = text[at];
-        if (next !== undefined && next !== separator && next !== '\n' && next !== '\r') return this.#brokenQuotes(at);
-        const cell = text.slice(opened, closed);
-        cells.push(doubled ? cell.replaceAll(quote + quote, quote) : cell);
-      } else {
-        this.#stops.lastIndex = at;
-        const stop = this.#stops.exec(text)?.index ?? text.length;
-        if (stop === text.length && !this.#last) return this.#wait(true);
-        cells.push(text.slice(at, stop));
-        at = stop;
-      }
-      if (text[at] === separator) {
-        at++;
-        continue;
-      }
-      const end = at < text.length ? this.#lineEnd(at) : at;
-      if (end === Infinity) return this.#wait(true);
-      const length = at - this.#at;
-      this.isMultiline = end > firstEnd;
-      this.#at = this.#afterLine(end);
-      return this.#row(cells, length);
-    }
-  }
-
-  /** @param at where it became clear that the quotes are broken */
-  #brokenQuotes(at: number): SheetRow | undefined {
-    const end = this.#lineEnd(this.#at);
-    if (end === Infinity && !this.#last) return this.#wait(true);
-    const line = this.#text.slice(this.#at, Math.min(end, this.#text.length));
-    const isOneLine = at <= end || this.#afterLine(end) >= this.#text.length;
-    const rowNumber = this.#rowNumber + 1;
-    // Marks in pairs: what follows the line is not within a cell of it. After the last line nothing follows.
-    if (!isOneLine || (line.split(this.quote).length % 2 === 0 && !(this.#last && this.#afterLine(end) >= this.#text.length))) {
-      throw brokenQuotes(rowNumber);
-    }
-    this.#at = this.#afterLine(end);
-    return { ...this.#row(line.split(this.separator), line.length), problem: quotesProblem() };
-  }
+function swallowsRow(cells: readonly string[], separator: string, width: number): boolean {
+  const widthOf = (line: string | undefined) => line!.split(separator).length;
+  return (
+    width > 2 &&
+    cells.some((cell, at) => {
+      const lines = cell.split(/\r\n|\r|\n/);
+      return (
+        lines.length > 2 &&
+        at + widthOf(lines[0]) === width &&
+        widthOf(lines.at(-1)) + cells.length - at - 1 >= width &&
+        lines.slice(1, -1).some((line) => widthOf(line) === width)
+      );
+    })
+  );
 }
-
-const orNever = (index: number) => (index < 0 ? Infinity : index);

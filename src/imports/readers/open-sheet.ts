@@ -1,7 +1,7 @@
 // A contact file as a sheet, whatever it is: its kind is told by its content and never by its name.
 import { open } from 'node:fs/promises';
 import type { ReadOptions, SheetFacts } from '../sheet.ts';
-import { openCsv } from './csv.ts';
+import { checkOptions, openCsv } from './csv.ts';
 import { type SheetLimits, sheetLimits } from './limits.ts';
 import { refusal, saveAsCsv } from './refuse.ts';
 import { emptyFile, type OpenSheet } from './rows.ts';
@@ -13,6 +13,7 @@ import { openXlsx } from './xlsx.ts';
  * @throws Refusal when the file as a whole can't be read, here or from the rows: act on them only when they have ended
  */
 export async function openSheet(path: string, options: ReadOptions = {}, limits: SheetLimits = sheetLimits): Promise<OpenSheet<SheetFacts>> {
+  checkOptions(options);
   const file = await open(path);
   try {
     const { size } = await file.stat();

@@ -1,5 +1,5 @@
 // What is the same for the rows of every kind of file: where the header is, and what a row may hold.
-import type { RowProblem } from '../problems.ts';
+import { brokenText, type RowProblem } from '../problems.ts';
 import type { SheetRow } from '../sheet.ts';
 import type { SheetLimits } from './limits.ts';
 import { refusal } from './refuse.ts';
@@ -57,29 +57,28 @@ export const isSuspicious = (text: string) => /[\0-\x08\x0B\x0C\x0E-\x1F\x7F-\x9
 
 export const isBlank = (cells: readonly string[]) => cells.every((cell) => cell === '' || cell.trim() === '');
 
-/** Why the row can't be used. `replaced`: U+FFFD stands for bytes that could not be decoded. */
-export function findProblem(cells: readonly string[], header: readonly string[], limits: SheetLimits, replaced = false): RowProblem | undefined {
+/** Why the row can't be used. `replaced`: what U+FFFD in a cell is; nothing, where it is left out. */
+export function findProblem(cells: readonly string[], header: readonly string[], limits: SheetLimits, replaced?: RowProblem): RowProblem | undefined {
   for (const [index, cell] of cells.entries()) {
     const column = header[index];
     if (cell.length > limits.cellLength) {
       return { code: 'CELL_TOO_LONG', column, message: `The cell is longer than ${limits.cellLength} characters. Shorten it.` };
     }
-    if (cell.includes('\0')) {
-      return { code: 'NUL_CHARACTER', column, message: 'The cell contains a NUL character, which is not text. Type the cell again.' };
-    }
+    const broken = brokenText(cell);
+    if (broken) return { ...broken, column };
     if (controlCharacter.test(cell)) {
       return { code: 'CONTROL_CHARACTER', column, message: 'The cell contains a control character, which nobody can see or type. Type the cell again.' };
     }
-    if (!cell.isWellFormed()) {
-      return { code: 'BROKEN_CHARACTER', column, message: 'The cell contains half a character. Type the cell again.' };
-    }
-    if (replaced && cell.includes('\uFFFD')) {
-      const message = 'The cell contains bytes that are not UTF-8, while the rest of the file is. Type the cell again, or choose the encoding of the file.';
-      return { code: 'MIXED_ENCODING', column, message };
-    }
+    if (replaced && cell.includes('\uFFFD')) return { ...replaced, column };
   }
   return undefined;
 }
+
+/** What U+FFFD is where it stands for bytes. */
+export const mixedEncoding: RowProblem = {
+  code: 'MIXED_ENCODING',
+  message: 'The cell contains bytes that are not UTF-8, while the rest of the file is. Type the cell again, or choose the encoding of the file.',
+};
 
 export const tooManyCells = (): RowProblem => ({
   code: 'TOO_MANY_CELLS',
@@ -91,7 +90,7 @@ export const shortened = (cells: readonly string[], header: readonly string[], l
   cells.slice(0, header.length).map((cell) => cell.slice(0, limits.cellLength).toWellFormed());
 
 /** A row under its header. `suspicious`: its cells must be looked at one by one. */
-export function checkRow(row: SheetRow, header: readonly string[], limits: SheetLimits, suspicious: boolean, replaced = false): SheetRow {
+export function checkRow(row: SheetRow, header: readonly string[], limits: SheetLimits, suspicious: boolean, replaced?: RowProblem): SheetRow {
   let { problem } = row;
   if (!problem && row.cells.length > header.length && !isBlank(row.cells.slice(header.length))) problem = tooManyCells();
   if (!problem && suspicious) problem = findProblem(row.cells, header, limits, replaced);
@@ -119,11 +118,11 @@ const phone = /^(?=(?:\D*\d){7})[+(]?\d[\d\s()./+-]*$/;
 /** What is longer is not worth a guess. */
 const longestGuess = 254;
 
-export const isEmail = (cell: string) => cell.length <= longestGuess && email.test(cell.trim());
+export const looksLikeEmail = (cell: string) => cell.length <= longestGuess && email.test(cell.trim());
 
 /** A person's data, not the names of columns. */
 const isData = (cells: readonly string[]) =>
-  cells.some((cell) => isEmail(cell) || (cell.length <= longestGuess && (date.test(cell.trim()) || phone.test(cell.trim())))) ||
+  cells.some((cell) => looksLikeEmail(cell) || (cell.length <= longestGuess && (date.test(cell.trim()) || phone.test(cell.trim())))) ||
   !cells.some((cell) => /\p{L}/u.test(cell));
 
 const filled = (cells: readonly string[]) => cells.reduce((count, cell) => (cell.trim() === '' ? count : count + 1), 0);

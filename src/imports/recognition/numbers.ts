@@ -92,18 +92,34 @@ export const isCurrency = (code: string): boolean => (currencies ??= new Set(Int
 
 const digitsOf = new Map<string, number>();
 
-/** The amount of a plain number in minor units; null where it has more decimals than the currency, or is too large. */
-export function toMinor(plain: string, currency: string): number | null {
+/** How many digits amounts of a currency have behind the point. */
+export function currencyDigits(currency: string): number {
   let digits = digitsOf.get(currency);
   if (digits === undefined) {
     digits = new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions().maximumFractionDigits ?? 2;
     digitsOf.set(currency, digits);
   }
-  const [whole, fraction = ''] = plain.split('.') as [string, string?];
-  // Spreadsheets keep 49.1 as 49.100000000000001.
-  const rounded = fraction.length > 8 ? Number(plain).toFixed(6).split('.')[1]! : fraction;
-  const kept = rounded.replace(/0+$/, '');
+  return digits;
+}
+
+/** The amount of a plain number in minor units; null where it has more decimals than the currency, or is too large. */
+export function toMinor(plain: string, currency: string): number | null {
+  const digits = currencyDigits(currency);
+  const isNegative = plain.startsWith('-');
+  const [whole, fraction = ''] = (isNegative ? plain.slice(1) : plain).split('.') as [string, string?];
+  const [units, rest] = fraction.length > longestFraction ? rounded(whole, fraction) : [whole, fraction];
+  const kept = rest.replace(/0+$/, '');
   if (kept.length > digits) return null;
-  const minor = Number(whole + kept.padEnd(digits, '0'));
-  return Math.abs(minor) <= largestAmount ? minor : null;
+  const minor = Number(units + kept.padEnd(digits, '0'));
+  return minor <= largestAmount ? (isNegative ? -minor : minor) : null;
+}
+
+/** Nobody writes more decimals than this; spreadsheets keep 49.1 as 49.100000000000001 and 50 as 49.999999999999996. */
+const longestFraction = 8;
+
+/** Rounded to six decimals: what is before the point, and what is behind it. */
+function rounded(whole: string, fraction: string): [string, string] {
+  const millionths = BigInt(whole + fraction.slice(0, 6)) + (fraction[6]! >= '5' ? 1n : 0n);
+  const text = String(millionths).padStart(7, '0');
+  return [text.slice(0, -6), text.slice(-6)];
 }

@@ -1,12 +1,10 @@
 // Cells that hold several values, and cells that hold two things.
 import { normalizeEmail } from '../../domain/email.ts';
-
-/** Google's separator, which no value has in it. */
-const google = ' ::: ';
+import { betweenValues } from '../sheet.ts';
 
 /** The parts of a cell by the first of the separators that it has. */
 function split(cell: string, separators: readonly (string | RegExp)[]): string[] {
-  for (const separator of [google, ...separators])
+  for (const separator of [betweenValues, ...separators])
     if (typeof separator === 'string' ? cell.includes(separator) : separator.test(cell))
       return cell
         .split(separator)

@@ -1,0 +1,140 @@
+// A row in the making: what its columns have given so far, how that is added to, and what is made of it at the end.
+import { lineLength, textLength } from '../../domain/text.ts';
+import type { RowDraft } from '../draft.ts';
+import type { RowProblem } from '../problems.ts';
+import { endsBeforeStart, incompleteMembership, mostValues, noName, plain, tooLong, tooManyValues } from './faults.ts';
+import { splitName } from './names.ts';
+import { foldWords } from './text.ts';
+import { isSameEmail } from './values.ts';
+
+/** The longest value of a contact point, and the longest name of a tag, in characters. */
+export const pointLength = 1_000;
+export const tagLength = 100;
+
+export interface Address {
+  label: string | null;
+  street: string | undefined;
+  city: string | undefined;
+  region: string | undefined;
+  postalCode: string | undefined;
+  country: string | undefined;
+  whole: string | undefined;
+}
+
+interface Membership {
+  planName?: string;
+  startsOn?: string;
+  endsOn?: string;
+}
+
+/** A row while it is read. */
+export interface Work {
+  cells: readonly string[];
+  problems: RowProblem[];
+  draft: RowDraft;
+  middleName: string | undefined;
+  suffix: string | undefined;
+  names: { name: string; header: string; lastFirst: boolean }[];
+  phones: { value: string; label: string | null }[];
+  addresses: (Address | undefined)[];
+  memberships: (Membership | undefined)[];
+  /** What has no place of its own. */
+  rest: string[];
+}
+
+/** Takes a value of its column in. */
+export type Read = (value: string, work: Work) => void;
+/** Keeps from a column what is no text, or longer than this. */
+export type Guard = (longest: number, read: Read) => Read;
+
+export const compose = (cell: string): string => (plain.test(cell) ? cell : cell.normalize('NFC')).trim();
+const lineBreak = /\s*[\r\n]+\s*/g;
+
+export const oneLine = (value: string): string => (value.includes('\n') || value.includes('\r') ? value.replace(lineBreak, ' ') : value);
+export const oneAddress = (value: string): string => (value.includes('\n') || value.includes('\r') ? value.replace(lineBreak, ', ') : value);
+
+/** A house number stands beside its street, anything else after it. */
+export const joinStreet = (street: string, more: string): string => (/^\d+\s?[a-z]?$/i.test(more) ? `${street} ${more}` : `${street}, ${more}`);
+
+/** A second value for a field that has one goes to the rest. */
+export function setOnce<Name extends string>(owner: { [name in Name]?: string | undefined }, name: Name, value: string, header: string, rest: string[]): void {
+  const earlier = owner[name];
+  if (earlier === undefined) owner[name] = value;
+  else if (earlier !== value && value !== '') rest.push(`${header}: ${value}`);
+}
+
+export function addEmail(draft: RowDraft, email: string, label: string | null): void {
+  const own = draft.fields.email;
+  if (own === undefined) draft.fields.email = email;
+  else if (!isSameEmail(own, email)) addPoint(draft, 'EMAIL', email, label);
+}
+
+export function addPoint({ contactPoints }: RowDraft, kind: RowDraft['contactPoints'][number]['kind'], value: string, label: string | null): void {
+  for (const point of contactPoints) if (point.kind === kind && point.value.toLowerCase() === value.toLowerCase()) return;
+  contactPoints.push({ kind, label, value });
+}
+
+export function finishNames({ draft: { fields }, names, middleName, suffix, rest }: Work): void {
+  for (const { name, header, lastFirst } of names) {
+    if (fields.firstName === undefined && fields.lastName === undefined) Object.assign(fields, splitName(name, lastFirst));
+    else if (!hasWords([fields.firstName, middleName, fields.lastName, suffix], name)) rest.push(`${header}: ${name}`);
+  }
+  if (middleName) fields.firstName = fields.firstName === undefined ? middleName : `${fields.firstName} ${middleName}`;
+  if (suffix) fields.lastName = fields.lastName === undefined ? suffix : `${fields.lastName} ${suffix}`;
+}
+
+/** True where every word of a text is in the others. */
+function hasWords(texts: readonly (string | undefined)[], text: string): boolean {
+  const known = new Set(texts.flatMap((one) => (one ? foldWords(one).split(' ') : [])));
+  return foldWords(text)
+    .split(' ')
+    .every((word) => known.has(word));
+}
+
+export function finishAddresses({ draft, addresses }: Work): void {
+  let own: Address | undefined;
+  for (const address of addresses) {
+    if (!address) continue;
+    const { street, city, postalCode, country, region, whole } = address;
+    if (!own && (street ?? city ?? postalCode ?? country) !== undefined) {
+      own = address;
+      if (street !== undefined) draft.fields.street = street;
+      if (city !== undefined) draft.fields.city = city;
+      if (postalCode !== undefined) draft.fields.postalCode = postalCode;
+      if (country !== undefined) draft.fields.country = country;
+      if (region === undefined && (whole === undefined || hasWords([street, city, postalCode, country], whole))) continue;
+    } else if (own && street === own.street && city === own.city && postalCode === own.postalCode && country === own.country && region === own.region) continue;
+    addPoint(draft, 'ADDRESS', wholeOf(address), address.label);
+  }
+}
+
+/** An address in one line: as the row has it where that says all, or from its parts. */
+function wholeOf({ street, city, region, postalCode, country, whole }: Address): string {
+  const parts = [street, city, region, postalCode, country].filter((part) => part !== undefined);
+  if (whole !== undefined && (parts.every((part) => whole.includes(part)) || hasWords([whole], parts.join(' ')))) return whole;
+  const place = [[city, region].filter(Boolean).join(', '), postalCode].filter(Boolean).join(' ');
+  return [street, place, country, whole].filter(Boolean).join(', ');
+}
+
+export function finishMemberships({ memberships, draft, problems }: Work): void {
+  for (const membership of memberships) {
+    if (!membership) continue;
+    const { planName, startsOn, endsOn } = membership;
+    // Of an empty text the problem is known already.
+    if (planName === undefined || startsOn === undefined) problems.push(incompleteMembership);
+    else if (endsOn && startsOn && endsOn < startsOn) problems.push(endsBeforeStart);
+    else if (planName && startsOn && endsOn !== '') draft.memberships.push({ planName, startsOn, endsOn: endsOn ?? null });
+  }
+}
+
+/** What only the whole draft shows. */
+export function check({ draft, problems }: Work): void {
+  const { fields, contactPoints, tags, notes } = draft;
+  if (problems.length > 0) return;
+  if (!fields.firstName && !fields.lastName && !fields.company && !fields.email) problems.push(noName);
+  if (contactPoints.length > mostValues || tags.length > mostValues || notes.length > mostValues) problems.push(tooManyValues);
+  for (const value of [fields.firstName, fields.lastName, fields.street])
+    if (value !== undefined && value.length > lineLength) problems.push(tooLong(lineLength));
+  if (contactPoints.some(({ value }) => value.length > pointLength)) problems.push(tooLong(pointLength));
+  if (notes.some((note) => note.length > textLength)) problems.push(tooLong(textLength));
+}
