@@ -1,7 +1,7 @@
 // The action log, as the world sees it.
 import { Field, ID, InputType, Int, ObjectType, registerEnumType } from 'type-graphql';
 import { type LogFormat as Format } from '../log/export.ts';
-import { DateTime, Node } from './common.ts';
+import { DateTime, described, Node } from './common.ts';
 import { LinkPayload } from './exports.ts';
 import { connectionOf } from './pages.ts';
 
@@ -9,22 +9,22 @@ export const ActorKind = { STAFF: 'STAFF', OPERATOR: 'OPERATOR', SYSTEM: 'SYSTEM
 registerEnumType(ActorKind, {
   name: 'ActorKind',
   description: 'What kind of actor did something.',
-  valuesConfig: {
-    STAFF: { description: 'A staff member of the organization.' },
-    OPERATOR: { description: 'An operator: staff of the company that runs Reinstate.' },
-    SYSTEM: { description: 'Reinstate itself, by the clock.' },
-    API_KEY: { description: 'An integration, with an API key of the organization.' },
-  },
+  valuesConfig: described({
+    STAFF: 'A staff member of the organization.',
+    OPERATOR: 'An operator: staff of the company that runs Reinstate.',
+    SYSTEM: 'Reinstate itself, by the clock.',
+    API_KEY: 'An integration, with an API key of the organization.',
+  }),
 });
 
 export const ActionOutcome = { DONE: 'DONE', REFUSED: 'REFUSED' } as const;
 registerEnumType(ActionOutcome, {
   name: 'ActionOutcome',
   description: 'Whether something was done or refused.',
-  valuesConfig: {
-    DONE: { description: 'It was done; the entry was committed with it.' },
-    REFUSED: { description: 'It was tried and refused; nothing was changed.' },
-  },
+  valuesConfig: described({
+    DONE: 'It was done; the entry was committed with it.',
+    REFUSED: 'It was tried and refused; nothing was changed.',
+  }),
 });
 
 @ObjectType({ implements: Node, description: 'Who did what to which target, and exactly when. Entries are only ever added.' })
@@ -126,11 +126,11 @@ export const LogFormat: Record<Format, Format> = { CSV: 'CSV', JSON_LINES: 'JSON
 registerEnumType(LogFormat, {
   name: 'LogFormat',
   description: 'How the action log is written to a file.',
-  valuesConfig: {
-    CSV: { description: 'One line for each entry, for a spreadsheet (RFC 4180).' },
-    JSON_LINES: { description: 'One JSON object for each entry and line, for a SIEM.' },
-    PROOF: { description: 'The whole log with its seals, for `npx reinstate verify-log`, which needs no server. It takes no filter.' },
-  },
+  valuesConfig: described({
+    CSV: 'One line for each entry, for a spreadsheet (RFC 4180).',
+    JSON_LINES: 'One JSON object for each entry and line, for a SIEM.',
+    PROOF: 'The whole log with its seals, for `npx reinstate verify-log`, which needs no server. It takes no filter.',
+  }),
 });
 
 @InputType({ description: 'Asks for the action log as a file.' })

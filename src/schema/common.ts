@@ -70,6 +70,9 @@ export function decodeAnyId(given: string): [kind: Kinds, id: string] {
 /** The values of an enum, by themselves. */
 export const enumOf = <T extends string>(values: readonly T[]) => Object.fromEntries(values.map((value) => [value, value])) as Record<T, T>;
 
+/** The values of an enum with their descriptions. */
+export const described = (values: Record<string, string>) => Object.fromEntries(Object.entries(values).map(([value, description]) => [value, { description }]));
+
 const badValue = (what: string) => new InvalidInput('BAD_INPUT', `${what} Nothing was changed.`);
 
 function scalar<T>(name: string, description: string, write: (value: unknown) => T, read: (value: unknown) => unknown) {

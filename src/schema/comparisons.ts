@@ -1,17 +1,18 @@
 // What has changed since a snapshot, as the world sees it.
 import { Field, ID, InputType, Int, ObjectType, registerEnumType } from 'type-graphql';
 import type { ContactDifference } from '../snapshots/comparison.ts';
+import { described } from './common.ts';
 import { connectionOf } from './pages.ts';
 
 export const ContactDifferenceEnum: Record<ContactDifference, ContactDifference> = { ADDED: 'ADDED', REMOVED: 'REMOVED', CHANGED: 'CHANGED' };
 registerEnumType(ContactDifferenceEnum, {
   name: 'ContactDifference',
   description: 'What became of a contact since a snapshot.',
-  valuesConfig: {
-    ADDED: { description: 'It is there now and was not then.' },
-    REMOVED: { description: 'It was there then and is not now.' },
-    CHANGED: { description: 'It was there then and is there now, and it or something that it owns is different.' },
-  },
+  valuesConfig: described({
+    ADDED: 'It is there now and was not then.',
+    REMOVED: 'It was there then and is not now.',
+    CHANGED: 'It was there then and is there now, and it or something that it owns is different.',
+  }),
 });
 
 @ObjectType({ simpleResolvers: true, description: 'A field of a row that is not as it was.' })

@@ -1,50 +1,47 @@
 // Contacts, as the world sees them, and how they are found.
 import { ArgsType, Field, ID, InputType, Int, ObjectType, registerEnumType } from 'type-graphql';
-import { CalendarDate, DateTime, Node } from './common.ts';
+import { CalendarDate, DateTime, described, Node } from './common.ts';
 import { connectionOf, PageArgs } from './pages.ts';
 
 export const ContactPointKind = { EMAIL: 'EMAIL', PHONE: 'PHONE', ADDRESS: 'ADDRESS', WEBSITE: 'WEBSITE' } as const;
 registerEnumType(ContactPointKind, {
   name: 'ContactPointKind',
   description: 'How a contact point reaches the contact.',
-  valuesConfig: {
-    EMAIL: { description: 'A further email address.' },
-    PHONE: { description: 'A telephone number.' },
-    ADDRESS: { description: 'A further postal address.' },
-    WEBSITE: { description: 'A page on the web.' },
-  },
+  valuesConfig: described({
+    EMAIL: 'A further email address.',
+    PHONE: 'A telephone number.',
+    ADDRESS: 'A further postal address.',
+    WEBSITE: 'A page on the web.',
+  }),
 });
 
 export const BalanceState = { OWING: 'OWING', SETTLED: 'SETTLED', IN_CREDIT: 'IN_CREDIT' } as const;
 registerEnumType(BalanceState, {
   name: 'BalanceState',
   description: 'How a contact’s account stands.',
-  valuesConfig: {
-    OWING: { description: 'A balance is below zero: the contact owes money.' },
-    SETTLED: { description: 'Every balance is zero, or there is none.' },
-    IN_CREDIT: { description: 'A balance is above zero: the contact has paid more than was charged.' },
-  },
+  valuesConfig: described({
+    OWING: 'A balance is below zero: the contact owes money.',
+    SETTLED: 'Every balance is zero, or there is none.',
+    IN_CREDIT: 'A balance is above zero: the contact has paid more than was charged.',
+  }),
 });
 
 export const ContactOrderField = { NAME: 'NAME', EMAIL: 'EMAIL', CREATED_AT: 'CREATED_AT' } as const;
 registerEnumType(ContactOrderField, {
   name: 'ContactOrderField',
   description: 'What contacts are sorted by.',
-  valuesConfig: {
-    NAME: {
-      description:
-        'Last name, then first name; the company, the email or the member number of contacts without a name, which come last, by age, when your roles hide emails.',
-    },
-    EMAIL: { description: 'Email address. Contacts without one come last in both directions. Refused when your roles hide emails.' },
-    CREATED_AT: { description: 'When the contact was created.' },
-  },
+  valuesConfig: described({
+    NAME: 'Last name, then first name; the company, the email or the member number of contacts without a name, which come last, by age, when your roles hide emails.',
+    EMAIL: 'Email address. Contacts without one come last in both directions. Refused when your roles hide emails.',
+    CREATED_AT: 'When the contact was created.',
+  }),
 });
 
 export const OrderDirection = { ASC: 'ASC', DESC: 'DESC' } as const;
 registerEnumType(OrderDirection, {
   name: 'OrderDirection',
   description: 'Which end of an order comes first.',
-  valuesConfig: { ASC: { description: 'The smallest or the oldest first.' }, DESC: { description: 'The largest or the newest first.' } },
+  valuesConfig: described({ ASC: 'The smallest or the oldest first.', DESC: 'The largest or the newest first.' }),
 });
 
 @ObjectType({ simpleResolvers: true, description: 'A way to reach a contact, besides its email and its address.' })

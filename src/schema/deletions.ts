@@ -1,7 +1,7 @@
 // Deleting, as the world sees it: the preview, the confirmation, and the record that stays.
 import { Field, ID, InputType, Int, ObjectType, registerEnumType } from 'type-graphql';
 import type { DeletionState } from '../entities/deletion.ts';
-import { DateTime, Money, Node, UserError } from './common.ts';
+import { DateTime, described, Money, Node, UserError } from './common.ts';
 import { connectionOf } from './pages.ts';
 import { ContactFilter } from './contacts.ts';
 
@@ -14,12 +14,12 @@ export const DeletionStateEnum: Record<DeletionState, DeletionState> = {
 registerEnumType(DeletionStateEnum, {
   name: 'DeletionState',
   description: 'Where a deletion stands.',
-  valuesConfig: {
-    RUNNING: { description: 'Its job is moving contacts into the snapshot.' },
-    COMPLETED: { description: 'All is removed, and can be recovered until its deadline.' },
-    ERASING: { description: 'Its time has run out and its key is destroyed; nothing can be recovered. Its stored copies are being destroyed.' },
-    ERASED: { description: 'Nothing is left of it but this record, opaque ids and the certificate.' },
-  },
+  valuesConfig: described({
+    RUNNING: 'Its job is moving contacts into the snapshot.',
+    COMPLETED: 'All is removed, and can be recovered until its deadline.',
+    ERASING: 'Its time has run out and its key is destroyed; nothing can be recovered. Its stored copies are being destroyed.',
+    ERASED: 'Nothing is left of it but this record, opaque ids and the certificate.',
+  }),
 });
 
 @ObjectType({ description: 'How many rows of one kind.' })

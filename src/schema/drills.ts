@@ -1,17 +1,17 @@
 // Restore drills, as the world sees them.
 import { Field, Float, ID, Int, ObjectType, registerEnumType } from 'type-graphql';
 import type { DrillOutcome } from '../entities/drill.ts';
-import { DateTime, Node } from './common.ts';
+import { DateTime, described, Node } from './common.ts';
 import { connectionOf } from './pages.ts';
 
 export const RestoreDrillOutcome = { PASSED: 'PASSED', FAILED: 'FAILED' } as const satisfies Record<DrillOutcome, DrillOutcome>;
 registerEnumType(RestoreDrillOutcome, {
   name: 'RestoreDrillOutcome',
   description: 'How a restore drill ended.',
-  valuesConfig: {
-    PASSED: { description: 'Everything in the sample came back exactly as it was stored.' },
-    FAILED: { description: 'Something did not; `failure` says what.' },
-  },
+  valuesConfig: described({
+    PASSED: 'Everything in the sample came back exactly as it was stored.',
+    FAILED: 'Something did not; `failure` says what.',
+  }),
 });
 
 @ObjectType({

@@ -2,7 +2,7 @@
 import { Field, ID, InputType, Int, ObjectType, registerEnumType } from 'type-graphql';
 import type { ErasureKind, ErasureState, LegalGround } from '../entities/erasure.ts';
 import { ActorKind } from './action-log.ts';
-import { DateTime, Node, UserError } from './common.ts';
+import { DateTime, described, Node, UserError } from './common.ts';
 import { connectionOf } from './pages.ts';
 import { RowCount } from './deletions.ts';
 
@@ -10,20 +10,20 @@ export const ErasureKindEnum: Record<ErasureKind, ErasureKind> = { PURGE: 'PURGE
 registerEnumType(ErasureKindEnum, {
   name: 'ErasureKind',
   description: 'What set an erasure off.',
-  valuesConfig: {
-    PURGE: { description: 'The time in which a deletion could be recovered has run out.' },
-    ARTICLE_17: { description: 'Staff erased contacts on a legal ground (GDPR, Article 17), whether live or deleted.' },
-  },
+  valuesConfig: described({
+    PURGE: 'The time in which a deletion could be recovered has run out.',
+    ARTICLE_17: 'Staff erased contacts on a legal ground (GDPR, Article 17), whether live or deleted.',
+  }),
 });
 
 export const ErasureStateEnum: Record<ErasureState, ErasureState> = { RUNNING: 'RUNNING', COMPLETED: 'COMPLETED' };
 registerEnumType(ErasureStateEnum, {
   name: 'ErasureState',
   description: 'Where an erasure stands.',
-  valuesConfig: {
-    RUNNING: { description: 'Nothing brings the contacts back any more; stored copies are being destroyed.' },
-    COMPLETED: { description: 'Every stored copy is destroyed, and the certificate is signed.' },
-  },
+  valuesConfig: described({
+    RUNNING: 'Nothing brings the contacts back any more; stored copies are being destroyed.',
+    COMPLETED: 'Every stored copy is destroyed, and the certificate is signed.',
+  }),
 });
 
 export const LegalGroundEnum: Record<LegalGround, LegalGround> = {
@@ -37,14 +37,14 @@ export const LegalGroundEnum: Record<LegalGround, LegalGround> = {
 registerEnumType(LegalGroundEnum, {
   name: 'LegalGround',
   description: 'Why the law asks for an erasure.',
-  valuesConfig: {
-    RETENTION_ENDED: { description: 'The data are no longer necessary (Article 17(1)(a) GDPR); the ground of every purge.' },
-    CONSENT_WITHDRAWN: { description: 'The person has withdrawn consent (Article 17(1)(b) GDPR).' },
-    OBJECTION: { description: 'The person objects to the processing (Article 17(1)(c) GDPR).' },
-    UNLAWFUL_PROCESSING: { description: 'The data were processed unlawfully (Article 17(1)(d) GDPR).' },
-    LEGAL_OBLIGATION: { description: 'A law obliges to erase them (Article 17(1)(e) GDPR).' },
-    CHILD: { description: 'The data were collected from a child (Article 17(1)(f) GDPR).' },
-  },
+  valuesConfig: described({
+    RETENTION_ENDED: 'The data are no longer necessary (Article 17(1)(a) GDPR); the ground of every purge.',
+    CONSENT_WITHDRAWN: 'The person has withdrawn consent (Article 17(1)(b) GDPR).',
+    OBJECTION: 'The person objects to the processing (Article 17(1)(c) GDPR).',
+    UNLAWFUL_PROCESSING: 'The data were processed unlawfully (Article 17(1)(d) GDPR).',
+    LEGAL_OBLIGATION: 'A law obliges to erase them (Article 17(1)(e) GDPR).',
+    CHILD: 'The data were collected from a child (Article 17(1)(f) GDPR).',
+  }),
 });
 
 @InputType({ description: 'Asks what an erasure would destroy.' })

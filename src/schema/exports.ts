@@ -3,7 +3,7 @@ import { Field, Float, ID, InputType, Int, ObjectType, registerEnumType } from '
 import { type ExportField, exportFields } from '../domain/export-fields.ts';
 import type { ExportRow } from '../domain/export-rows.ts';
 import { type ExportFormat, exportFormats, exportStates } from '../entities/contact-export.ts';
-import { DateTime, enumOf, Node, UserError } from './common.ts';
+import { DateTime, described, enumOf, Node, UserError } from './common.ts';
 import { ContactFilter } from './contacts.ts';
 import { Failure } from './jobs.ts';
 import { connectionOf } from './pages.ts';
@@ -12,57 +12,54 @@ export const ExportFormatEnum = enumOf<ExportFormat>(exportFormats);
 registerEnumType(ExportFormatEnum, {
   name: 'ContactExportFormat',
   description: 'What kind of file contacts are written to.',
-  valuesConfig: {
-    CSV: {
-      description:
-        'A table as text in UTF-8 (RFC 4180). What a spreadsheet would take for a formula begins with an apostrophe, which importing takes off again.',
-    },
-    XLSX: { description: 'An Excel workbook: texts are texts, dates are dates, amounts are numbers, and nothing is a formula.' },
-    VCARD_3: { description: 'Contacts as vCards 3.0, which phones import: names, ways to reach, birthday, tags and notes, and nothing else.' },
-    VCARD_4: { description: 'Contacts as vCards 4.0 (RFC 6350), with the same in them.' },
-  },
+  valuesConfig: described({
+    CSV: 'A table as text in UTF-8 (RFC 4180). What a spreadsheet would take for a formula begins with an apostrophe, which importing takes off again.',
+    XLSX: 'An Excel workbook: texts are texts, dates are dates, amounts are numbers, and nothing is a formula.',
+    VCARD_3: 'Contacts as vCards 3.0, which phones import: names, ways to reach, birthday, tags and notes, and nothing else.',
+    VCARD_4: 'Contacts as vCards 4.0 (RFC 6350), with the same in them.',
+  }),
 });
 
 export const ExportStateEnum = enumOf<ExportRow['state']>([...exportStates, 'EXPIRED']);
 registerEnumType(ExportStateEnum, {
   name: 'ContactExportState',
   description: 'Where an export stands.',
-  valuesConfig: {
-    QUEUED: { description: 'Waits for a worker.' },
-    RUNNING: { description: 'Its file is being written.' },
-    COMPLETED: { description: 'Its file is there, until `expiresAt`.' },
-    EXPIRED: { description: 'Its time is over, and its file is not kept any more.' },
-    REMOVED: { description: 'Its file was removed before its time, because somebody was erased who may have been in it; `failure` says so.' },
-    FAILED: { description: 'It could not be written, and nothing of it is kept; `failure` says why.' },
-  },
+  valuesConfig: described({
+    QUEUED: 'Waits for a worker.',
+    RUNNING: 'Its file is being written.',
+    COMPLETED: 'Its file is there, until `expiresAt`.',
+    EXPIRED: 'Its time is over, and its file is not kept any more.',
+    REMOVED: 'Its file was removed before its time, because somebody was erased who may have been in it; `failure` says so.',
+    FAILED: 'It could not be written, and nothing of it is kept; `failure` says why.',
+  }),
 });
 
 export const ExportFieldEnum = enumOf<ExportField>(exportFields);
 registerEnumType(ExportFieldEnum, {
   name: 'ContactExportField',
   description: 'What of contacts is written to a file.',
-  valuesConfig: {
-    ID: { description: 'The id, as this API knows it.' },
-    MEMBER_NUMBER: { description: 'Member number.' },
-    FIRST_NAME: { description: 'First name.' },
-    LAST_NAME: { description: 'Last name.' },
-    EMAIL: { description: 'Email address.' },
-    COMPANY: { description: 'Company.' },
-    JOB_TITLE: { description: 'Job title.' },
-    STREET: { description: 'Street and number.' },
-    CITY: { description: 'City.' },
-    POSTAL_CODE: { description: 'Postal code.' },
-    COUNTRY: { description: 'Country.' },
-    BIRTH_DATE: { description: 'Date of birth.' },
-    CONTACT_POINTS: { description: 'Further ways to reach it, of each kind as many columns as are needed, 20 at most; the last holds what is left.' },
-    TAGS: { description: 'Tags, with semicolons between them.' },
-    MEMBERSHIPS: { description: 'The current membership with its plan, start, end and state; others in a column of their own.' },
-    BALANCES: { description: 'Balances, a column for each currency.' },
-    CUSTOM_FIELDS: { description: 'Custom fields, a column for each.' },
-    NOTES: { description: 'Notes, the oldest first.' },
-    CREATED_AT: { description: 'When it was created, in UTC.' },
-    UPDATED_AT: { description: 'When its own fields were last changed, in UTC.' },
-  },
+  valuesConfig: described({
+    ID: 'The id, as this API knows it.',
+    MEMBER_NUMBER: 'Member number.',
+    FIRST_NAME: 'First name.',
+    LAST_NAME: 'Last name.',
+    EMAIL: 'Email address.',
+    COMPANY: 'Company.',
+    JOB_TITLE: 'Job title.',
+    STREET: 'Street and number.',
+    CITY: 'City.',
+    POSTAL_CODE: 'Postal code.',
+    COUNTRY: 'Country.',
+    BIRTH_DATE: 'Date of birth.',
+    CONTACT_POINTS: 'Further ways to reach it, of each kind as many columns as are needed, 20 at most; the last holds what is left.',
+    TAGS: 'Tags, with semicolons between them.',
+    MEMBERSHIPS: 'The current membership with its plan, start, end and state; others in a column of their own.',
+    BALANCES: 'Balances, a column for each currency.',
+    CUSTOM_FIELDS: 'Custom fields, a column for each.',
+    NOTES: 'Notes, the oldest first.',
+    CREATED_AT: 'When it was created, in UTC.',
+    UPDATED_AT: 'When its own fields were last changed, in UTC.',
+  }),
 });
 
 @ObjectType({ implements: Node, description: 'Contacts that were taken out as a file. The record stays when the file is gone.' })

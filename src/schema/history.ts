@@ -1,6 +1,6 @@
 // A contact's history, as the world sees it: notes, activities and memberships.
 import { Field, ID, InputType, ObjectType, registerEnumType } from 'type-graphql';
-import { CalendarDate, DateTime, UserError } from './common.ts';
+import { CalendarDate, DateTime, described, UserError } from './common.ts';
 import { connectionOf } from './pages.ts';
 import { MembershipPlan } from './references.ts';
 
@@ -8,25 +8,25 @@ export const ActivityKind = { CALL: 'CALL', EMAIL: 'EMAIL', MEETING: 'MEETING', 
 registerEnumType(ActivityKind, {
   name: 'ActivityKind',
   description: 'What kind of activity.',
-  valuesConfig: {
-    CALL: { description: 'A telephone call.' },
-    EMAIL: { description: 'An email that was written or received.' },
-    MEETING: { description: 'A meeting.' },
-    EVENT: { description: 'Taking part in an event.' },
-    VISIT: { description: 'A visit.' },
-    OTHER: { description: 'Anything else.' },
-  },
+  valuesConfig: described({
+    CALL: 'A telephone call.',
+    EMAIL: 'An email that was written or received.',
+    MEETING: 'A meeting.',
+    EVENT: 'Taking part in an event.',
+    VISIT: 'A visit.',
+    OTHER: 'Anything else.',
+  }),
 });
 
 export const MembershipState = { ACTIVE: 'ACTIVE', EXPIRED: 'EXPIRED', CANCELLED: 'CANCELLED' } as const;
 registerEnumType(MembershipState, {
   name: 'MembershipState',
   description: 'Where a membership stands.',
-  valuesConfig: {
-    ACTIVE: { description: 'It is in force.' },
-    EXPIRED: { description: 'Its last day has passed.' },
-    CANCELLED: { description: 'It was ended early.' },
-  },
+  valuesConfig: described({
+    ACTIVE: 'It is in force.',
+    EXPIRED: 'Its last day has passed.',
+    CANCELLED: 'It was ended early.',
+  }),
 });
 
 @ObjectType({ simpleResolvers: true, description: 'What a member of staff wrote down about a contact.' })

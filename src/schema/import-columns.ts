@@ -3,10 +3,7 @@ import { Field, Float, InputType, Int, ObjectType, registerEnumType } from 'type
 import { questionKinds } from '../imports/recognition/evidence.ts';
 import { type DateOrder, dateOrders, type TargetField, targetFields } from '../imports/recognition/mapping.ts';
 import { type Encoding, encodings, type FileFormat, fileFormats } from '../imports/sheet.ts';
-import { enumOf } from './common.ts';
-
-/** The values of an enum with their descriptions. */
-export const described = (values: Record<string, string>) => Object.fromEntries(Object.entries(values).map(([value, description]) => [value, { description }]));
+import { described, enumOf } from './common.ts';
 
 const FileFormatEnum = enumOf<FileFormat>(fileFormats);
 registerEnumType(FileFormatEnum, {

@@ -1,9 +1,8 @@
 // The rows of an import, as the world sees them: what becomes of each and why, how many of which, and deleted contacts that they match.
 import { Field, ID, Int, ObjectType, registerEnumType } from 'type-graphql';
 import { type MatchKey, matchKeys, type RowOutcome, rowOutcomes, type RowUndoOutcome, rowUndoOutcomes } from '../entities/import.ts';
-import { DateTime, enumOf, Money } from './common.ts';
+import { DateTime, described, enumOf, Money } from './common.ts';
 import { RowCount } from './deletions.ts';
-import { described } from './import-columns.ts';
 import { connectionOf } from './pages.ts';
 
 const MatchKeyEnum = enumOf<MatchKey>(matchKeys);

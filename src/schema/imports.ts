@@ -12,12 +12,11 @@ import {
 } from '../entities/import.ts';
 import type { DateOrder } from '../imports/recognition/mapping.ts';
 import type { Encoding } from '../imports/sheet.ts';
-import { DateTime, enumOf, Node, UserError } from './common.ts';
+import { DateTime, described, enumOf, Node, UserError } from './common.ts';
 import {
   DateOrderEnum,
   DecimalMarkEnum,
   type decimalMarks,
-  described,
   EncodingEnum,
   FileReading,
   ImportColumn,

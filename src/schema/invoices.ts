@@ -1,18 +1,18 @@
 // The bill for a recovery, and what operators do with it: record its payment, let a paid recovery start.
 import { Field, ID, InputType, ObjectType, registerEnumType } from 'type-graphql';
-import { DateTime, Money, Node, UserError } from './common.ts';
+import { DateTime, described, Money, Node, UserError } from './common.ts';
 import { connectionOf } from './pages.ts';
 
 export const InvoiceStateEnum = { OPEN: 'OPEN', PAID: 'PAID', REFUNDED: 'REFUNDED', VOID: 'VOID' } as const;
 registerEnumType(InvoiceStateEnum, {
   name: 'InvoiceState',
   description: 'Where an invoice stands.',
-  valuesConfig: {
-    OPEN: { description: 'It waits for payment.' },
-    PAID: { description: 'It was paid.' },
-    REFUNDED: { description: 'It was paid, and the money went back.' },
-    VOID: { description: 'It was called off before it was paid.' },
-  },
+  valuesConfig: described({
+    OPEN: 'It waits for payment.',
+    PAID: 'It was paid.',
+    REFUNDED: 'It was paid, and the money went back.',
+    VOID: 'It was called off before it was paid.',
+  }),
 });
 
 @ObjectType({ implements: Node, description: 'The bill for a recovery.' })

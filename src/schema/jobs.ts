@@ -2,38 +2,38 @@
 import { Field, ID, Int, Float, ObjectType, registerEnumType } from 'type-graphql';
 import type { JobKind, JobState } from '../domain/jobs.ts';
 import { jobKinds, type JobPhase, jobPhases, jobStates } from '../entities/job.ts';
-import { DateTime, enumOf, Node } from './common.ts';
+import { DateTime, described, enumOf, Node } from './common.ts';
 import { connectionOf } from './pages.ts';
 
 export const JobKindEnum = enumOf<JobKind>(jobKinds);
 registerEnumType(JobKindEnum, {
   name: 'JobKind',
   description: 'What a job does.',
-  valuesConfig: {
-    DELETE_CONTACTS: { description: 'Carries out a large deletion.' },
-    RECOVER_CONTACTS: { description: 'Carries out a recovery.' },
-    UNDO_RECOVERY: { description: 'Takes a recovery back.' },
-    RESTORE_DRILL: { description: 'Brings a sample of the newest snapshot back beside the live contacts, to prove that it can be.' },
-    ERASE_CONTACTS: { description: 'Carries out an erasure: a purge, or one under Article 17.' },
-    TAKE_SNAPSHOT: { description: 'Takes a snapshot of the whole organization.' },
-    CHECK_IMPORT: { description: 'Reads a contact file and says what importing it would do.' },
-    APPLY_IMPORT: { description: 'Creates and changes contacts as a contact file says.' },
-    UNDO_IMPORT: { description: 'Takes an import back.' },
-    EXPORT_CONTACTS: { description: 'Writes contacts to a file.' },
-  },
+  valuesConfig: described({
+    DELETE_CONTACTS: 'Carries out a large deletion.',
+    RECOVER_CONTACTS: 'Carries out a recovery.',
+    UNDO_RECOVERY: 'Takes a recovery back.',
+    RESTORE_DRILL: 'Brings a sample of the newest snapshot back beside the live contacts, to prove that it can be.',
+    ERASE_CONTACTS: 'Carries out an erasure: a purge, or one under Article 17.',
+    TAKE_SNAPSHOT: 'Takes a snapshot of the whole organization.',
+    CHECK_IMPORT: 'Reads a contact file and says what importing it would do.',
+    APPLY_IMPORT: 'Creates and changes contacts as a contact file says.',
+    UNDO_IMPORT: 'Takes an import back.',
+    EXPORT_CONTACTS: 'Writes contacts to a file.',
+  }),
 });
 
 export const JobStateEnum = enumOf<JobState>(jobStates);
 registerEnumType(JobStateEnum, {
   name: 'JobState',
   description: 'Where a job stands. The last three are final.',
-  valuesConfig: {
-    QUEUED: { description: 'Waits for a worker.' },
-    RUNNING: { description: 'A worker is at it, or will go on with it after a crash.' },
-    COMPLETED: { description: 'Everything is done.' },
-    FAILED: { description: 'It was given up; `failure` says why.' },
-    CANCELLED: { description: 'It was called off before it began.' },
-  },
+  valuesConfig: described({
+    QUEUED: 'Waits for a worker.',
+    RUNNING: 'A worker is at it, or will go on with it after a crash.',
+    COMPLETED: 'Everything is done.',
+    FAILED: 'It was given up; `failure` says why.',
+    CANCELLED: 'It was called off before it began.',
+  }),
 });
 
 export const JobPhaseEnum = enumOf<JobPhase>(jobPhases);
@@ -41,21 +41,21 @@ registerEnumType(JobPhaseEnum, {
   name: 'JobPhase',
   description:
     'What a running job is at. Each phase counts from nothing to all of its contacts. A job never goes back to an earlier phase or count, also not when another worker goes on with it.',
-  valuesConfig: {
-    REMOVING: { description: 'Deletion: contacts move into the snapshot, batch by batch.' },
-    CHECKING: { description: 'Recovery: every chunk is decrypted and held against its manifest before anything is written.' },
-    SAFEGUARDING: { description: 'Recovery: the live contacts that it will change are copied into a safety snapshot, for an undo.' },
-    MIGRATING: { description: 'Recovery: contacts come back, chunk by chunk, each graph compared with its digest before it is committed.' },
-    RECONCILING: { description: 'Recovery: every balance is held against its ledger.' },
-    ERASING: { description: 'Erasure: stored copies are destroyed, chunk by chunk.' },
-    PROVING: { description: 'Recovery: every contact of the snapshot is accounted for.' },
-    REVERTING: { description: 'Undo: what the recovery brought back is deleted again, and what it changed is put back, where nobody has touched it since.' },
-    CAPTURING: { description: 'Snapshot: every contact is read as it is at one instant, and kept.' },
-    READING: { description: 'Dry run of an import: rows are read and held against the contacts. The total is an estimate until the file has been read.' },
-    APPLYING: { description: 'Import: contacts are created and changed, row by row.' },
-    UNDOING: { description: 'Undo of an import: row by row what it created is deleted, and what it changed is put back.' },
-    EXPORTING: { description: 'Export: every contact is read as it is at one instant, and written to the file.' },
-  },
+  valuesConfig: described({
+    REMOVING: 'Deletion: contacts move into the snapshot, batch by batch.',
+    CHECKING: 'Recovery: every chunk is decrypted and held against its manifest before anything is written.',
+    SAFEGUARDING: 'Recovery: the live contacts that it will change are copied into a safety snapshot, for an undo.',
+    MIGRATING: 'Recovery: contacts come back, chunk by chunk, each graph compared with its digest before it is committed.',
+    RECONCILING: 'Recovery: every balance is held against its ledger.',
+    ERASING: 'Erasure: stored copies are destroyed, chunk by chunk.',
+    PROVING: 'Recovery: every contact of the snapshot is accounted for.',
+    REVERTING: 'Undo: what the recovery brought back is deleted again, and what it changed is put back, where nobody has touched it since.',
+    CAPTURING: 'Snapshot: every contact is read as it is at one instant, and kept.',
+    READING: 'Dry run of an import: rows are read and held against the contacts. The total is an estimate until the file has been read.',
+    APPLYING: 'Import: contacts are created and changed, row by row.',
+    UNDOING: 'Undo of an import: row by row what it created is deleted, and what it changed is put back.',
+    EXPORTING: 'Export: every contact is read as it is at one instant, and written to the file.',
+  }),
 });
 
 @ObjectType({ description: 'Why something failed.' })

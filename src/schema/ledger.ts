@@ -1,6 +1,6 @@
 // A contact's money, as the world sees it: payments, the ledger, and what is added to them.
 import { Field, ID, InputType, ObjectType, registerEnumType } from 'type-graphql';
-import { DateTime, MinorUnits, Money, UserError } from './common.ts';
+import { DateTime, described, MinorUnits, Money, UserError } from './common.ts';
 import { connectionOf } from './pages.ts';
 
 export const PaymentMethod = {
@@ -13,13 +13,13 @@ export const PaymentMethod = {
 registerEnumType(PaymentMethod, {
   name: 'PaymentMethod',
   description: 'How a contact paid.',
-  valuesConfig: {
-    CARD: { description: 'With a card.' },
-    BANK_TRANSFER: { description: 'By bank transfer.' },
-    CASH: { description: 'In cash.' },
-    DIRECT_DEBIT: { description: 'By direct debit.' },
-    OTHER: { description: 'In any other way.' },
-  },
+  valuesConfig: described({
+    CARD: 'With a card.',
+    BANK_TRANSFER: 'By bank transfer.',
+    CASH: 'In cash.',
+    DIRECT_DEBIT: 'By direct debit.',
+    OTHER: 'In any other way.',
+  }),
 });
 
 export const LedgerEntryKind = {
@@ -32,13 +32,13 @@ export const LedgerEntryKind = {
 registerEnumType(LedgerEntryKind, {
   name: 'LedgerEntryKind',
   description: 'Why an amount is in the ledger.',
-  valuesConfig: {
-    CHARGE: { description: 'The contact was charged.' },
-    PAYMENT: { description: 'The contact paid.' },
-    REFUND: { description: 'A payment was given back.' },
-    ADJUSTMENT: { description: 'A correction.' },
-    OPENING: { description: 'What the balance was when the ledger began.' },
-  },
+  valuesConfig: described({
+    CHARGE: 'The contact was charged.',
+    PAYMENT: 'The contact paid.',
+    REFUND: 'A payment was given back.',
+    ADJUSTMENT: 'A correction.',
+    OPENING: 'What the balance was when the ledger began.',
+  }),
 });
 
 @ObjectType({ simpleResolvers: true, description: 'Money that a contact paid.' })

@@ -1,22 +1,20 @@
 // Verifying the action log, as the world sees it.
 import { Field, ID, InputType, Int, ObjectType, registerEnumType } from 'type-graphql';
 import { type Fault, faultKinds } from '../log/chain.ts';
-import { DateTime } from './common.ts';
+import { DateTime, described } from './common.ts';
 
 export const LogFaultKind = Object.fromEntries(faultKinds.map((kind) => [kind, kind])) as { [Kind in Fault['kind']]: Kind };
 registerEnumType(LogFaultKind, {
   name: 'LogFaultKind',
   description: 'What was done to the action log.',
-  valuesConfig: {
-    EDITED: { description: 'An entry, or what lies beside it, is not what was sealed.' },
-    REMOVED: { description: 'An entry or a seal is missing.' },
-    INSERTED: { description: 'There is an entry that was never sealed and does not wait for a seal.' },
-    REORDERED: { description: 'Entries or seals are not in the order that they were sealed in.' },
-    CUT_OFF: { description: 'The log ends before a checkpoint that was kept outside of it.' },
-    BAD_SEAL: {
-      description: 'A seal, or the statement that the log was pruned, was not signed with the key of the log, or a seal does not continue the one before it.',
-    },
-  },
+  valuesConfig: described({
+    EDITED: 'An entry, or what lies beside it, is not what was sealed.',
+    REMOVED: 'An entry or a seal is missing.',
+    INSERTED: 'There is an entry that was never sealed and does not wait for a seal.',
+    REORDERED: 'Entries or seals are not in the order that they were sealed in.',
+    CUT_OFF: 'The log ends before a checkpoint that was kept outside of it.',
+    BAD_SEAL: 'A seal, or the statement that the log was pruned, was not signed with the key of the log, or a seal does not continue the one before it.',
+  }),
 });
 
 @InputType({ description: 'How far the log had got when you verified it before. Keep `head` of each verification, and give it with the next one.' })

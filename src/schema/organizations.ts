@@ -1,6 +1,6 @@
 // The organization as clients see it.
 import { Field, ID, ObjectType, registerEnumType } from 'type-graphql';
-import { Node } from './common.ts';
+import { described, Node } from './common.ts';
 import { connectionOf } from './pages.ts';
 import type { Plan as PlanName } from '../entities/organization.ts';
 
@@ -9,11 +9,11 @@ export const Plan = { FREE: 'FREE', STANDARD: 'STANDARD', PREMIUM: 'PREMIUM' } a
 registerEnumType(Plan, {
   name: 'Plan',
   description: 'What an organization has booked.',
-  valuesConfig: {
-    FREE: { description: 'Everything but recovery.' },
-    STANDARD: { description: 'Larger limits; still without recovery.' },
-    PREMIUM: { description: 'With recovery of deleted contacts, for a fee each.' },
-  },
+  valuesConfig: described({
+    FREE: 'Everything but recovery.',
+    STANDARD: 'Larger limits; still without recovery.',
+    PREMIUM: 'With recovery of deleted contacts, for a fee each.',
+  }),
 });
 
 @ObjectType({

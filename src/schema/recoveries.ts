@@ -1,7 +1,7 @@
 // Recovering, as the world sees it: the request, its undo, and the orders that change it.
 import { Field, ID, InputType, Int, ObjectType, registerEnumType } from 'type-graphql';
 import type { ConflictPolicy, RecoveryState, UndoOutcome } from '../entities/recovery.ts';
-import { DateTime, Node, UserError } from './common.ts';
+import { DateTime, described, Node, UserError } from './common.ts';
 import { connectionOf } from './pages.ts';
 import { Failure } from './jobs.ts';
 import { ConflictPolicyEnum, RecoveryPlan, RecoveryPlanInput } from './recovery-plans.ts';
@@ -20,27 +20,27 @@ export const RecoveryStateEnum: Record<RecoveryState, RecoveryState> = {
 registerEnumType(RecoveryStateEnum, {
   name: 'RecoveryState',
   description: 'Where a recovery request stands. The last five are final, but for a completed one, which can be undone.',
-  valuesConfig: {
-    AWAITING_PAYMENT: { description: 'Its invoice is open. An unpaid request holds nothing back from the deadline.' },
-    AWAITING_APPROVAL: { description: 'It is paid and waits for an operator, where the policy asks for one.' },
-    QUEUED: { description: 'It is paid and waits for a worker.' },
-    RUNNING: { description: 'A worker is at it, or will go on with it after a crash.' },
-    COMPLETED: { description: 'Every contact came back as it was, or is named as a conflict with what was done about it.' },
-    FAILED: { description: 'It could not be done; `failure` says why. It was refunded.' },
-    CANCELLED: { description: 'It was called off before it began; refunded when it was paid.' },
-    EXPIRED: { description: 'It was not paid before the deadline.' },
-    UNDONE: { description: 'It was completed and then taken back.' },
-  },
+  valuesConfig: described({
+    AWAITING_PAYMENT: 'Its invoice is open. An unpaid request holds nothing back from the deadline.',
+    AWAITING_APPROVAL: 'It is paid and waits for an operator, where the policy asks for one.',
+    QUEUED: 'It is paid and waits for a worker.',
+    RUNNING: 'A worker is at it, or will go on with it after a crash.',
+    COMPLETED: 'Every contact came back as it was, or is named as a conflict with what was done about it.',
+    FAILED: 'It could not be done; `failure` says why. It was refunded.',
+    CANCELLED: 'It was called off before it began; refunded when it was paid.',
+    EXPIRED: 'It was not paid before the deadline.',
+    UNDONE: 'It was completed and then taken back.',
+  }),
 });
 
 export const UndoOutcomeEnum: Record<UndoOutcome, UndoOutcome> = { KEPT: 'KEPT', COULD_NOT: 'COULD_NOT' };
 registerEnumType(UndoOutcomeEnum, {
   name: 'UndoOutcome',
   description: 'Why an undo did not take a contact back.',
-  valuesConfig: {
-    KEPT: { description: 'It was edited since, so it was kept.' },
-    COULD_NOT: { description: 'It is gone, or something live stands in the way.' },
-  },
+  valuesConfig: described({
+    KEPT: 'It was edited since, so it was kept.',
+    COULD_NOT: 'It is gone, or something live stands in the way.',
+  }),
 });
 
 @ObjectType({ description: 'A contact that an undo did not take back.' })

@@ -2,7 +2,7 @@
 import { Field, ID, InputType, Int, ObjectType, registerEnumType } from 'type-graphql';
 import type { ConflictRow } from '../domain/recovery-rows.ts';
 import type { ConflictKind, ConflictPolicy } from '../entities/recovery.ts';
-import { DateTime, Money } from './common.ts';
+import { DateTime, described, Money } from './common.ts';
 import { connectionOf } from './pages.ts';
 import { RowCount } from './deletions.ts';
 
@@ -14,11 +14,11 @@ export const ConflictKindEnum: Record<ConflictKind, ConflictKind> = {
 registerEnumType(ConflictKindEnum, {
   name: 'ConflictKind',
   description: 'What a live contact shares with one that is to come back.',
-  valuesConfig: {
-    SAME_ID: { description: 'The contact is live already.' },
-    SAME_EMAIL: { description: 'Another contact has its email now.' },
-    SAME_MEMBER_NUMBER: { description: 'Another contact has its member number now.' },
-  },
+  valuesConfig: described({
+    SAME_ID: 'The contact is live already.',
+    SAME_EMAIL: 'Another contact has its email now.',
+    SAME_MEMBER_NUMBER: 'Another contact has its member number now.',
+  }),
 });
 
 export const ConflictPolicyEnum: Record<ConflictPolicy, ConflictPolicy> = {
@@ -30,19 +30,13 @@ export const ConflictPolicyEnum: Record<ConflictPolicy, ConflictPolicy> = {
 registerEnumType(ConflictPolicyEnum, {
   name: 'ConflictPolicy',
   description: 'What becomes of a contact when something live stands in its way. One conflict never stops the other contacts.',
-  valuesConfig: {
-    SKIP: { description: 'It stays in the snapshot; what is live is left as it is.' },
-    MERGE: {
-      description:
-        'Its notes, activities, memberships, payments, ledger, tags and fields go onto the live contact, without doubling what is the same; fields that the live contact has filled win.',
-    },
-    RESTORE_WITHOUT_EMAIL: {
-      description: 'It comes back beside the live contact, without the email or member number that is taken. When its own id is live it is skipped.',
-    },
-    REPLACE: {
-      description: 'The live contact is removed, into a safety snapshot, and it comes back in its place. Takes contacts:delete.',
-    },
-  },
+  valuesConfig: described({
+    SKIP: 'It stays in the snapshot; what is live is left as it is.',
+    MERGE:
+      'Its notes, activities, memberships, payments, ledger, tags and fields go onto the live contact, without doubling what is the same; fields that the live contact has filled win.',
+    RESTORE_WITHOUT_EMAIL: 'It comes back beside the live contact, without the email or member number that is taken. When its own id is live it is skipped.',
+    REPLACE: 'The live contact is removed, into a safety snapshot, and it comes back in its place. Takes contacts:delete.',
+  }),
 });
 
 @ObjectType({ description: 'The fields of a contact as the snapshot has them; those that your roles hide are null.' })

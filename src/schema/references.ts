@@ -1,6 +1,6 @@
 // What contacts refer to and share: membership plans, tags and custom fields.
 import { Field, ID, InputType, ObjectType, registerEnumType } from 'type-graphql';
-import { Money, UserError } from './common.ts';
+import { described, Money, UserError } from './common.ts';
 import { connectionOf } from './pages.ts';
 import { Contact } from './contacts.ts';
 
@@ -8,19 +8,19 @@ export const MembershipInterval = { MONTH: 'MONTH', YEAR: 'YEAR', LIFETIME: 'LIF
 registerEnumType(MembershipInterval, {
   name: 'MembershipInterval',
   description: 'How often the price of a membership plan is due.',
-  valuesConfig: { MONTH: { description: 'Each month.' }, YEAR: { description: 'Each year.' }, LIFETIME: { description: 'Once.' } },
+  valuesConfig: described({ MONTH: 'Each month.', YEAR: 'Each year.', LIFETIME: 'Once.' }),
 });
 
 export const CustomFieldKind = { TEXT: 'TEXT', NUMBER: 'NUMBER', DATE: 'DATE', BOOLEAN: 'BOOLEAN' } as const;
 registerEnumType(CustomFieldKind, {
   name: 'CustomFieldKind',
   description: 'What a custom field holds.',
-  valuesConfig: {
-    TEXT: { description: 'Any text.' },
-    NUMBER: { description: 'A number, as in `-1.5`.' },
-    DATE: { description: 'A calendar date, as in `1984-05-09`.' },
-    BOOLEAN: { description: '`true` or `false`.' },
-  },
+  valuesConfig: described({
+    TEXT: 'Any text.',
+    NUMBER: 'A number, as in `-1.5`.',
+    DATE: 'A calendar date, as in `1984-05-09`.',
+    BOOLEAN: '`true` or `false`.',
+  }),
 });
 
 @ObjectType({ simpleResolvers: true, description: 'What members can book.' })

@@ -1,7 +1,7 @@
 // Signing in and the one who is signed in, as clients see them.
 import { Field, ID, InputType, Int, ObjectType, registerEnumType } from 'type-graphql';
 import { allFieldGroups, type FieldGroup, fieldGroups } from '../permissions/field-groups.ts';
-import { DateTime, UserError } from './common.ts';
+import { DateTime, described, UserError } from './common.ts';
 import { Organization } from './organizations.ts';
 
 export const ViewerKind = { STAFF: 'STAFF', OPERATOR: 'OPERATOR', API_KEY: 'API_KEY' } as const;
@@ -9,11 +9,11 @@ export const ViewerKind = { STAFF: 'STAFF', OPERATOR: 'OPERATOR', API_KEY: 'API_
 registerEnumType(ViewerKind, {
   name: 'ViewerKind',
   description: 'Where someone who is signed in stands.',
-  valuesConfig: {
-    STAFF: { description: 'A staff member of one organization.' },
-    OPERATOR: { description: 'Staff of the company that runs the platform; works across organizations.' },
-    API_KEY: { description: 'An integration of one organization.' },
-  },
+  valuesConfig: described({
+    STAFF: 'A staff member of one organization.',
+    OPERATOR: 'Staff of the company that runs the platform; works across organizations.',
+    API_KEY: 'An integration of one organization.',
+  }),
 });
 
 export const FieldGroupEnum = Object.fromEntries(allFieldGroups.map((group) => [group, group])) as Record<FieldGroup, FieldGroup>;

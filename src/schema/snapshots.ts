@@ -1,7 +1,7 @@
 // Snapshots of a whole organization, as the world sees them.
 import { ArgsType, Field, Float, InputType, Int, ObjectType, registerEnumType } from 'type-graphql';
 import type { OrganizationSnapshotKind, SnapshotState } from '../entities/organization-snapshot.ts';
-import { DateTime, Node, UserError } from './common.ts';
+import { DateTime, described, Node, UserError } from './common.ts';
 import { connectionOf, PageArgs } from './pages.ts';
 import { RowCount } from './deletions.ts';
 import { Failure } from './jobs.ts';
@@ -10,21 +10,21 @@ export const SnapshotKindEnum: Record<OrganizationSnapshotKind, OrganizationSnap
 registerEnumType(SnapshotKindEnum, {
   name: 'SnapshotKind',
   description: 'Why a snapshot was taken.',
-  valuesConfig: {
-    SCHEDULED: { description: 'It is the one of its night. Organizations on the STANDARD or PREMIUM plan have one every night.' },
-    MANUAL: { description: 'Someone took it with `takeSnapshot`.' },
-  },
+  valuesConfig: described({
+    SCHEDULED: 'It is the one of its night. Organizations on the STANDARD or PREMIUM plan have one every night.',
+    MANUAL: 'Someone took it with `takeSnapshot`.',
+  }),
 });
 
 export const SnapshotStateEnum: Record<SnapshotState, SnapshotState> = { TAKING: 'TAKING', COMPLETE: 'COMPLETE', FAILED: 'FAILED' };
 registerEnumType(SnapshotStateEnum, {
   name: 'SnapshotState',
   description: 'Where a snapshot stands.',
-  valuesConfig: {
-    TAKING: { description: 'Its job waits or is at work. Nothing of it is there yet.' },
-    COMPLETE: { description: 'All of it is there.' },
-    FAILED: { description: 'It could not be taken, and nothing of it is there; `failure` says why.' },
-  },
+  valuesConfig: described({
+    TAKING: 'Its job waits or is at work. Nothing of it is there yet.',
+    COMPLETE: 'All of it is there.',
+    FAILED: 'It could not be taken, and nothing of it is there; `failure` says why.',
+  }),
 });
 
 @ObjectType({

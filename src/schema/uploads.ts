@@ -1,30 +1,30 @@
 // Uploads, as the world sees them. The files themselves go by HTTP.
 import { Field, InputType, Int, ObjectType, registerEnumType } from 'type-graphql';
 import type { FileKind, UploadState } from '../entities/upload.ts';
-import { DateTime, Node, UserError } from './common.ts';
+import { DateTime, described, Node, UserError } from './common.ts';
 import { Failure } from './jobs.ts';
 
 export const UploadStateEnum: Record<UploadState, UploadState> = { WAITING: 'WAITING', COMPLETE: 'COMPLETE', REFUSED: 'REFUSED', EXPIRED: 'EXPIRED' };
 registerEnumType(UploadStateEnum, {
   name: 'UploadState',
   description: 'Where an upload stands.',
-  valuesConfig: {
-    WAITING: { description: 'The file, or a part of it, is still to come.' },
-    COMPLETE: { description: 'The whole file is here, and can be used until `expiresAt`.' },
-    REFUSED: { description: 'The file is not taken, and nothing of it was kept; `failure` says why.' },
-    EXPIRED: { description: 'Its time is over, and nothing of it is here any more.' },
-  },
+  valuesConfig: described({
+    WAITING: 'The file, or a part of it, is still to come.',
+    COMPLETE: 'The whole file is here, and can be used until `expiresAt`.',
+    REFUSED: 'The file is not taken, and nothing of it was kept; `failure` says why.',
+    EXPIRED: 'Its time is over, and nothing of it is here any more.',
+  }),
 });
 
 export const FileKindEnum: Record<FileKind, FileKind> = { ZIP: 'ZIP', VCARD: 'VCARD', TEXT: 'TEXT' };
 registerEnumType(FileKindEnum, {
   name: 'FileKind',
   description: 'What a file is by its first bytes, whatever it is called.',
-  valuesConfig: {
-    ZIP: { description: 'A zip archive, as an .xlsx workbook is one.' },
-    VCARD: { description: 'VCards.' },
-    TEXT: { description: 'Text of another kind, as CSV is.' },
-  },
+  valuesConfig: described({
+    ZIP: 'A zip archive, as an .xlsx workbook is one.',
+    VCARD: 'VCards.',
+    TEXT: 'Text of another kind, as CSV is.',
+  }),
 });
 
 @ObjectType({ implements: Node, description: 'A file that is brought in, to import contacts from.' })

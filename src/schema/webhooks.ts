@@ -1,18 +1,18 @@
 // Webhooks, as the world sees them: endpoints, and what was delivered to them.
 import { Field, ID, InputType, Int, ObjectType, registerEnumType } from 'type-graphql';
 import type { DeliveryState } from '../entities/webhook.ts';
-import { DateTime, Node, UserError } from './common.ts';
+import { DateTime, described, Node, UserError } from './common.ts';
 import { connectionOf } from './pages.ts';
 
 export const DeliveryStateEnum: Record<DeliveryState, DeliveryState> = { PENDING: 'PENDING', DELIVERED: 'DELIVERED', FAILED: 'FAILED' };
 registerEnumType(DeliveryStateEnum, {
   name: 'WebhookDeliveryState',
   description: 'Where a delivery stands.',
-  valuesConfig: {
-    PENDING: { description: 'It is sent at `nextAttemptAt`, for the first time or again.' },
-    DELIVERED: { description: 'The endpoint has taken it: it answered with a status of 200 to 299.' },
-    FAILED: { description: 'It was given up after the last attempt; `failure` says why.' },
-  },
+  valuesConfig: described({
+    PENDING: 'It is sent at `nextAttemptAt`, for the first time or again.',
+    DELIVERED: 'The endpoint has taken it: it answered with a status of 200 to 299.',
+    FAILED: 'It was given up after the last attempt; `failure` says why.',
+  }),
 });
 
 @ObjectType({ simpleResolvers: true, description: 'One event that is, or was, to be delivered to one webhook endpoint.' })
