@@ -63,12 +63,14 @@ const schema = z.object({
   FILES_DIRECTORY: z.string().optional(),
   /** The largest file that can be uploaded. */
   UPLOAD_MAX_MEGABYTES: count(1, 2000).default(256),
+  /** What an organization may have of uploads, those on their way included: each counts as long as it was said to be, or as the largest. */
+  UPLOAD_MAX_TOTAL_MEGABYTES: count(1, 100_000_000).default(4096),
   /** How long an upload can be sent, resumed and used. */
   UPLOAD_HOURS: count(1, 720).default(24),
-  /** ClamAV’s daemon, which looks at every file that is uploaded: tcp://host:3310 or unix:/path. Without it nobody does. */
+  /** ClamAV’s daemon, which looks at every file that is uploaded: tcp://host:3310, tcp://[address]:3310 or unix:/path. Without it nobody does. */
   CLAMD_URL: z
     .string()
-    .regex(/^(tcp:\/\/[^/:]+:\d{1,5}|unix:\/.+)$/, 'must look like tcp://clamav.example:3310 or unix:/run/clamav/clamd.ctl')
+    .regex(/^(tcp:\/\/(\[[0-9a-f:]+\]|[^/:[\]]+):\d{1,5}|unix:\/.+)$/i, 'must look like tcp://clamav.example:3310 or unix:/run/clamav/clamd.ctl')
     .optional(),
   /** How long it may say nothing. */
   CLAMD_TIMEOUT_SECONDS: count(1, 600).default(60),
@@ -147,6 +149,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   if (read.data.DATABASE_URL && !read.data.MASTER_KEY)
     throw new StartupError('MASTER_KEY is required with DATABASE_URL: 32 random bytes in base64, for example from `openssl rand -base64 32`.');
   checkStores(read.data);
+  checkUploads(read.data);
   checkRetention(read.data);
   return read.data;
 }
@@ -163,6 +166,14 @@ function checkStores(config: Config): void {
   if (missing.length > 0 && (config.SNAPSHOT_STORE === 's3' || config.FILE_STORE === 's3' || missing.length < keys.length))
     throw new StartupError(
       `${config.SNAPSHOT_STORE === 's3' || config.FILE_STORE !== 's3' ? 'Snapshots' : 'Files'} can’t be kept in S3 without ${missing.join(' and ')}. Set what is missing, or nothing that begins with S3_.`,
+    );
+}
+
+/** @throws StartupError when there is no room for a single file */
+function checkUploads({ UPLOAD_MAX_MEGABYTES: most, UPLOAD_MAX_TOTAL_MEGABYTES: total }: Config): void {
+  if (total < most)
+    throw new StartupError(
+      `UPLOAD_MAX_TOTAL_MEGABYTES is ${total}, and a file may have ${most} megabytes (UPLOAD_MAX_MEGABYTES): set as much at least. Nothing was started.`,
     );
 }
 

@@ -52,7 +52,8 @@ async function send(app: App, download: Download, info: RequestInfo, response: R
   const { type, name, byteLength, content } = file;
   response.set({ 'content-type': type, 'content-disposition': `attachment; filename="${name}"` });
   if (byteLength !== undefined) response.set('content-length', String(byteLength));
-  response.setTimeout(patience, () => response.destroy());
+  // Where nothing waits to be taken it is the content that takes its time, and not the client.
+  response.setTimeout(patience, () => (response.writableLength > 0 ? response.destroy() : response.setTimeout(patience)));
   // A client that goes away ends the walk; what it has got then does not end as a whole answer does.
   await pipeline(Readable.from(content), response).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;

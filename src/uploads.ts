@@ -5,13 +5,15 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Request, Response } from 'express';
 import type { RequestInfo } from './context.ts';
 import type { App } from './domain/app.ts';
-import { askStanding, type Part, partBytes, readTarget, receivePart, type UploadRow } from './domain/uploads.ts';
+import { askStanding, type Part, partBytes, readTarget, receivePart, type Target, type UploadRow } from './domain/uploads.ts';
 import { NotFound, Refusal } from './errors.ts';
 import { globalId } from './global-id.ts';
 import { byLink, type Entrance, type Refuse } from './links.ts';
 
 /** Each holds a few pieces in memory while it lasts. */
-const mostAtOnce = 4;
+const mostAtOnce = 8;
+/** Of an organization, so that none keeps the others out. */
+const mostOfOne = 2;
 /** Of a client that sends at all as much must come within REQUEST_TIMEOUT_SECONDS; the time that we take is ours. */
 const leastBytes = 64 * 1024;
 
@@ -30,6 +32,7 @@ const statuses: Record<string, number> = {
   INFECTED_FILE: 422,
   FILE_DAMAGED: 500,
   SCANNER_UNAVAILABLE: 503,
+  TOO_MANY_UPLOADS: 503,
   FILE_STORE_UNAVAILABLE: 503,
 };
 
@@ -44,23 +47,33 @@ const gone = new Set<string | undefined>(['ECONNRESET', 'ERR_STREAM_PREMATURE_CL
 
 /** Answers the path of a target that `createUpload` made. */
 export function serveUploads(app: App, infoOf: () => RequestInfo, refuse: (response: Response) => Refuse) {
-  let open = 0;
+  const places = new Places();
   return async (request: Request<{ token: string }>, response: Response): Promise<void> => {
     const { socket } = request;
     response.once('finish', () => void passOver(request, app.config.REQUEST_TIMEOUT_SECONDS * 1000));
     const target = await readTarget(app, request.params.token);
     if (!target) return refuse(response)(404, 'NOT_FOUND', 'This target is not valid any more. Nothing was kept. Make a new upload.');
-    if (open >= mostAtOnce)
-      return refuse(response)(503, 'TOO_MANY_UPLOADS', 'Too many files are coming in. Nothing of this one was kept. Send it again in a minute.');
-    open++;
     receiving.add(socket);
     try {
-      await receive(app, target, request, response, infoOf(), refuse(response));
+      await receive(app, target, request, response, infoOf(), refuse(response), () => places.take(target.claims.organizationId!));
     } finally {
       receiving.delete(socket);
-      open--;
     }
   };
+}
+
+/** Those that a process has for files that come in or are looked at. */
+export class Places {
+  readonly #taken: string[] = [];
+
+  /** Use with `using`. @throws Refusal TOO_MANY_UPLOADS when there is none for the organization */
+  take(organizationId: string): Disposable {
+    const taken = this.#taken;
+    if (taken.length >= mostAtOnce || taken.filter((one) => one === organizationId).length >= mostOfOne)
+      throw new Refusal('TOO_MANY_UPLOADS', 'Too many files are coming in. Nothing of this request was kept. Send it again in a minute.');
+    taken.push(organizationId);
+    return { [Symbol.dispose]: () => void taken.splice(taken.indexOf(organizationId), 1) };
+  }
 }
 
 /** Reads what is left of a body to no end, for a while: a client that is cut off while it sends does not get to see the answer. */
@@ -73,20 +86,20 @@ async function passOver(request: Request, patience: number): Promise<void> {
 
 async function receive(
   app: App,
-  { claims, id }: NonNullable<Awaited<ReturnType<typeof readTarget>>>,
+  target: Target,
   request: Request,
   response: Response,
   info: RequestInfo,
   refuse: Refuse,
+  enter: () => Disposable,
 ): Promise<void> {
   try {
     const part = readPart(request);
-    const viewer = await byLink(app, claims, info, entrance, (_tx, entered) => Promise.resolve(entered));
-    const upload =
-      'ask' in part
-        ? await askStanding(app, viewer, id, part.ask)
-        : await receivePart(app, viewer, id, part, bodyOf(request, app.config.REQUEST_TIMEOUT_SECONDS * 1000));
-    answer(response, upload);
+    const enterAs = () => byLink(app, target.claims, info, entrance, (_tx, entered) => Promise.resolve(entered));
+    if ('ask' in part) return answer(response, await askStanding(app, await enterAs(), target.id, part.ask, enter));
+    using _place = enter();
+    const body = bodyOf(request, app.config.REQUEST_TIMEOUT_SECONDS * 1000, target.claims.expiresAt);
+    answer(response, await receivePart(app, await enterAs(), target, part, body));
   } catch (error) {
     // Nobody is there any more to be answered.
     if (request.destroyed && gone.has((error as NodeJS.ErrnoException).code)) return;
@@ -124,14 +137,16 @@ function readPart({ headers }: Request): Part | { ask: number | null } {
   return { start, length: end - start, total };
 }
 
-/** The body as it comes. @throws Refusal UPLOAD_STALLED when too little comes for too long */
-async function* bodyOf(request: Request, patience: number): AsyncGenerator<Buffer> {
+/** The body as it comes. @throws Refusal UPLOAD_STALLED when too little comes for too long; UPLOAD_OVER when the target expires */
+async function* bodyOf(request: Request, patience: number, expiresAt: Date): AsyncGenerator<Buffer> {
   const chunks = request.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer>;
   let [left, came] = [patience, 0];
   try {
     for (;;) {
       const asked = performance.now();
-      const next = await within(left, chunks.next());
+      const valid = expiresAt.getTime() - Date.now();
+      if (valid <= 0) throw expired();
+      const next = await within(Math.min(left, valid), chunks.next(), valid < left ? expired : stalled);
       left -= performance.now() - asked;
       if (next.done) return;
       came += next.value.length;
@@ -144,22 +159,17 @@ async function* bodyOf(request: Request, patience: number): AsyncGenerator<Buffe
   }
 }
 
-async function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
-  const ended = new AbortController();
-  const late = wait(Math.max(milliseconds, 0), undefined, { signal: ended.signal }).then(
-    () => {
-      throw new Refusal('UPLOAD_STALLED', 'Too little came for too long. What came in whole parts stays. Ask for the standing, and go on from there.');
-    },
-    () => undefined as never,
-  );
-  // Whichever is later is nobody's any more.
-  work.catch(() => undefined);
-  late.catch(() => undefined);
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    ended.abort();
-  }
+const stalled = () =>
+  new Refusal('UPLOAD_STALLED', 'Too little came for too long. What came in whole parts stays. Ask for the standing, and go on from there.');
+
+const expired = () => new Refusal('UPLOAD_OVER', 'The upload is over: its time has run out. What came of it is removed. Make a new upload.');
+
+/** A plain timer for each chunk: there may be one for every byte. */
+function within<T>(milliseconds: number, work: Promise<T>, late: () => Refusal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(late()), Math.max(milliseconds, 0));
+    void work.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }
 
 const faults: Record<string, string> = {

@@ -9,6 +9,9 @@ import { defuse, undefuse } from '../src/exports/formulas.ts';
 import type { Cells, SheetColumn } from '../src/exports/sheet.ts';
 import { vCard } from '../src/exports/vcard.ts';
 import { writeXlsx } from '../src/exports/xlsx.ts';
+import { CsvRows } from '../src/imports/readers/csv-rows.ts';
+import { sheetLimits } from '../src/imports/readers/limits.ts';
+import { separators } from '../src/imports/sheet.ts';
 
 async function* pagesOf(...pages: Cells[][]): AsyncGenerator<Cells[]> {
   yield* pages;
@@ -66,6 +69,34 @@ describe('CSV', () => {
       ]);
     }
     expect(csvLines([['a', 'b,c']])).toBe('a,"b,c"\r\n');
+  });
+
+  /** As the reader of imports cuts it. */
+  const cut = (text: string, separator: string) => {
+    const rows = new CsvRows(separator, '"', sheetLimits);
+    rows.add(text);
+    rows.end();
+    const found: string[][] = [];
+    for (let row = rows.next(); row; row = rows.next()) found.push(row.cells);
+    return found;
+  };
+
+  test('what ends a line or a cell for anybody is in quotation marks, so that no cell becomes a row of its own', async () => {
+    const rows = [
+      ['Bob', 'b@x.org', 'plain\n@SUM(1)\n=1+1'],
+      ['returns\r=1+1', 'both\r\n=1', 'end\n'],
+      ['tab\t=1', 'semi;=1', 'bar|=1'],
+      ['comma,=1', 'mark"', '"all" of it'],
+    ];
+    const ends = ['\r\n', '\n', '\r'];
+    for (const separator of separators) {
+      const text = csvLines(rows, { separator });
+      expect(cut(text, separator)).toEqual(rows);
+      expect(parse(text, { delimiter: separator, record_delimiter: ends })).toEqual(rows);
+      const file = (await whole(writeCsv(['A', 'B\nb', 'C'], pagesOf(rows), { separator }))).toString();
+      expect(cut(file.slice(1), separator)).toEqual([['A', 'B\nb', 'C'], ...rows]);
+    }
+    expect(csvLines([['a\nb', 'a\rb', 'a\tb', 'a;b', 'a|b', 'a b']])).toBe('"a\nb","a\rb","a\tb","a;b","a|b",a b\r\n');
   });
 });
 

@@ -4,7 +4,9 @@ import { parse } from 'csv-parse/sync';
 import { describe, expect, test } from 'vitest';
 import type { Client } from '../sdk/client.ts';
 import * as sdk from '../sdk/generated.ts';
+import { purgeDeletion } from '../src/domain/deadlines.ts';
 import { eachContact } from '../src/domain/exported-contacts.ts';
+import { writeExport } from '../src/domain/writing-exports.ts';
 import { decodeId } from '../src/schema/common.ts';
 import { undefuse } from '../src/exports/formulas.ts';
 import { hire, hireWith, makeKey } from './custom-roles.ts';
@@ -224,6 +226,29 @@ describe('what is in a file', () => {
     expect(response.headers.get('content-disposition')).toMatch(/\.xlsx"$/);
     const bytes = Buffer.from(await response.arrayBuffer());
     expect(bytes.subarray(30, 41).toString()).toBe('_rels/.rels');
+  });
+
+  test('a card is called by what was chosen, and by nothing else', async () => {
+    await using world = await createWorld();
+    const admin = await world.as('Super admin');
+    const { createContact } = await admin.request(sdk.CreateContactDocument, { input: { email: 'hidden@club.example', memberNumber: '007, b' } });
+    expect(createContact.userErrors).toEqual([]);
+    const cardOf = async (format: sdk.ContactExportFormat, ...fields: sdk.ContactExportField[]) => {
+      const { id } = await exported(world, admin, { format, fields });
+      return (await (await fetchFile(world, admin, id)).text()).split('\r\n').filter((line) => !/^(?:UID|VERSION)/.test(line));
+    };
+    const card = (...lines: string[]) => ['BEGIN:VCARD', ...lines, 'END:VCARD', ''];
+    for (const format of ['VCARD_3', 'VCARD_4'] as const) {
+      expect(await cardOf(format, 'MEMBER_NUMBER')).toEqual(card('FN:007\\, b', 'N:;;;;'));
+      expect(await cardOf(format, 'COMPANY', 'NOTES')).toEqual(card('FN:—', 'N:;;;;'));
+    }
+    expect(await cardOf('VCARD_3', 'FIRST_NAME', 'EMAIL', 'MEMBER_NUMBER')).toEqual(card('FN:hidden@club.example', 'N:;;;;', 'EMAIL:hidden@club.example'));
+    await admin.request(sdk.UpdateContactDocument, {
+      input: { id: createContact.contact!.id, version: createContact.contact!.version, firstName: 'Ann', lastName: 'Bell', company: 'Acme' },
+    });
+    expect(await cardOf('VCARD_3', 'COMPANY', 'MEMBER_NUMBER')).toEqual(card('FN:Acme', 'N:;;;;', 'ORG:Acme'));
+    expect(await cardOf('VCARD_3', 'LAST_NAME', 'COMPANY')).toEqual(card('FN:Bell', 'N:Bell;;;;', 'ORG:Acme'));
+    expect(await cardOf('VCARD_3', 'FIRST_NAME', 'LAST_NAME')).toEqual(card('FN:Ann Bell', 'N:Bell;Ann;;;'));
   });
 
   test('a thousand and more contacts, each once, with a constant number of statements for a page', async () => {
@@ -482,20 +507,98 @@ describe('what becomes of it', () => {
     await pausedAtPage(world, 2, async () => {
       if (inner) return;
       inner = true;
-      const actor = {
-        kind: 'STAFF',
-        id: decodeId('StaffMember', (await admin.request(sdk.ViewerDocument)).viewer.id!),
-        name: 'x',
-        requestId: 'x',
-        address: null,
-        agent: null,
-      } as const;
-      const { writeExport } = await import('../src/domain/writing-exports.ts');
+      const actor = await actorOf(admin);
       await writeExport(world.app, actor, world.organizationId(), decodeId('ContactExport', contactExport!.id), async () => {}, new AbortController().signal);
     });
     expect(await storedFiles(world)).toHaveLength(1);
     expect(await logged(world, 'contacts.exported')).toHaveLength(1);
     expect(table(await (await fetchFile(world, admin, contactExport!.id)).text())).toHaveLength(2500);
+  });
+
+  test('a worker that has lost it to another does not end it with what it has read, from which somebody was erased since', async () => {
+    await using world = await createWorld();
+    await fill(world, 3);
+    const admin = await world.as('Super admin');
+    const [gone, ...left] = await liveIds(world);
+    const { contactExport } = await order(admin, { fields: ['ID'] });
+    const actor = await actorOf(admin);
+    const write = (report: () => Promise<void>) =>
+      writeExport(world.app, actor, world.organizationId(), decodeId('ContactExport', contactExport!.id), report, new AbortController().signal);
+    const read = async () => (await admin.request(sdk.ContactExportDocument, { id: contactExport!.id })).contactExport;
+    let goOn!: () => void;
+    const mayGoOn = new Promise<void>((resolve) => (goOn = resolve));
+    let second: Promise<void> | undefined;
+    // The first has its view when it reports for the first time.
+    await write(async () => {
+      if (second) return;
+      await eraseThem(world, [gone!]);
+      await new Promise<void>((hasView, fails) => {
+        second = write(async () => {
+          hasView();
+          await mayGoOn;
+        });
+        second.catch(fails);
+      });
+    });
+    const overtaken = [await read(), await link(admin, contactExport!.id)];
+    goOn();
+    await second;
+    expect(overtaken).toMatchObject([{ state: 'RUNNING', takenAt: null }, { userErrors: [{ code: 'EXPORT_NOT_READY' }] }]);
+    expect(await read()).toMatchObject({ state: 'COMPLETED', contactCount: 2 });
+    const rows = table(await (await fetchFile(world, admin, contactExport!.id)).text());
+    expect(rows.map((row) => row['Contact ID'])).toEqual(left.map(contactId));
+    expect(await storedFiles(world)).toHaveLength(1);
+    expect(await logged(world, 'contacts.exported')).toMatchObject([{ count: 2 }]);
+  });
+
+  test('what is being written begins again when somebody is purged who was deleted after it began, and goes on otherwise', async () => {
+    await using world = await createWorld();
+    await fill(world, 300);
+    const admin = await world.as('Super admin');
+    const [early, late, ...left] = await liveIds(world);
+    const purge = async (id: string) => {
+      await world.owner.query('update deletion set recoverable_until = clock_timestamp() where id = $1', [decodeId('Deletion', id)]);
+      expect(await purgeDeletion(world.app, await actorOf(admin), world.organizationId(), decodeId('Deletion', id))).toBe(true);
+    };
+    const del = async (id: string) => (await deleteThem(world, { contactIds: [contactId(id)] })).deletion!.id;
+    const before = await del(early!);
+    const { contactExport } = await order(admin, { fields: ['ID'] });
+    let passes = 0;
+    await pausedAtPage(world, 2, async () => {
+      passes++;
+      if (passes === 1) await purge(await del(late!));
+      else await purge(before);
+    });
+    expect(passes).toBe(2);
+    const rows = table(await (await fetchFile(world, admin, contactExport!.id)).text());
+    expect(rows.map((row) => row['Contact ID'])).toEqual(left.map(contactId));
+    expect(await storedFiles(world)).toHaveLength(1);
+  });
+
+  test('which instant a file shows is told when the file is there, and not before', async () => {
+    await using world = await createWorld();
+    await fill(world, 300);
+    const { client, roleIds } = await hireWith(world, { permissions: ['contacts:read', 'contacts:export'] });
+    const toldOf = async (one: { id: string }) => {
+      const { state, takenAt } = (await client.request(sdk.ContactExportDocument, { id: one.id })).contactExport;
+      const { contactExports } = await client.request(sdk.ContactExportsDocument, {});
+      expect(contactExports.nodes.find(({ id }) => id === one.id)).toMatchObject({ state, takenAt });
+      return [state, takenAt];
+    };
+    const done = (await order(client)).contactExport!;
+    expect(await toldOf(done)).toEqual(['QUEUED', null]);
+    await pausedAtPage(world, 2, async () => expect(await toldOf(done)).toEqual(['RUNNING', null]));
+    const [state, takenAt] = await toldOf(done);
+    expect([state, takenAt]).toEqual(['COMPLETED', expect.any(String)]);
+    const refused = (await order(client)).contactExport!;
+    const set = (permissions: string) => world.owner.query('update role set permissions = $2 where id = $1', [roleIds[0], permissions]);
+    await set('{contacts:read}');
+    await runJobs(world);
+    await set('{contacts:read,contacts:export}');
+    expect(await toldOf(refused)).toEqual(['FAILED', null]);
+    // A file that is not there any more has shown an instant.
+    await eraseThem(world, [(await liveIds(world))[0]!]);
+    expect(await toldOf(done)).toEqual(['REMOVED', takenAt]);
   });
 });
 
@@ -546,6 +649,12 @@ describe('memory', () => {
     for (const page of sizes) expect(page.length === 1 || page.reduce((sum, size) => sum + size) <= 2_000_000).toBe(true);
   });
 });
+
+/** Whoever the client is, as the job of what they ordered acts. */
+async function actorOf(client: Client) {
+  const { id } = (await client.request(sdk.ViewerDocument)).viewer;
+  return { kind: 'STAFF', id: decodeId('StaffMember', id!), name: 'x', requestId: 'x', address: null, agent: null } as const;
+}
 
 /** Runs what is queued; before page `number` of each export `work` is done. */
 async function pausedAtPage(world: World, number: number, work: () => Promise<unknown>, signal?: AbortSignal): Promise<void> {

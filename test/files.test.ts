@@ -8,7 +8,7 @@ import { buffer } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { readConfig } from '../src/config.ts';
 import { meetDeadlines } from '../src/domain/deadlines.ts';
-import { appendPiece, beginFile, completeFile, pieceBytes, readFile, removeFile, writeFile } from '../src/domain/files.ts';
+import { appendPiece, beginFile, completeFile, inPieces, pieceBytes, readFile, removeFile, writeFile } from '../src/domain/files.ts';
 import { removeLeftCopies, withLocalCopy } from '../src/domain/local-copies.ts';
 import { FileStore } from '../src/snapshots/stores/bodies.ts';
 import { openFiles } from '../src/snapshots/stores/open.ts';
@@ -48,7 +48,7 @@ async function* chunksOf(content: Buffer, size = 60_000): AsyncGenerator<Buffer>
 }
 
 const write = (world: World, content: Buffer, mostBytes?: number) =>
-  writeFile(world.app, world.organizationId(), chunksOf(content), { expiresAt: inAnHour(), ...(mostBytes === undefined ? {} : { mostBytes }) });
+  writeFile(world.app, world.organizationId(), chunksOf(content), { expires: inAnHour(), ...(mostBytes === undefined ? {} : { mostBytes }) });
 const read = (world: World, id: string, from?: { start: number }) => buffer(readFile(world.app, world.organizationId(), id, from));
 
 /** How many rows there are of files and of pieces. */
@@ -127,7 +127,7 @@ describe.each(Object.entries(places))('with files in %s', (_name, place) => {
       yield randomBytes(pieceBytes + 1);
       throw new Error('Gone away.');
     };
-    await expect(writeFile(world.app, world.organizationId(), broken(), { expiresAt: inAnHour() })).rejects.toThrow('Gone away.');
+    await expect(writeFile(world.app, world.organizationId(), broken(), { expires: inAnHour() })).rejects.toThrow('Gone away.');
     expect(await rows(world)).toEqual([0, 0]);
     expect(await kept.files()).toHaveLength(2);
     await runJobs(world);
@@ -186,7 +186,12 @@ describe.each(Object.entries(places))('with files in %s', (_name, place) => {
     await append(3, 'def');
     await expect(read(world, id)).rejects.toMatchObject({ code: 'NOT_FOUND' });
     expect((await buffer(readFile(app, organizationId, id, { unfinished: true }))).toString()).toBe(`${first}def`);
-    await app.database.transact(organizationId, (tx) => completeFile(tx, id, Buffer.alloc(32), inAnHour()));
+    const complete = (byteLength: number) =>
+      app.database.transact(organizationId, (tx) => completeFile(tx, id, { byteLength, sha256: Buffer.alloc(32) }, inAnHour()));
+    // Nobody has gone through what was added since.
+    await expect(complete(3)).rejects.toMatchObject({ code: 'FILE_CHANGED' });
+    await complete(6);
+    await expect(complete(6)).rejects.toMatchObject({ code: 'FILE_CHANGED' });
     expect((await read(world, id)).toString()).toBe(`${first}def`);
     await expect(append(6, 'ghi')).rejects.toMatchObject({ code: 'FILE_CHANGED' });
     await runJobs(world);
@@ -212,11 +217,25 @@ describe.each(Object.entries(places))('with files in %s', (_name, place) => {
     await using world = await createWorld({ settings: kept.settings });
     const full = () => Promise.reject(Object.assign(new Error('There is no space left.'), { code: 'ENOSPC' }));
     const files = new FileStore(world.app.files.kept, [{ ...world.app.files.at(world.app.files.kept), put: full }], 2);
-    await expect(writeFile({ ...world.app, files }, world.organizationId(), chunksOf(randomBytes(10)), { expiresAt: inAnHour() })).rejects.toMatchObject({
+    await expect(writeFile({ ...world.app, files }, world.organizationId(), chunksOf(randomBytes(10)), { expires: inAnHour() })).rejects.toMatchObject({
       code: 'FILE_STORE_UNAVAILABLE',
       message: expect.stringMatching(/^The file store can’t be used: it is full\./),
     });
     expect(await rows(world)).toEqual([0, 0]);
+  });
+});
+
+describe('a piece', () => {
+  it('is filled as bytes come, and keeps none of the chunks that they came in', async () => {
+    const content = randomBytes(pieceBytes + 100_001);
+    const chunk = Buffer.alloc(3);
+    const reused = async function* () {
+      for (let at = 0; at < content.length; at += chunk.length) yield chunk.subarray(0, content.copy(chunk, 0, at));
+    };
+    const pieces: Buffer[] = [];
+    for await (const piece of inPieces(reused())) pieces.push(piece);
+    expect(pieces.map(({ length }) => length)).toEqual([pieceBytes, 100_001]);
+    expect(Buffer.concat(pieces).equals(content)).toBe(true);
   });
 });
 
@@ -303,6 +322,15 @@ describe('settings of files', () => {
       await opening({ FILES_DIRECTORY: directory.root, ...kept.settings });
       expect([...(await kept.files()), ...(await directory.files())]).toEqual([]);
     }
+  });
+
+  it('and those that don’t leave what could be put removed again', async () => {
+    await using s3 = await startS3();
+    const { SNAPSHOT_STORE: _, ...settings } = s3.settings;
+    s3.proxy.alterAnswers = true;
+    await expect(opening({ ...settings, FILE_STORE: 's3' })).rejects.toThrow(/^Files can’t be kept in the bucket /);
+    expect(s3.proxy.seen.some(({ method }) => method === 'PUT')).toBe(true);
+    expect((await filesOf(s3.directory)).filter((path) => path.endsWith('_object'))).toEqual([]);
   });
 
   it('and what lies where new files no longer go is still read', async () => {

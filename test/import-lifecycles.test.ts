@@ -320,7 +320,7 @@ describe('rows that match a contact which was deleted lately', () => {
     await pay(world, ordered.requestRecovery.recoveryRequest!.invoice.id);
     await runJobs(world);
     expect(shortCounts(await admin.apply(id))).toBe('5 0 0 1');
-    expect((await admin.outcomes(id))[0]).toBe('2 REFUSED EMAIL_TAKEN by EMAIL');
+    expect((await admin.outcomes(id))[0]).toBe('2 REFUSED CONTACT_RECOVERED by EMAIL');
     expect(await count(world, 'contact')).toBe(before + 6);
 
     // Recovered and known by another email since, it is no deleted contact any more.

@@ -2,7 +2,7 @@
 // read as the server does, in a process of its own.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -13,6 +13,7 @@ import { afterAll, describe, expect, test, vi } from 'vitest';
 import { CsvRows } from '../src/imports/readers/csv-rows.ts';
 import { sheetLimits } from '../src/imports/readers/limits.ts';
 import { undefuse } from '../src/exports/formulas.ts';
+import { vCard, type VCardVersion } from '../src/exports/vcard.ts';
 import { readerLimits, type ReaderLimits, readInChild, rowsOf } from '../src/imports/readers/reader.ts';
 import { readXml } from '../src/imports/readers/xml.ts';
 import type { ReadOptions, SheetFacts, SheetRow } from '../src/imports/sheet.ts';
@@ -1007,6 +1008,50 @@ describe('cards', () => {
     }
   });
 
+  test('an indented line goes on with the one before it, also where it reads like the end of a card or the beginning of one', async () => {
+    // At the very places where the writer folds.
+    const note = `${'x'.repeat(70)}${['END:VCARD', 'BEGIN:VCARD', 'EMAIL:evil@example.org'].map((line) => line.padEnd(74)).join('')}END:VCARD`;
+    for (const version of ['3.0', '4.0'] satisfies VCardVersion[]) {
+      const text = vCard({ id: '01930000-0000-7000-8000-000000000001', name: 'Ann', firstName: 'Ann', notes: [note] }, version);
+      for (const line of ['END:VCARD', 'BEGIN:VCARD', 'EMAIL:evil@example.org']) expect(text).toContain(`\r\n ${line}`);
+      const sheet = await readBytes(text);
+      expect(named(sheet)).toEqual([{ 'First Name': 'Ann', Notes: note }]);
+      expect(sheet.rows[0]!.card).toBe(text);
+    }
+    // By a tab too, and within a picture, and a card within a card; a file of which every line is indented is one all the same.
+    const folded = card('3.0', 'FN:Ann', 'NOTE:one', '\tEND:VCARD', 'PHOTO;ENCODING=b:QUJD', ' END:VCARD', 'TITLE:Chair');
+    const agent = card('2.1', 'N:Smith', 'AGENT:', ...card('2.1', 'N:Other', 'NOTE:one', ' END:VCARD').trim().split('\r\n'), 'TITLE:Head');
+    const indented = card('3.0', 'FN:Bob').replaceAll(/^(?=.)/gm, '  ');
+    const cards = await readBytes(folded + agent + folded);
+    expect(problems(cards)).toEqual([]);
+    expect(named(cards)).toEqual([
+      { 'First Name': 'Ann', Notes: 'oneEND:VCARD', 'Organization Title': 'Chair' },
+      { 'Last Name': 'Smith', 'Organization Title': 'Head' },
+      { 'First Name': 'Ann', Notes: 'oneEND:VCARD', 'Organization Title': 'Chair' },
+    ]);
+    expect((await readBytes(indented + indented)).rows).toHaveLength(2);
+  });
+
+  test('separators in a phone number are of it, unless it is an address with parameters', async () => {
+    const value = '0711 1;2, 3';
+    const own = vCard(
+      { id: '01930000-0000-7000-8000-000000000001', name: 'Ann', firstName: 'Ann', contactPoints: [{ kind: 'PHONE', label: null, value }] },
+      '3.0',
+    );
+    expect(own).toContain('TEL:0711 1\\;2\\, 3\r\n');
+    const written = ['TEL;VALUE=uri:tel:+1-415;ext=5', 'TEL;VALUE=uri:tel:+1-415;phone-context=x', 'TEL:1\\;ext=5', 'TEL:tel:1\\;2;ext=5'];
+    const sheet = await readBytes(own + written.map((line) => card('4.0', 'FN:Ann', line)).join(''));
+    expect(named(sheet).map((contact) => contact['Phone 1 - Value'])).toEqual([value, '+1-415 x5', '+1-415', '1;ext=5', '1;2 x5']);
+  });
+
+  test('a name that stands for none is no first name', async () => {
+    const names = ['—', 'ann@example.org', ' ann@example.org ', 'Acme', 'Ann — Bell', 'ann at example.org'];
+    const sheet = await readBytes(names.map((name) => card('3.0', `FN:${name}`, 'N:;;;;', 'ORG:Acme', 'EMAIL:ann@example.org')).join(''));
+    expect(named(sheet).map((contact) => contact['First Name'])).toEqual([undefined, undefined, undefined, undefined, 'Ann — Bell', 'ann at example.org']);
+    const own = vCard({ id: '01930000-0000-7000-8000-000000000001', name: '—' }, '4.0');
+    expect(named(await readBytes(own))).toEqual([{}]);
+  });
+
   test('a card that can’t be used is a problem, is given back as it is, and the next goes on', async () => {
     const good = card('3.0', 'FN:Good');
     const bad = [
@@ -1075,6 +1120,36 @@ describe('the process that reads', () => {
     expect(problems(sheet)).toEqual([]);
   });
 
+  test('hands on few rows at once where they are wanted whole and have many cells, also empty ones', async () => {
+    const wide = `Ann${','.repeat(100_000)}y\n`;
+    const content = people + 'Ann,Bell,a@example.org\n'.repeat(30) + wide.repeat(200);
+    for (const wholeRows of [false, true]) {
+      const { rows } = await readBytes(content, {}, { ...readerLimits, sheet: { ...sheetLimits, wholeRows } });
+      const widths = rows.filter(({ problem }) => problem?.code === 'TOO_MANY_CELLS').map(({ cells }) => cells.length);
+      expect(widths).toEqual(Array.from({ length: 200 }, () => (wholeRows ? 100_001 : 3)));
+    }
+  });
+
+  test('keeps the cells of a workbook beyond all columns where rows are wanted whole, as far as a spreadsheet has any', async () => {
+    const cell = (place: string, text: string) => `<c r="${place}" t="inlineStr"><is><t>${text}</t></is></c>`;
+    const far = `<row r="2">${cell('A2', 'Ann')}${cell('ZZ2', 'far')}${cell('ZZZZZZ2', 'nowhere')}</row>`;
+    const content = await workbook({ sheets: { S: row(1, 'Name', 'Email', 'City') + far } });
+    for (const wholeRows of [false, true]) {
+      const sheet = await readBytes(content, {}, { ...readerLimits, sheet: { ...sheetLimits, wholeRows } });
+      expect(problems(sheet)).toEqual([[2, 'TOO_MANY_CELLS', undefined]]);
+      expect(sheet.rows[0]!.cells.filter(Boolean)).toEqual(wholeRows ? ['Ann', 'far'] : ['Ann']);
+    }
+  });
+
+  test('a character that was lost before is a problem in every kind of file', async () => {
+    const files = [
+      'Name\nJ\uFFFDrg\n',
+      'BEGIN:VCARD\r\nVERSION:3.0\r\nFN:J\uFFFDrg\r\nEND:VCARD\r\n',
+      await workbook({ sheets: { S: row(1, 'Name') + row(2, 'J\uFFFDrg') } }),
+    ];
+    for (const content of files) expect((await readBytes(content)).rows.map(({ problem }) => problem?.code)).toEqual(['BROKEN_CHARACTER']);
+  });
+
   test('is killed by whoever aborts, while it reads', async () => {
     await writeFile(path, rows(200_000));
     const stop = new AbortController();
@@ -1124,6 +1199,50 @@ describe('the process that reads', () => {
     await reading[Symbol.asyncDispose]();
     vi.unstubAllEnvs();
     expect(environment).not.toMatch(/MASTER_KEY|PATH|HOME/);
+  });
+
+  describe('says what nobody should', () => {
+    const facts = (header: string[] = []) => `${JSON.stringify({ kind: 'FACTS', facts: { header }, totalBytes: 1, length: 0 })}\n`;
+    const batch = (length: string, more = '') => `{"kind":"ROWS","rows":0,"bytesRead":0${length}${more}}\n`;
+
+    /** Reads with a process that says this, whatever it is asked. @returns how many batches came; not more than three are taken */
+    async function hear(said: string): Promise<number> {
+      const [program, words] = [join(folder, 'said.sh'), join(folder, 'said.txt')];
+      await writeFile(words, said);
+      await writeFile(program, `#!/bin/sh\nexec cat '${words}'\n`);
+      await chmod(program, 0o700);
+      const { execPath } = process;
+      process.execPath = program;
+      const begun = readInChild({ path, mode: 'rows' });
+      process.execPath = execPath;
+      await using reading = await begun;
+      let batches = 0;
+      for await (const _ of reading.batches) if (++batches === 3) break;
+      return batches;
+    }
+
+    test.for([
+      ['no length', ''],
+      ['a negative length', ',"length":-1'],
+      ['half a byte', ',"length":0.5'],
+      ['a length in words', ',"length":"0"'],
+      ['a length without end', ',"length":1e999'],
+    ] as const)('%s', async ([, length]) => {
+      expect(await refused(() => hear(facts() + batch(length)))).toMatchObject({ code: 'READER_FAILED' });
+    });
+
+    test.for(['null', '7', '""', '[]', 'words'])('%s', async (said) => {
+      expect(await refused(() => hear(`${said}\n`))).toMatchObject({ code: 'READER_FAILED' });
+      expect(await refused(() => hear(`${facts()}${said}\n`))).toMatchObject({ code: 'READER_FAILED' });
+    });
+
+    test('more before a body than can be; the longest names of columns can', async () => {
+      const names = Array.from({ length: sheetLimits.columns }, () => '€'.repeat(sheetLimits.cellLength));
+      expect(await hear(facts(names) + batch(',"length":0').repeat(3))).toBe(3);
+      const long = batch(',"length":0', `,"more":"${'x'.repeat(17_000_000)}"`);
+      expect(await refused(() => hear(facts() + long.repeat(3)))).toMatchObject({ code: 'READER_FAILED' });
+      expect(await refused(() => hear(facts() + long.slice(0, -1)))).toMatchObject({ code: 'READER_FAILED' });
+    });
   });
 
   test('ends with its parent, however that ends', async () => {

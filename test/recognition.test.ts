@@ -685,6 +685,41 @@ describe('a column', () => {
       expect([values, fieldOf(['x'], [values])]).toEqual([values, [[null, 0]]]);
   });
 
+  test('with one email in many rows is about the staff', () => {
+    const staff = ['ann@example.org', 'bob@example.org', 'Ann@example.org', 'ann@example.org', 'ann@example.org'].map((email) => [email]);
+    for (const name of ['Betreuer', 'Assigned To', 'Sales Rep']) expect([name, fieldOf([name], staff)]).toEqual([name, [[null, 0]]]);
+    expect(fieldOf(['x'], [['ann@example.org']])).toEqual([['EMAIL', 0.6]]);
+    expect(fieldOf(['x'], staff.slice(0, 4))).toEqual([['EMAIL', 0.6]]);
+  });
+
+  test.for([
+    ['Mailing ZIP', 'POSTAL_CODE'],
+    ['HOME FAX', 'PHONE Home fax'],
+    ['WORK TEL', 'PHONE Work'],
+    ['Member DOB', 'BIRTH_DATE'],
+    ['Home URL', 'WEBSITE Home'],
+    ['Company URL', 'WEBSITE Work'],
+    ['Balance USD', 'OPENING_BALANCE USD'],
+    ['Member Balance (CHF)', 'OPENING_BALANCE CHF'],
+    ['Home Phone (OLD)', 'PHONE Home'],
+  ])('called %s, with capitals at the end', ([name, target]) => expect(shown(recognize([name!], [], nothingKnown))).toEqual([`${name}: ${target}`]));
+
+  test.for([
+    ['Company Address', 'FULL_ADDRESS Work'],
+    ['Employer Address', 'FULL_ADDRESS Work'],
+    ['Adresse Firma', 'FULL_ADDRESS Work'],
+    ['Mailing Address ZIP', 'POSTAL_CODE'],
+    ['Mail-Adresse', 'EMAIL'],
+    ['Website Address', 'WEBSITE'],
+    ['Address Notes', 'NOTE'],
+  ])('called %s is for what has the address', ([name, target]) => expect(shown(recognize([name!], [], nothingKnown))).toEqual([`${name}: ${target}`]));
+
+  test('of a company’s address is a street beside its city', () => {
+    const found = recognize(['Company', 'Company Address', 'Company City'], [], nothingKnown);
+    expect(shown(found)).toEqual(['Company: COMPANY', 'Company Address: STREET Work', 'Company City: CITY Work']);
+    expect(recognize(['Account Address'], [], nothingKnown)[0]!.target).toBeNull();
+  });
+
   test('about somebody else is not recognized by its values', () => {
     for (const name of ['Emergency contact phone', 'Notfallkontakt Telefon', 'Email payeur', "Assistant's Phone", 'Owner Email', 'Parent Email'])
       expect([name, fieldOf([name], [['+49 30 1234567'], ['+49 30 1234568']])]).toEqual([name, [[null, 0]]]);
@@ -804,8 +839,15 @@ describe('a date', () => {
     expect([drafts[0], problems]).toEqual([{ ...empty, fields: { firstName: 'Ann' } }, []]);
   });
 
-  test.for(['--10-16', '--1016', '06/12', '16.10.', '12 Oct', '1990', '1990-05', 'Oktober 1990'])('%s, of birth, is kept as a note', (cell) => {
-    expect(birth([cell]).drafts).toEqual([{ ...empty, fields: { firstName: 'Ann' }, notes: [`Birthday: ${cell}`] }]);
+  test.for(['--10-16', '--1016', '06/12', '16.10.', '12 Oct', '1990', '1990-05', '12/1990', '05.1990', 'Oktober 1990'])(
+    '%s, of birth, is kept as a note',
+    (cell) => {
+      expect(birth([cell]).drafts).toEqual([{ ...empty, fields: { firstName: 'Ann' }, notes: [`Birthday: ${cell}`] }]);
+    },
+  );
+
+  test('of a membership has its day', () => {
+    expect(codesOf({ Name: 'Ann', Plan: 'Adult', Start: '12/1990' }, { known: { plans } })).toEqual([['INVALID_DATE', 'Start']]);
   });
 
   test('of birth with two digits of the year is not after now; of a membership it may be some years ahead', () => {
@@ -903,10 +945,28 @@ describe('an amount', () => {
     ['($1,234.50)', usd(-123450)],
     ['-$1,234.50', usd(-123450)],
     ['$-1,234.50', usd(-123450)],
+    ['50,-', usd(5000)],
+    ['50,--', usd(5000)],
+    ['20.—', usd(2000)],
+    ['-50,-', usd(-5000)],
+    ['1.234,-', usd(123400)],
+    ['50,- €', inCurrency(5000, 'EUR')],
+    ['50,– €', inCurrency(5000, 'EUR')],
+    ['CHF 50.-', inCurrency(5000, 'CHF')],
+    ["CHF 1'234.-", inCurrency(123400, 'CHF')],
+    ['50,-5', 'INVALID_AMOUNT'],
+    ['50,---', 'INVALID_AMOUNT'],
     ['1.234,50', usd(123450)],
     ['1 234,50', usd(123450)],
     ['1\u202f234,50', usd(123450)],
     ["1'234.50", usd(123450)],
+    ['1 234 567,50', usd(123456750)],
+    ['$ 1 234.50', usd(123450)],
+    ['- 50', usd(-5000)],
+    ['2 3', 'INVALID_AMOUNT'],
+    ['12 50', 'INVALID_AMOUNT'],
+    ["12'50", 'INVALID_AMOUNT'],
+    ['1 2345', 'INVALID_AMOUNT'],
     ['1.234.567', usd(123456700)],
     ['0.125', 'INVALID_AMOUNT'],
     ['49.100000000000001', usd(4910)],
@@ -1027,6 +1087,8 @@ describe('a phone number', () => {
     expect(values('408 801 8531 or 408 801 8532')).toEqual(['408 801 8531', '408 801 8532']);
     expect(values('0621/1234567')).toEqual(['0621/1234567']);
     expect(values('408 801 8531, ext 12')).toEqual(['408 801 8531, ext 12']);
+    expect(values(`408 801 8531${' '.repeat(9_000)}or${' '.repeat(900)}408 801 8532`)).toEqual(['408 801 8531', '408 801 8532']);
+    expect(values(`408 801 8531${' '.repeat(9_000)},${' '.repeat(900)}408 801 8532 /408 801 8533`)).toEqual(['408 801 8531', '408 801 8532', '408 801 8533']);
     const { contactPoints, phones } = draftOf({ Name: 'Ann', Phone: '408-801-8531', Mobile: '408-801-8531', 'Home Phone': '(408) 801 8531' });
     expect(contactPoints.map(({ label, value }) => [label, value])).toEqual([
       [null, '408-801-8531'],
@@ -1084,6 +1146,12 @@ describe('a whole name', () => {
     ['Henry Ford III', 'Henry', 'Ford III'],
     ['DUPONT Marie', 'Marie', 'DUPONT'],
     ['MARIE DUPONT', 'MARIE', 'DUPONT'],
+    ['LE GALL Jean', 'Jean', 'LE GALL'],
+    ['AJ Smith', 'AJ', 'Smith'],
+    ['JP Morgan', 'JP', 'Morgan'],
+    ['J-P Morgan', 'J-P', 'Morgan'],
+    ['DJ Khaled', 'DJ', 'Khaled'],
+    ['TJ Van Dyke', 'TJ', 'Van Dyke'],
     ['Mehmet Ali Yılmaz', 'Mehmet Ali', 'Yılmaz'],
     ['Frau Müller', 'Frau', 'Müller'],
     ['Cher', 'Cher', undefined],
@@ -1146,6 +1214,8 @@ describe('a cell of several', () => {
   });
 
   test('emails may have names beside them', () => {
+    const several = draftOf({ Email: 'ann@example.org, Bob <bob@example.org>, "Bell, Cid" <cid@example.org>' });
+    expect([several.fields.email, ...several.contactPoints.map(({ value }) => value)]).toEqual(['ann@example.org', 'bob@example.org', 'cid@example.org']);
     expect(draftOf({ Email: 'Ann Bell <ann@example.org>' })).toEqual({ ...empty, fields: { email: 'ann@example.org', firstName: 'Ann', lastName: 'Bell' } });
     expect(draftOf({ Email: '"Bell, Ann" <ann@example.org>', 'First Name': 'Ann', 'Last Name': 'Bell' }).notes).toEqual([]);
   });
@@ -1211,6 +1281,18 @@ describe('a cell of several', () => {
       { kind: 'WEBSITE', label: null, value: 'example.org/ann' },
     ]);
   });
+
+  test('websites is no text that has spaces', () => {
+    const values = (cell: string) => draftOf({ Name: 'Ann', Website: cell }).contactPoints.map(({ value }) => value);
+    expect(values('Baker. Likes boats')).toEqual(['Baker. Likes boats']);
+    expect(values('My page ::: https://example.org')).toEqual(['My page', 'https://example.org']);
+    expect(values('example.org | example.org/ann')).toEqual(['example.org', 'example.org/ann']);
+    expect(draftOf({ Name: 'Ann', 'LinkedIn Bio': 'Baker. Likes boats' })).toEqual({
+      ...empty,
+      fields: { firstName: 'Ann' },
+      notes: ['Baker. Likes boats'],
+    });
+  });
 });
 
 describe('an address', () => {
@@ -1265,6 +1347,30 @@ describe('an address', () => {
     expect(draftOf({ 'First Name': 'Ann', Address: '5 Main St  Springfield IL 62701 US' }).contactPoints).toEqual([
       { kind: 'ADDRESS', label: null, value: '5 Main St, Springfield IL 62701 US' },
     ]);
+  });
+
+  test('of Mailchimp has parts that are no longer than other lines', () => {
+    const long = 'x'.repeat(256);
+    for (const address of [`5 Main St  ${long}  IL  62701  US`, `5 Main St  Springfield  IL  1${long}  US`, `${long}  ${long}  IL  62701  US`])
+      expect(codesOf({ Name: 'Ann', Address: address })).toEqual([['VALUE_TOO_LONG', undefined]]);
+  });
+
+  test('with the parts of the own one is kept where it says more', () => {
+    const pointsOf = (formatted: string, own = '') =>
+      draftOf({
+        Name: 'Ann',
+        'Address 1 - Formatted': own,
+        'Address 1 - Street': '1 Main',
+        'Address 1 - City': 'Town',
+        'Address 2 - Formatted': formatted,
+        'Address 2 - Street': '1 Main',
+        'Address 2 - City': 'Town',
+      }).contactPoints.map(({ value }) => value);
+    const more = 'c/o Smith, Gate 5, 1 Main, Town';
+    expect(pointsOf(more)).toEqual([more]);
+    expect(pointsOf(more, more)).toEqual([more]);
+    expect(pointsOf('1 Main\nTown')).toEqual([]);
+    expect(pointsOf('')).toEqual([]);
   });
 
   test('of Google’s second number is a further one with its own label', () => {
@@ -1397,7 +1503,77 @@ describe('a row', () => {
     expect(codesOf({ Name: 'A\0nn' })).toEqual([['NUL_CHARACTER', 'Name']]);
     expect(codesOf({ Name: 'Ann\ud800' })).toEqual([['BROKEN_CHARACTER', 'Name']]);
     expect(codesOf({ Name: 'Ann', Tags: 'a\0;b' })).toEqual([['NUL_CHARACTER', 'Tags']]);
-    expect(codesOf({ Name: 'Ann', 'Phone 1 - Label': 'a\0', 'Phone 1 - Value': '408 801 8531' })).toEqual([['NUL_CHARACTER', undefined]]);
+    expect(codesOf({ Name: 'Ann', 'Phone 1 - Label': 'a\0', 'Phone 1 - Value': '408 801 8531' })).toEqual([['NUL_CHARACTER', 'Phone 1 - Label']]);
+  });
+
+  test('with a label that is too long has one problem of its column', () => {
+    for (const [kind, values] of [
+      ['Phone', '408 801 8531; 408 801 8532; 408 801 8533'],
+      ['E-mail', 'a@example.org; b@example.org; c@example.org'],
+      ['Website', 'a.example.org b.example.org c.example.org'],
+    ])
+      expect(codesOf({ Name: 'Ann', [`${kind} 1 - Label`]: 'x'.repeat(256), [`${kind} 1 - Value`]: values! })).toEqual([
+        ['VALUE_TOO_LONG', `${kind} 1 - Label`],
+      ]);
+  });
+
+  test('with far more values than there may be is refused as one with a few more', () => {
+    const cellOf = (value: (count: number) => string, column: number) =>
+      Array.from({ length: 300 }, (_, index) => value(1_000_000 + column * 1_000 + index)).join(';');
+    for (const [header, value] of [
+      ['Tags', (count: number) => `tag ${count}`],
+      ['Phone', (count: number) => `408 ${count}`],
+      ['Email', (count: number) => `a${count}@b.org`],
+      ['Website', (count: number) => `https://b.org/${count}`],
+    ] as const) {
+      const cells = Array.from({ length: 190 }, (_, column) => cellOf(value, column));
+      const { problems } = read(['Name', ...cells.map(() => header)], [['Ann', ...cells]]);
+      expect([header, problems.map(({ code }) => code)]).toEqual([header, ['TOO_MANY_VALUES']]);
+    }
+  });
+
+  test('has the same value once, however often it is there', () => {
+    const same = (value: string) => Array.from({ length: 60 }, () => value).join(';');
+    const { tags, contactPoints, phones } = draftOf({
+      Name: 'Ann',
+      Tags: same('rower'),
+      Phone: same('408 801 8531'),
+      Email: same('a@example.org'),
+      Website: same('https://example.org'),
+    });
+    expect([tags, contactPoints.map(({ value }) => value), phones]).toEqual([['rower'], ['https://example.org', '408 801 8531'], ['+14088018531']]);
+  });
+
+  test('with tags that are too long has one problem a cell', () => {
+    const long = Array.from({ length: 60 }, () => 'x'.repeat(101)).join(';');
+    expect(codesOf({ Name: 'Ann', Tags: long, Groups: long })).toEqual([
+      ['VALUE_TOO_LONG', 'Tags'],
+      ['VALUE_TOO_LONG', 'Groups'],
+    ]);
+  });
+
+  test('has composed notes under a header that is not', () => {
+    const nfd = (text: string) => text.normalize('NFD');
+    const { notes } = draftOf({
+      Entreprise: 'Acme',
+      [nfd('Société')]: 'Bell Ltd',
+      'First Name': 'Ann',
+      [nfd('Prénom')]: 'Anna',
+      [nfd('Doğum Günü')]: '06/12',
+      City: 'Lyon',
+      [nfd('Località')]: 'Paris',
+      [nfd('Correo electrónico')]: 'Bob <a@example.org>',
+      [nfd('Début')]: '2010',
+    });
+    expect(notes).toEqual(
+      ['Début: 2010', 'Société: Bell Ltd\nPrénom: Anna\nDoğum Günü: 06/12\nLocalità: Paris\nCorreo electrónico: Bob'].map((note) => note.normalize('NFC')),
+    );
+    expect(codesOf({ Name: 'Ann', [nfd('Doğum Günü')]: 'x' })).toEqual([['INVALID_DATE', nfd('Doğum Günü')]]);
+    const customFields = [{ key: 'size', label: 'Größe', kind: 'TEXT' as const }];
+    const both = (all: ColumnMapping[]) =>
+      all.map((one) => (one.index === 0 ? one : { ...one, target: { field: 'CUSTOM_FIELD' as const, customFieldKey: 'size' } }));
+    expect(draftOf({ Name: 'Ann', Size: '1', [nfd('Größe')]: '2' }, { known: { customFields }, mappings: both }).notes).toEqual(['Größe: 2']);
+    expect(recognize([nfd('Größe'), 'SIZE'], [], { plans, customFields }).map(({ header }) => header)).toEqual([nfd('Größe'), 'SIZE']);
   });
 
   test('keeps what has no place of its own as a note under its header', () => {
@@ -1423,6 +1599,11 @@ describe('a row', () => {
       '=1+1',
       '- '.repeat(5_000),
       ', '.repeat(5_000),
+      `1${' '.repeat(9_990)}/2`,
+      `1${' '.repeat(9_990)},2`,
+      `a@b.org${','.repeat(4_900)}`,
+      `a,${' '.repeat(9_990)}b`,
+      `"a"${' '.repeat(9_990)}"b"`,
     ];
     const headers = ['Full Name', 'Email', 'Phone', 'Birthday', 'Balance', 'Tags', 'Website', 'PLZ/Ort', 'Full Address', 'Notes', 'Country'];
     const { results } = read(

@@ -9,15 +9,17 @@ import { buffer } from 'node:stream/consumers';
 import { SignJWT } from 'jose';
 import { describe, expect, it } from 'vitest';
 import type { Client } from '../sdk/client.ts';
-import { CreateUploadDocument, EndSessionsDocument, RevokeApiKeyDocument, SessionsDocument, UploadDocument } from '../sdk/generated.ts';
+import { CreateUploadDocument, EndSessionsDocument, RevokeApiKeyDocument, SessionsDocument, StartImportDocument, UploadDocument } from '../sdk/generated.ts';
 import { readConfig } from '../src/config.ts';
 import { kindOf } from '../src/domain/file-kinds.ts';
 import { pieceBytes, readFile as readStored } from '../src/domain/files.ts';
 import { decodeId } from '../src/schema/common.ts';
+import { Places } from '../src/uploads.ts';
 import { hire, makeKey } from './custom-roles.ts';
 import { dump, meetDeadlines } from './erasing.ts';
 import { runJobs } from './graphs.ts';
 import { createWorld, type World } from './harness.ts';
+import { done } from './importing.ts';
 import { testKeys } from './people.ts';
 import { startProcess, until } from './processes.ts';
 import { startS3 } from './s3-server.ts';
@@ -173,6 +175,40 @@ describe('announcing a file', () => {
     await world.owner.query(`update upload set expires_at = clock_timestamp() where id = (select id from upload limit 1)`);
     await announce(staff);
   });
+
+  it('takes no more of an organization than it may have in all, counting what may come and what imports keep', async () => {
+    await using world = await createWorld({ settings: { ...limits, UPLOAD_MAX_TOTAL_MEGABYTES: '2' } });
+    const staff = await world.as('Staff');
+    const megabyte = 1024 * 1024;
+    const tooMuch = async (input: { byteLength?: number } = {}) => {
+      const { createUpload } = await staff.request(CreateUploadDocument, { input: { fileName: 'x', ...input } });
+      expect(createUpload).toMatchObject({ upload: null, userErrors: [{ code: 'TOO_MUCH_STORED', path: [] }] });
+      return createUpload.userErrors[0]!.message;
+    };
+    // Nobody says how long they are, so they may be as long as any.
+    const [one, two] = [await announce(staff), await announce(staff)];
+    expect(await tooMuch({ byteLength: 1 })).toMatch(/^The organization’s uploads may take 2 megabytes\. 0 are here, 2 may come/);
+    await announce(await world.as('Staff', 'Hilltop Society'));
+    const text = `first,last\n${'Ada,Lovelace\n'.repeat(20_000)}`;
+    expect(await put(world, one.path, text)).toMatchObject({ status: 200 });
+    const left = megabyte - text.length;
+    await tooMuch();
+    await tooMuch({ byteLength: left + 1 });
+    await announce(staff, { byteLength: left });
+    await tooMuch({ byteLength: 1 });
+    // Those whose time is over leave room, and an import keeps its file all the same.
+    done((await staff.request(StartImportDocument, { input: { uploadId: one.id } })).startImport);
+    await world.owner.query('update upload set expires_at = clock_timestamp() where id = any($1)', [[one, two].map(({ id }) => decodeId('Upload', id))]);
+    await meetDeadlines(world);
+    await announce(staff, { byteLength: megabyte });
+    await tooMuch({ byteLength: 1 });
+  });
+
+  it('has room for a file at least', () => {
+    expect(() => readConfig({ UPLOAD_MAX_MEGABYTES: '300', UPLOAD_MAX_TOTAL_MEGABYTES: '299' })).toThrow(
+      /^UPLOAD_MAX_TOTAL_MEGABYTES is 299, and a file may have 300 megabytes .*Nothing was started\.$/,
+    );
+  });
 });
 
 describe('a file in parts', () => {
@@ -227,28 +263,44 @@ describe('a file in parts', () => {
     expect((await stored(world, id)).equals(file)).toBe(true);
   });
 
+  it('that goes beyond the end, or a whole that ends before what is here, is refused, and adds nothing', async () => {
+    await using world = await createWorld();
+    const staff = await world.as('Staff');
+    const file = textOf(2 * part);
+    const short = await announce(staff, { byteLength: 1000 });
+    expect(await putPart(world, short.path, file, 0, part, '*')).toMatchObject({ status: 400, code: 'LENGTH_DIFFERS' });
+    expect(await upload(staff, short.id)).toMatchObject({ state: 'WAITING', receivedBytes: 0 });
+    expect(await put(world, short.path, file.subarray(0, 1000))).toMatchObject({ status: 200 });
+    const { id, path } = await announce(staff);
+    await putPart(world, path, file, 0, 2 * part, '*');
+    expect(await putPart(world, path, file, 0, part, part)).toMatchObject({ status: 400, code: 'LENGTH_DIFFERS' });
+    expect(await askStanding(world, path, part)).toMatchObject({ status: 400, code: 'LENGTH_DIFFERS' });
+    expect(await upload(staff, id)).toMatchObject({ state: 'WAITING', byteLength: null, receivedBytes: 2 * part });
+    expect(await askStanding(world, path, 2 * part)).toMatchObject({ status: 200 });
+  });
+
   it('of two at once one is added', async () => {
     await using world = await createWorld();
     const file = textOf(2 * part);
     const { id, path } = await announce(await world.as('Staff'), { byteLength: file.length });
     const other = textOf(2 * part);
-    const answers = await Promise.all([file, other, file, other].map((one) => putPart(world, path, one, 0, part)));
+    const answers = await Promise.all([file, other].map((one) => putPart(world, path, one, 0, part)));
     for (const { status, code } of answers) expect([status, code]).toEqual(status === 409 ? [409, 'FILE_CHANGED'] : [308, undefined]);
     expect(answers.some(({ status }) => status === 308)).toBe(true);
     expect(await askStanding(world, path)).toMatchObject({ status: 308, here: part });
     const begun = (await stored(world, id)).equals(file.subarray(0, part)) ? file : other;
-    const ended = await Promise.all([1, 2, 3].map(() => putPart(world, path, begun, part, 2 * part)));
+    const ended = await Promise.all([1, 2].map(() => putPart(world, path, begun, part, 2 * part)));
     expect(ended.filter(({ status }) => status === 200).length).toBeGreaterThan(0);
     for (const { status } of ended) expect([200, 409]).toContain(status);
     expect((await stored(world, id)).equals(begun)).toBe(true);
     expect(await logged(world)).toEqual(['Staff of Riverside Club upload.completed']);
   });
 
-  it('and files in one go at once come to one of them, whole', async () => {
+  it('and two files in one go at once come to one of them, whole', async () => {
     await using world = await createWorld();
     const staff = await world.as('Staff');
     const { id, path } = await announce(staff);
-    const files = [textOf(2 * pieceBytes), textOf(2 * pieceBytes), textOf(2 * pieceBytes)];
+    const files = [textOf(2 * pieceBytes), textOf(2 * pieceBytes)];
     const answers = await Promise.all(files.map((file) => put(world, path, file)));
     for (const { status } of answers) expect([200, 409]).toContain(status);
     const won = answers.findIndex(({ status }) => status === 200);
@@ -342,17 +394,47 @@ describe('a client', () => {
     expect((await stored(world, id)).equals(file)).toBe(true);
   });
 
-  it('is one of four at most that a process takes files of at once', async () => {
+  it('is one of two at most that a process takes files of at once for an organization, and keeps nobody else out', async () => {
     await using world = await createWorld();
     const staff = await world.as('Staff');
-    const targets = await Promise.all(Array.from({ length: 5 }, () => announce(staff)));
-    const open = targets.slice(0, 4).map(({ path }) => begin(world, path, 'content-length: 5\r\nconnection: close'));
+    const targets = await Promise.all(Array.from({ length: 3 }, () => announce(staff)));
+    const open = targets.slice(0, 2).map(({ path }) => begin(world, path, 'content-length: 5\r\nconnection: close'));
     const begun = 'select count(*)::int as count from upload where file_id is not null';
-    await until('all to be begun', 20, async () => (await world.owner.query<{ count: number }>(begun)).rows[0]!.count === 4);
-    expect(await put(world, targets[4]!.path, 'names')).toMatchObject({ status: 503, code: 'TOO_MANY_UPLOADS' });
+    await until('both to be begun', 20, async () => (await world.owner.query<{ count: number }>(begun)).rows[0]!.count === 2);
+    expect(await put(world, targets[2]!.path, 'names')).toMatchObject({ status: 503, code: 'TOO_MANY_UPLOADS' });
+    // Nothing comes in while somebody asks.
+    for (const { path } of targets) expect(await askStanding(world, path)).toMatchObject({ status: 308 });
+    expect(await put(world, (await announce(await world.as('Staff', 'Hilltop Society'))).path, 'names')).toMatchObject({ status: 200 });
     for (const { socket } of open) socket.write('names');
     for (const { answered } of open) expect(await answered).toMatch(/^HTTP\/1\.1 200 /);
-    expect(await put(world, targets[4]!.path, 'names')).toMatchObject({ status: 200 });
+    expect(await put(world, targets[2]!.path, 'names')).toMatchObject({ status: 200 });
+  });
+
+  it('is one of eight at most of all organizations', () => {
+    const places = new Places();
+    const taken = ['a', 'b', 'c', 'd'].flatMap((organization) => [places.take(organization), places.take(organization)]);
+    const refusal = expect.objectContaining({ code: 'TOO_MANY_UPLOADS' });
+    expect(() => places.take('e')).toThrow(refusal);
+    taken[7]![Symbol.dispose]();
+    places.take('e');
+    taken[0]![Symbol.dispose]();
+    expect(() => places.take('b')).toThrow(refusal);
+    places.take('a');
+  });
+
+  it('that still sends when its target expires is cut off', async () => {
+    await using world = await createWorld({ settings: { REQUEST_TIMEOUT_SECONDS: '8' } });
+    const { path } = await announce(await world.as('Staff'), { byteLength: 5 });
+    const { org, sid, sub, upload: id } = JSON.parse(Buffer.from(path.split('.')[1]!, 'base64url').toString()) as Record<string, string>;
+    const token = await new SignJWT({ org, sid, upload: id, bytes: 5 })
+      .setProtectedHeader({ alg: 'HS256', typ: 'upload+jwt' })
+      .setAudience('reinstate upload')
+      .setSubject(sub!)
+      .setExpirationTime('3s')
+      .sign(testKeys.uploads);
+    const { socket, answered } = begin(world, `/uploads/${token}`, 'content-length: 5\r\nconnection: close');
+    socket.write('na');
+    expect(await answered).toMatch(/^HTTP\/1\.1 409 [^]*"code":"UPLOAD_OVER"/);
   });
 });
 
@@ -492,6 +574,8 @@ interface Scanner extends AsyncDisposable {
   /** What it was given, as it came. */
   given: Buffer[];
   answer: string | null;
+  /** Tells all that wait for an answer. */
+  say(answer: string): void;
 }
 
 /** Something that speaks clamd's protocol: reads a stream to its end and says what it found. Without an answer it says nothing. */
@@ -529,6 +613,9 @@ async function startScanner(at: number | string = 0): Promise<Scanner> {
     settings: { CLAMD_URL: url, CLAMD_TIMEOUT_SECONDS: '1' },
     given,
     answer: 'stream: OK',
+    say(answer) {
+      for (const socket of sockets) socket.end(`${answer}\0`);
+    },
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();
       server.close();
@@ -587,11 +674,95 @@ describe('a virus scanner', () => {
     const staff = await world.as('Staff');
     const { id, path } = await announce(staff);
     expect(await put(world, path, 'name')).toMatchObject({ status: 503, code: 'SCANNER_UNAVAILABLE' });
-    expect(await upload(staff, id)).toMatchObject({ state: 'WAITING', receivedBytes: 4, byteLength: null });
+    expect(await upload(staff, id)).toMatchObject({ state: 'WAITING', receivedBytes: 4, byteLength: 4 });
+  });
+
+  it('that is away when a file has come in one go has it later, by whatever length it had, and another may come instead', async () => {
+    await using scanner = await startScanner();
+    scanner.answer = 'ERROR';
+    await using world = await createWorld({ settings: scanner.settings });
+    const staff = await world.as('Staff');
+    const { id, path } = await announce(staff);
+    const file = textOf(1000);
+    const chunks = async function* () {
+      yield file;
+    };
+    expect(await put(world, path, chunks())).toMatchObject({ status: 503, code: 'SCANNER_UNAVAILABLE' });
+    expect(await upload(staff, id)).toMatchObject({ state: 'WAITING', byteLength: 1000, receivedBytes: 1000 });
+    expect(await put(world, path, file.subarray(0, 700))).toMatchObject({ status: 503, code: 'SCANNER_UNAVAILABLE' });
+    expect(await put(world, path, chunks())).toMatchObject({ status: 503, code: 'SCANNER_UNAVAILABLE' });
+    scanner.answer = 'stream: OK';
+    expect(await askStanding(world, path)).toMatchObject({ status: 200 });
+    expect(await upload(staff, id)).toMatchObject({ state: 'COMPLETE', byteLength: 1000 });
+  });
+
+  it('that is still at it vouches for nothing that comes meanwhile', async () => {
+    await using scanner = await startScanner();
+    scanner.answer = null;
+    await using world = await createWorld({ settings: { ...scanner.settings, CLAMD_TIMEOUT_SECONDS: '60' } });
+    const staff = await world.as('Staff');
+    const file = textOf(2 * part);
+    const { id, path } = await announce(staff);
+    await putPart(world, path, file, 0, part, '*');
+    const asked = askStanding(world, path, part);
+    await until('the scanner to have the first part', 20, () => scanner.given.length === 1);
+    expect(await putPart(world, path, file, part, 2 * part, '*')).toMatchObject({ status: 308, here: 2 * part });
+    scanner.say('stream: OK');
+    expect(await asked).toMatchObject({ status: 409, code: 'FILE_CHANGED' });
+    expect(await upload(staff, id)).toMatchObject({ state: 'WAITING', receivedBytes: 2 * part });
+    scanner.answer = 'stream: OK';
+    expect(await askStanding(world, path, 2 * part)).toMatchObject({ status: 200 });
+    expect(scanner.given.at(-1)!.equals(file)).toBe(true);
+    const { rows } = await world.owner.query<{ sha256: Buffer }>('select sha256 from stored_file');
+    expect(rows).toEqual([{ sha256: createHash('sha256').update(file).digest() }]);
+  });
+
+  it('that was at a file which another has taken the place of says nothing of that', async () => {
+    await using scanner = await startScanner();
+    scanner.answer = null;
+    await using world = await createWorld({ settings: { ...scanner.settings, CLAMD_TIMEOUT_SECONDS: '60' } });
+    const staff = await world.as('Staff');
+    const { id, path } = await announce(staff);
+    const first = put(world, path, 'first');
+    await until('the scanner to have the first', 20, () => scanner.given.length === 1);
+    const { socket, answered } = begin(world, path, 'content-length: 6\r\nconnection: close');
+    await until('the second to begin', 20, async () => (await upload(staff, id)).receivedBytes === 0);
+    scanner.say('stream: OK');
+    expect(await first).toMatchObject({ status: 409, code: 'FILE_CHANGED' });
+    scanner.answer = 'stream: OK';
+    socket.write('second');
+    expect(await answered).toMatch(/^HTTP\/1\.1 200 /);
+    expect((await stored(world, id)).toString()).toBe('second');
+  });
+
+  it('has no more to look at at once than there are places, and asking for what needs no look takes none', async () => {
+    await using scanner = await startScanner();
+    scanner.answer = null;
+    await using world = await createWorld({ settings: { ...scanner.settings, CLAMD_TIMEOUT_SECONDS: '60' } });
+    const staff = await world.as('Staff');
+    const targets = await Promise.all(Array.from({ length: 3 }, () => announce(staff)));
+    for (const { path } of targets) await putPart(world, path, textOf(part), 0, part, '*');
+    const asked = targets.slice(0, 2).map(({ path }) => askStanding(world, path, part));
+    await until('the scanner to have two', 20, () => scanner.given.length === 2);
+    expect(await askStanding(world, targets[2]!.path, part)).toMatchObject({ status: 503, code: 'TOO_MANY_UPLOADS' });
+    expect(await askStanding(world, targets[2]!.path)).toMatchObject({ status: 308, here: part });
+    scanner.say('stream: OK');
+    for (const one of asked) expect(await one).toMatchObject({ status: 200 });
+    scanner.answer = 'stream: OK';
+    expect(await askStanding(world, targets[2]!.path, part)).toMatchObject({ status: 200 });
+  });
+
+  it('may be at an address of IPv6', async () => {
+    await using scanner = await startScanner();
+    const { port } = new URL(scanner.settings['CLAMD_URL']!);
+    // 127.0.0.1, as IPv6 writes it.
+    await using world = await createWorld({ settings: { CLAMD_URL: `tcp://[::FFFF:7f00:1]:${port}` } });
+    expect(await put(world, (await announce(await world.as('Staff'))).path, 'name')).toMatchObject({ status: 200 });
+    expect(scanner.given.map(String)).toEqual(['name']);
   });
 
   it('is set by an address that it can have', () => {
-    for (const CLAMD_URL of ['http://scanner:3310', 'tcp://scanner', 'unix:', 'tcp://a/b:1'])
+    for (const CLAMD_URL of ['http://scanner:3310', 'tcp://scanner', 'unix:', 'tcp://a/b:1', 'tcp://::1:3310', 'tcp://[scanner]:3310'])
       expect(() => readConfig({ CLAMD_URL })).toThrow(/^These settings are wrong: CLAMD_URL must look like tcp:\/\/clamav\.example:3310/);
   });
 });

@@ -4,7 +4,7 @@ import type { Cells, SheetColumn } from '../exports/sheet.ts';
 import type { CardContact } from '../exports/vcard.ts';
 import { globalId } from '../global-id.ts';
 import { currencyDigits } from '../imports/recognition/numbers.ts';
-import { betweenValues } from '../imports/sheet.ts';
+import { betweenValues, unnamed } from '../imports/sheet.ts';
 import { groupOfPoint } from '../permissions/field-groups.ts';
 import { sql } from '../sql.ts';
 import { type ContactFilter, matching } from './contact-filters.ts';
@@ -154,10 +154,15 @@ async function customColumns(tx: Transaction): Promise<Column[]> {
 /** What a vCard can tell of a contact: the chosen fields among what it has a word for. */
 export function cardOf(contact: ExportedContact, fields: ReadonlySet<ExportField>): CardContact {
   const chosen = Object.entries(ownFields).filter(([field]) => fields.has(field as ExportField));
+  const shown: { [name in (typeof ownFields)[keyof typeof ownFields][0]]?: string | null } = Object.fromEntries(
+    chosen.map(([, [name]]) => [name, contact[name]]),
+  );
+  // Each card needs a name, which no field may get into that was not chosen.
+  const name = [shown.firstName, shown.lastName].filter(Boolean).join(' ') || shown.company || shown.email || shown.memberNumber || unnamed;
   return {
     id: contact.id,
-    name: contact.name,
-    ...Object.fromEntries(chosen.map(([, [name]]) => [name, contact[name]])),
+    name,
+    ...shown,
     contactPoints: contact.points,
     tags: contact.tags,
     notes: contact.notes,

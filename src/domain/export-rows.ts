@@ -34,7 +34,7 @@ export interface ExportRow {
 const columns = sql`
   e.id, case when e.state = 'COMPLETED' and e.expires_at <= clock_timestamp() then 'EXPIRED' else e.state end as state, e.format, e.fields, e.filter,
   e.requested_by_id as "requestedById", e.requested_by_name as "requestedByName", e.job_id as "jobId", e.requested_at as "requestedAt",
-  e.taken_at as "takenAt", e.finished_at as "finishedAt", e.expires_at as "expiresAt", e.contact_count as "contactCount", e.byte_length as "byteLength",
+  case when e.state in ('COMPLETED', 'REMOVED') then e.taken_at end as "takenAt", e.finished_at as "finishedAt", e.expires_at as "expiresAt", e.contact_count as "contactCount", e.byte_length as "byteLength",
   e.file_id as "fileId", e.shown_groups as "shownGroups", e.tag_scope as "tagScope", e.failure_code as "failureCode", e.failure_message as "failureMessage"`;
 
 export async function readExports(tx: Transaction, ids: readonly string[]): Promise<ExportRow[]> {

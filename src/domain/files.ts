@@ -36,7 +36,7 @@ export async function writeFile(
   app: App,
   organizationId: string,
   content: AsyncIterable<Uint8Array>,
-  { expiresAt, mostBytes = Infinity }: { expiresAt: Date; mostBytes?: number },
+  { expires, mostBytes = Infinity }: { expires: Expiry; mostBytes?: number },
 ): Promise<{ id: string; byteLength: number; sha256: Buffer }> {
   const { database } = app;
   const id = await database.transact(organizationId, (tx) => beginFile(tx, app));
@@ -51,7 +51,7 @@ export async function writeFile(
       byteLength += piece.length;
     }
     const sha256 = hash.digest();
-    await database.transact(organizationId, (tx) => completeFile(tx, id, sha256, expiresAt));
+    await database.transact(organizationId, (tx) => completeFile(tx, id, { byteLength, sha256 }, expires));
     return { id, byteLength, sha256 };
   } catch (error) {
     // What can't be removed now expires.
@@ -104,18 +104,31 @@ export async function appendPiece(app: App, organizationId: string, id: string, 
   if (!added) throw changed();
 }
 
-const changed = () =>
+export const changed = (left = 'This part was not added') =>
   new Refusal(
     'FILE_CHANGED',
-    'Something else was written to the file at the same time, or it is gone. This part was not added. Ask how much of it there is, and go on from there.',
+    `Something else was written to the file at the same time, or it is gone. ${left}. Ask how much of it there is, and go on from there.`,
   );
 
-/** Says that a file is whole, and until when it stays. @throws NotFound when it is gone, or was whole already */
-export async function completeFile(tx: Transaction, id: string, sha256: Buffer, expiresAt: Date): Promise<void> {
+/** Until when a file stays, or for how many hours after it is whole. */
+type Expiry = Date | number;
+
+/**
+ * Says that a file is whole, and until when it stays.
+ * @param whole what was gone through of it: nobody vouches for bytes that were added since
+ * @throws Refusal FILE_CHANGED when it has another length, is gone, or was whole already
+ */
+export async function completeFile(
+  tx: Transaction,
+  id: string,
+  { byteLength, sha256 }: { byteLength: number; sha256: Buffer },
+  expires: Expiry,
+): Promise<void> {
+  const at = typeof expires === 'number' ? sql`clock_timestamp() + make_interval(hours => ${expires})` : sql`${expires}`;
   const { rowCount } = await tx.run(sql`
-    update stored_file set sha256 = ${sha256}, expires_at = ${expiresAt}
-    where organization_id = ${tx.organizationId} and id = ${id} and sha256 is null and expires_at > clock_timestamp()`);
-  if (rowCount === 0) throw new NotFound('file');
+    update stored_file set sha256 = ${sha256}, expires_at = ${at}
+    where organization_id = ${tx.organizationId} and id = ${id} and byte_length = ${byteLength} and sha256 is null and expires_at > clock_timestamp()`);
+  if (rowCount === 0) throw changed('It was not completed');
 }
 
 interface Piece {
@@ -234,23 +247,34 @@ export async function removeExpiredFiles(app: App, organizationId: string): Prom
  * `salvaged` bytes are a piece as well, before the error is thrown.
  */
 export async function* inPieces(content: AsyncIterable<Uint8Array>, salvaged = Infinity): AsyncGenerator<Buffer> {
-  let parts: Uint8Array[] = [];
+  let piece: Buffer = Buffer.allocUnsafe(firstRoom);
   let length = 0;
   try {
     for await (const chunk of content)
       for (let at = 0; at < chunk.length;) {
         const part = chunk.subarray(at, at + pieceBytes - length);
-        parts.push(part);
+        // Copied, because many small chunks take far more memory than what is in them.
+        if (length + part.length > piece.length) piece = withRoom(piece, length, length + part.length);
+        piece.set(part, length);
         at += part.length;
         length += part.length;
         if (length < pieceBytes) continue;
-        yield Buffer.concat(parts);
-        [parts, length] = [[], 0];
+        yield piece;
+        [piece, length] = [Buffer.allocUnsafe(firstRoom), 0];
       }
   } catch (error) {
     const whole = length - (length % salvaged);
-    if (whole > 0) yield Buffer.concat(parts, whole);
+    if (whole > 0) yield piece.subarray(0, whole);
     throw error;
   }
-  if (length > 0) yield Buffer.concat(parts);
+  if (length > 0) yield piece.subarray(0, length);
+}
+
+/** What there is room for at first; then for twice as much each time. */
+const firstRoom = 64 * 1024;
+
+function withRoom(piece: Buffer, length: number, wanted: number): Buffer {
+  const larger = Buffer.allocUnsafe(Math.min(Math.max(2 * piece.length, wanted), pieceBytes));
+  piece.copy(larger, 0, 0, length);
+  return larger;
 }

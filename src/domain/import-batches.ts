@@ -22,6 +22,10 @@ export const ofBatch = (tx: Transaction, { importId }: Pick<Applying, 'importId'
   i.organization_id = ${tx.organizationId} and i.id = ${importId} and r.organization_id = i.organization_id and r.import_id = i.id
   and r.row_number >= ${from} and r.row_number < ${to} and r.outcome is null`;
 
+/** Locks contacts, in one order. What is read of them afterwards, and not with it, is what was committed before. */
+export const lockContacts = (tx: Transaction, ids: readonly string[]): Promise<unknown> =>
+  tx.run(sql`select 1 from contact where organization_id = ${tx.organizationId} and id = any(${ids}::uuid[]) order by id for update`);
+
 /** What the ledger entry of an opening balance is called. */
 export const openingDescription = 'Opening balance';
 

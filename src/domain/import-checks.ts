@@ -201,14 +201,14 @@ async function finish(
   });
 }
 
-/** Closes a dry run that could not be done. */
-export async function failCheck(app: App, organizationId: string, importId: string, failure: { code: string; message: string }): Promise<void> {
+/** Closes a dry run that could not be done, unless another was ordered meanwhile. */
+export async function failCheck(app: App, organizationId: string, importId: string, jobId: string, failure: { code: string; message: string }): Promise<void> {
   await app.database.transact(organizationId, async (tx) => {
-    const failed = await tx.row<{ jobId: string }>(sql`
+    const { rowCount } = await tx.run(sql`
       update import set state = 'FAILED', failure_code = ${failure.code}, failure_message = ${failure.message}
-      where organization_id = ${organizationId} and id = ${importId} and state = 'CHECKING' returning job_id as "jobId"`);
-    if (!failed) return;
-    await endJob(tx, failed.jobId, 'FAILED', failure);
+      where organization_id = ${organizationId} and id = ${importId} and job_id = ${jobId} and state = 'CHECKING'`);
+    if (rowCount === 0) return;
+    await endJob(tx, jobId, 'FAILED', failure);
     await publish(tx, 'import', importId);
   });
 }

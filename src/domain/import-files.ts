@@ -8,7 +8,7 @@ import { writeCsv } from '../exports/csv.ts';
 import type { Cells, SheetColumn } from '../exports/sheet.ts';
 import { writeXlsx, xlsxType } from '../exports/xlsx.ts';
 import { globalId } from '../global-id.ts';
-import { readInChild, rowsOf } from '../imports/readers/reader.ts';
+import { readerLimits, readInChild, rowsOf } from '../imports/readers/reader.ts';
 import type { SheetFacts, SheetRow } from '../imports/sheet.ts';
 import type { Transaction } from '../database.ts';
 import { logAction } from './action-log.ts';
@@ -48,6 +48,12 @@ async function readable(tx: Transaction, viewer: Viewer, id: string, file: Impor
     );
   if (found.state === 'CHECKING')
     throw new Refusal('NOT_CHECKED', 'The file is still being read. Nothing was made. Wait until the dry run is done.', ['input', 'id']);
+  if (found.state === 'FAILED' || !found.facts)
+    throw new Refusal(
+      'NOT_CHECKED',
+      'The file could not be read to its end, so there is nothing to tell of its rows. Nothing was made. Look at the `failure` of the import.',
+      ['input', 'id'],
+    );
   // Nobody knows what is in the cells of a row that was not understood.
   if (file === 'REFUSED_ROWS' && !sees(viewer, allFieldGroups))
     throw new Refusal(
@@ -142,7 +148,7 @@ async function* refusedRows(path: string, options: ImportRecord['readOptions'], 
   const reasons = flat(pages);
   let next = await reasons.next();
   if (next.done) return;
-  await using reading = await readInChild({ path, options, mode: 'rows' });
+  await using reading = await readInChild({ path, options, mode: 'rows' }, { ...readerLimits, sheet: { ...readerLimits.sheet, wholeRows: true } });
   for await (const batch of reading.batches) {
     const refused: Refused[] = [];
     for (const row of rowsOf(batch)) {
@@ -184,10 +190,14 @@ async function* cellsOf(width: number, refused: AsyncIterable<Refused[]>): Async
 
 /** Cards as they stood in the file, each with its reason in a property that other programs pass over. */
 async function* cards(refused: AsyncIterable<Refused[]>): AsyncGenerator<Uint8Array> {
-  for await (const some of refused)
-    yield Buffer.from(
-      some
-        .map(({ row: { card = '' }, reason }) => card.replace(/(END:VCARD\s*)?$/i, () => `X-REASON:${reason.replaceAll(/[\r\n]+/g, ' ')}\r\nEND:VCARD\r\n`))
-        .join(''),
-    );
+  for await (const some of refused) yield Buffer.from(some.map(({ row: { card = 'VERSION:3.0\r\n' }, reason }) => cardWith(reason, card)).join(''));
+}
+
+/** The beginning and the end are those of a card, also where the file had none: it is cut out again by them. */
+function cardWith(reason: string, card: string): string {
+  const begun = /^\s*BEGIN\s*:\s*VCARD\s*?(?:[\r\n]|$)/i.test(card) ? card : `BEGIN:VCARD\r\n${card}`;
+  return begun.replace(
+    /(^|\n)[^\S\n]*END[^\S\n]*:[^\S\n]*VCARD\s*$|$/i,
+    (_, before: string = '') => `${before}X-REASON:${reason.replaceAll(/[\r\n]+/g, ' ')}\r\nEND:VCARD\r\n`,
+  );
 }

@@ -2,9 +2,10 @@
 import type { RowProblem } from '../imports/problems.ts';
 import { draftOf } from '../imports/staging.ts';
 import { groupOfField, groupOfPoint } from '../permissions/field-groups.ts';
+import type { Viewer } from './app.ts';
 import { contactFieldNames } from './contact-drafts.ts';
 import type { ImportRowRecord } from './import-rows.ts';
-import { type Sight, sees } from './visibility.ts';
+import { sees } from './visibility.ts';
 
 const keys = { EMAIL: 'email address', PHONE: 'phone number', MEMBER_NUMBER: 'member number', NAME_AND_BIRTH_DATE: 'name and date of birth' } as const;
 
@@ -46,8 +47,8 @@ export function reasonsOf({
   return [{ code: 'DUPLICATE', message: `A contact with the same ${by} is there already, and nothing about it is to be changed.` }];
 }
 
-/** What a row says, without what the viewer does not see of contacts. */
-export function valuesOf(viewer: Sight, { draft: fields, owned, cells }: ImportRowRecord): { field: string; value: string }[] {
+/** What a row says, without what the viewer does not see of contacts or may not read. */
+export function valuesOf(viewer: Pick<Viewer, 'hidden' | 'permissions'>, { draft: fields, owned, cells }: ImportRowRecord): { field: string; value: string }[] {
   // Nobody knows what the cells of a row mean that was not understood.
   if (!fields) return viewer.hidden.size === 0 ? (cells ?? []).map((value) => ({ field: 'cell', value })) : [];
   const draft = draftOf(fields, owned);
@@ -70,6 +71,11 @@ export function valuesOf(viewer: Sight, { draft: fields, owned, cells }: ImportR
     ...all('note', draft.notes, shows('NOTES'), ({ body }) => body),
     ...all('membership', draft.memberships, true, ({ startsOn, endsOn }) => (endsOn ? `${startsOn} to ${endsOn}` : startsOn)),
     ...all('customField', draft.customFields, shows('CUSTOM_FIELDS'), ({ value }) => value),
-    ...all('openingBalance', draft.opening, shows('PAYMENTS', 'BALANCES'), ({ amountMinor, currency }) => `${amountMinor} ${currency}`),
+    ...all(
+      'openingBalance',
+      draft.opening,
+      shows('PAYMENTS', 'BALANCES') && viewer.permissions.has('payments:read'),
+      ({ amountMinor, currency }) => `${amountMinor} ${currency}`,
+    ),
   ];
 }

@@ -6,14 +6,14 @@ import type { App } from './app.ts';
 import { removeFile } from './files.ts';
 import { type ImportRecord, keepCounts, lockImport } from './import-rows.ts';
 
-/** Removes the file and the rows of an import. What it did and how much stays known. */
+/** Removes the file and the rows of an import. What it did and how much stays known; its file can be imported again. */
 export async function clearImport(tx: Transaction, { id, fileId }: Pick<ImportRecord, 'id' | 'fileId'>, state: 'DISCARDED' | null): Promise<void> {
   if (state === null) await keepCounts(tx, id);
   if (fileId) await removeFile(tx, fileId);
   await tx.run(sql`delete from import_row where organization_id = ${tx.organizationId} and import_id = ${id}`);
   await tx.run(sql`delete from import_tag where organization_id = ${tx.organizationId} and import_id = ${id}`);
   await tx.run(sql`
-    update import set state = coalesce(${state}, state), file_id = null, rows_removed_at = clock_timestamp() where organization_id = ${tx.organizationId} and id = ${id}`);
+    update import set state = coalesce(${state}, state), file_id = null, rows_removed_at = clock_timestamp(), mapping_digest = null where organization_id = ${tx.organizationId} and id = ${id}`);
   await publish(tx, 'import', id);
 }
 
@@ -44,18 +44,17 @@ export async function eraseFromImports(tx: Transaction, contactIds: readonly str
   const named = [...(await removed('contact_id')), ...(await removed('deleted_contact_id'))];
   if (named.length === 0) return;
   const ids = [...new Set(named.map(({ importId }) => importId))];
-  // Of rows that were applied no more than their numbers is kept.
+  // Of rows that are done no more than their numbers is kept.
   for (let last = named; last.length > 0;)
     last = await tx.rows(sql`
-      delete from import_row r using unnest(${last.map(({ importId }) => importId)}::uuid[], ${last.map(({ rowNumber }) => rowNumber)}::int[]) gone (id, number), import i
-      where r.organization_id = ${org} and r.import_id = gone.id and r.repeats = gone.number and i.organization_id = ${org} and i.id = r.import_id
-        and i.state in ('CHECKING', 'CHECKED') returning r.import_id as "importId", r.row_number as "rowNumber"`);
-  await tx.run(sql`update import set counts = null where organization_id = ${org} and id = any(${ids}::uuid[]) and state = 'CHECKED'`);
-  const files = await tx.rows<{ id: string; fileId: string }>(sql`
+      delete from import_row r using unnest(${last.map(({ importId }) => importId)}::uuid[], ${last.map(({ rowNumber }) => rowNumber)}::int[]) gone (id, number)
+      where r.organization_id = ${org} and r.import_id = gone.id and r.repeats = gone.number and r.outcome is null returning r.import_id as "importId", r.row_number as "rowNumber"`);
+  await tx.run(sql`update import set counts = null where organization_id = ${org} and id = any(${ids}::uuid[]) and state in ('CHECKED', 'STOPPED')`);
+  const files = await tx.rows<{ fileId: string }>(sql`
     update import i set file_id = null from import before
     where i.organization_id = ${org} and i.id = any(${ids}::uuid[])
-      and before.organization_id = i.organization_id and before.id = i.id and before.file_id is not null returning i.id, before.file_id as "fileId"`);
+      and before.organization_id = i.organization_id and before.id = i.id and before.file_id is not null returning before.file_id as "fileId"`);
   for (const { fileId } of files) await removeFile(tx, fileId);
   await tx.run(sql`
-    update import_row set cells = null where organization_id = ${org} and import_id = any(${files.map(({ id }) => id)}::uuid[]) and cells is not null`);
+    update import_row set cells = null where organization_id = ${org} and import_id = any(${ids}::uuid[]) and cells is not null`);
 }

@@ -98,7 +98,7 @@ export const outcome = sql`
       when 'OVERWRITE' then ${judged('r.differs')}
       when 'CREATE' then case when ${twofold} then 'CREATED' else 'REFUSED' end
       else 'SKIPPED' end
-    else case when i.duplicate_policy = 'CREATE' then case when ${twofold} then 'CREATED' else 'REFUSED' end else 'SKIPPED' end
+    else case when i.duplicate_policy = 'CREATE' and (r.deletion_id is null or i.deleted_policy = 'CREATE') then case when ${twofold} then 'CREATED' else 'REFUSED' end else 'SKIPPED' end
   end)`;
 
 export interface ImportRowRecord {
@@ -167,10 +167,10 @@ async function countImportRows(tx: Transaction, importId: string): Promise<Impor
   const counts = await tx.row<ImportCounts>(sql`
     select count(*) filter (where o = 'CREATED')::int as "createdCount", count(*) filter (where o = 'UPDATED')::int as "updatedCount",
       count(*) filter (where o = 'SKIPPED')::int as "skippedCount", count(*) filter (where o = 'REFUSED')::int as "refusedCount",
-      count(*) filter (where kind = 'DELETED')::int as "deletedCount",
+      count(*) filter (where deletion_id is not null)::int as "deletedCount",
       count(*) filter (where undo_outcome = 'REVERTED')::int as "revertedCount", count(*) filter (where undo_outcome = 'KEPT')::int as "keptCount",
       count(*) filter (where undo_outcome = 'GONE')::int as "goneCount"
-    from (select ${outcome} as o, r.kind, r.undo_outcome from ${ofImport(tx, importId)}) counted`);
+    from (select ${outcome} as o, r.deletion_id, r.undo_outcome from ${ofImport(tx, importId)}) counted`);
   return counts!;
 }
 
@@ -183,7 +183,7 @@ export const recoverableMatches = (tx: Transaction, importId: string) =>
     select d.id as "deletionId", count(distinct r.deleted_contact_id)::int as "contactCount", d.recoverable_until as "recoverableUntil",
       (array_agg(distinct r.deleted_contact_id))[1:${raw(String(named.contacts))}] as "contactIds"
     from import_row r join deletion d on d.organization_id = r.organization_id and d.id = r.deletion_id
-    where r.organization_id = ${tx.organizationId} and r.import_id = ${importId} and r.kind = 'DELETED'
+    where r.organization_id = ${tx.organizationId} and r.import_id = ${importId}
       and d.state = 'COMPLETED' and d.recoverable_until > clock_timestamp()
       and exists (select 1 from deletion_contact t where t.organization_id = r.organization_id and t.deletion_id = d.id and t.contact_id = r.deleted_contact_id)
     group by d.id, d.recoverable_until order by "contactCount" desc, d.id limit ${named.deletions}`);

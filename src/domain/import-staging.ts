@@ -73,14 +73,15 @@ export async function writeRows(check: Check, lines: readonly Buffer[], { delete
   });
 }
 
-const stagedField = (row: string, field: StagedField) => raw(`${row}.draft[${stagedFields.indexOf(field) + 1}]`);
+/** A field of a row, by the row's name in the statement. */
+export const rowField = (row: string, field: StagedField) => raw(`${row}.draft[${stagedFields.indexOf(field) + 1}]`);
 /** A field of a staged row, s. */
-const staged = (field: StagedField) => stagedField('s', field);
+const staged = (field: StagedField) => rowField('s', field);
 const nameless = sql`(${staged('firstName')} is null and ${staged('lastName')} is null)`;
 
 /** The live contact that a staged row, s, is, in the order of trust; none when it is new. People share a phone: who bears another name is somebody else. */
-const liveMatch = (organizationId: string) => sql`
-  select hit.id, hit.by from (
+export const liveMatch = (organizationId: string) => sql`
+  select hit.id, hit.by, hit.rank in (0, 4) as "isUnique" from (
     select c.id, 'EMAIL' as by, case when c.email_normalized = ${staged('emailNormalized')} then 0 else 1 end as rank from contact c where c.organization_id = ${organizationId} and c.email_normalized = any(s.emails)
     union all
     select t.contact_id, 'EMAIL', 2 from contact_point t where t.organization_id = ${organizationId} and t.kind = 'EMAIL' and t.normalized = any(s.emails)
@@ -114,7 +115,7 @@ async function joinRepeats(tx: Transaction, importId: string, { from, to }: Batc
 async function findTakenKeys(tx: Transaction, importId: string, { from, to }: Batch): Promise<void> {
   const org = tx.organizationId;
   const held = (key: TakenKey, column: string, field: StagedField) => sql`
-    select ${key} as key, c.id from contact c where c.organization_id = ${org} and ${raw(`c.${column}`)} = ${stagedField('r', field)}`;
+    select ${key} as key, c.id from contact c where c.organization_id = ${org} and ${raw(`c.${column}`)} = ${rowField('r', field)}`;
   await tx.run(sql`
     update import_row r set taken = coalesce((
       select one.key from (${held('EMAIL', 'email_normalized', 'emailNormalized')} union all ${held('MEMBER_NUMBER', 'member_number', 'memberNumber')}) one
@@ -122,7 +123,7 @@ async function findTakenKeys(tx: Transaction, importId: string, { from, to }: Ba
     where r.organization_id = ${org} and r.import_id = ${importId} and r.row_number >= ${from} and r.row_number < ${to} and r.kind in ('MATCH', 'REPEATED')`);
 }
 
-/** Finds the staged rows that are new and match a deleted contact. */
+/** Finds the staged rows that match no live contact and a deleted one. */
 async function matchDeleted(tx: Transaction, importId: string, { from, to }: Batch, deleted: DeletedKeys): Promise<void> {
   const rows = await tx.rows<{
     rowNumber: number;
@@ -135,14 +136,15 @@ async function matchDeleted(tx: Transaction, importId: string, { from, to }: Bat
     select s.row_number as "rowNumber", s.emails, s.phones, ${staged('memberNumber')} as "memberNumber", case when not ${nameless} then ${staged('sortName')} end as name,
       ${staged('birthDate')} as "birthDate"
     from ${raw(stageTable)} s join import_row r on r.organization_id = ${tx.organizationId} and r.import_id = ${importId} and r.row_number >= ${from} and r.row_number < ${to} and r.row_number = s.row_number
-    where r.kind = 'NEW'`);
+    where r.kind in ('NEW', 'REPEATED') and r.contact_id is null`);
   const found = rows.flatMap(({ rowNumber, emails, phones, memberNumber, name, birthDate }) => {
     const match = deleted.find({ emails: emails ?? [], phones: phones ?? [], memberNumber, name: name ?? '', birthDate });
     return match ? [{ rowNumber, ...match }] : [];
   });
   if (found.length === 0) return;
   await tx.run(sql`
-    update import_row r set kind = 'DELETED', matched_by = given.by, deleted_contact_id = given.contact, deletion_id = given.deletion
+    update import_row r set kind = case r.kind when 'NEW' then 'DELETED' else r.kind end, matched_by = case r.kind when 'NEW' then given.by else r.matched_by end,
+      deleted_contact_id = given.contact, deletion_id = given.deletion
     from unnest(${found.map(({ rowNumber }) => rowNumber)}::int[], ${found.map(({ by }) => by)}::text[], ${found.map(({ contactId }) => contactId)}::uuid[],
       ${found.map(({ deletionId }) => deletionId)}::uuid[]) given (row_number, by, contact, deletion)
     where r.organization_id = ${tx.organizationId} and r.import_id = ${importId} and r.row_number >= ${from} and r.row_number < ${to}

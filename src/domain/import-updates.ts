@@ -2,7 +2,7 @@
 // field by field with what was before, which is what an undo goes by.
 import { v7 as newId } from 'uuid';
 import type { Transaction } from '../database.ts';
-import type { DuplicatePolicy, RowOutcome } from '../entities/import.ts';
+import type { DuplicatePolicy, MatchKey, RowOutcome } from '../entities/import.ts';
 import type { RowProblem } from '../imports/problems.ts';
 import { draftOf, type StagedDraft, type StagedOwned } from '../imports/staging.ts';
 import { raw, sql } from '../sql.ts';
@@ -10,8 +10,9 @@ import { logActions } from './action-log.ts';
 import type { Actor } from './app.ts';
 import { type ContactFieldName, contactFieldNames } from './contact-drafts.ts';
 import { addOwned, recordset } from './contact-writing.ts';
-import { derive } from './derived-fields.ts';
-import { type Applying, type Batch, ofBatch, openingDescription, takenProblem } from './import-batches.ts';
+import { derive, folded } from './derived-fields.ts';
+import { normalizeEmail } from './email.ts';
+import { type Applying, type Batch, lockContacts, ofBatch, openingDescription, takenProblem } from './import-batches.ts';
 import { outcome } from './import-rows.ts';
 
 /**
@@ -23,6 +24,7 @@ export type Changes = Record<string, { before: string | null; after: string | nu
 interface Match {
   rowNumber: number;
   contactId: string;
+  matchedBy: MatchKey;
   draft: StagedDraft;
   policy: DuplicatePolicy;
 }
@@ -60,17 +62,20 @@ interface Change {
 /** Changes the contacts that rows of the batch match and are to change; each gets a log entry. @returns how many rows are done with */
 export async function updateMatches(tx: Transaction, work: Applying, batch: Batch, tagIds: ReadonlyMap<string, string>): Promise<number> {
   const rows = await tx.rows<Stored>(sql`
-    select r.row_number as "rowNumber", r.contact_id as "contactId", r.draft, r.owned, i.duplicate_policy as policy from import i, import_row r
+    select r.row_number as "rowNumber", r.contact_id as "contactId", r.matched_by as "matchedBy", r.draft, r.owned, i.duplicate_policy as policy from import i, import_row r
     where ${ofBatch(tx, work, batch)} and ${outcome} = 'UPDATED' order by r.row_number for update of r`);
   if (rows.length === 0) return 0;
   const matches: Match[] = rows.map(({ draft, owned, ...row }) => ({ ...row, draft: draftOf(draft, owned) }));
-  const live = await readLive(tx, [...new Set(matches.map(({ contactId }) => contactId))], raw('for update'));
+  const ids = [...new Set(matches.map(({ contactId }) => contactId))];
+  // Locked first and read then: what was committed while this waited is seen.
+  await lockContacts(tx, ids);
+  const live = await readLive(tx, ids);
   const blocked = await findTaken(tx, matches);
   const done: { rowNumber: number; outcome: RowOutcome; problems: RowProblem[] | null; actionId: string | null }[] = [];
   const changed: Change[] = [];
   for (const match of matches) {
     const contact = live.get(match.contactId);
-    const problem = contact ? blocked(match, contact) : gone;
+    const problem = !contact ? gone : isStill(match, contact) ? blocked(match, contact) : another;
     const change = contact && !problem ? changeOf(match, contact, tagIds) : undefined;
     if (change) changed.push(change);
     else done.push({ rowNumber: match.rowNumber, outcome: problem ? 'REFUSED' : 'SKIPPED', problems: problem ? [problem] : null, actionId: null });
@@ -91,7 +96,7 @@ export async function updateMatches(tx: Transaction, work: Applying, batch: Batc
  */
 export async function judgeMatches(tx: Transaction, importId: string, { from, to }: Batch): Promise<number> {
   const rows = await tx.rows<Omit<Stored, 'policy'>>(sql`
-    select row_number as "rowNumber", contact_id as "contactId", draft, owned from import_row
+    select row_number as "rowNumber", contact_id as "contactId", matched_by as "matchedBy", draft, owned from import_row
     where organization_id = ${tx.organizationId} and import_id = ${importId} and row_number >= ${from} and row_number < ${to} and kind = 'MATCH'`);
   if (rows.length === 0) return 0;
   const matches = rows.map(({ draft, owned, ...row }) => ({ ...row, draft: draftOf(draft, owned) }));
@@ -122,7 +127,38 @@ const gone: RowProblem = {
   message: 'The contact that the row matches was deleted since the dry run. The row was not imported. Import it again.',
 };
 
-async function readLive(tx: Transaction, ids: readonly string[], lock = raw('')): Promise<Map<string, Live>> {
+const another: RowProblem = {
+  code: 'CONTACT_CHANGED',
+  message: 'The contact that the row matches was changed since the dry run, and does not match it any more. The row was not imported. Import it again.',
+};
+
+/** Whether a contact is still known by what the row matched it by. */
+function isStill({ matchedBy, draft }: Match, live: Live): boolean {
+  const own = (kind: 'EMAIL' | 'PHONE') => (draft.points ?? []).filter((point) => point.kind === kind).map(({ normalized }) => normalized);
+  const theirs = (kind: 'EMAIL' | 'PHONE') => live.points.flatMap((point) => (point.startsWith(`${kind}|`) ? [point.slice(kind.length + 1)] : []));
+  switch (matchedBy) {
+    case 'EMAIL': {
+      const emails = new Set([...theirs('EMAIL'), ...(live.email ? [normalizeEmail(live.email)] : [])]);
+      return [draft.emailNormalized, ...own('EMAIL')].some((email) => email !== null && emails.has(email));
+    }
+    case 'PHONE':
+      return own('PHONE').some((phone) => theirs('PHONE').some((other) => isSameNumber(phone, other)));
+    case 'MEMBER_NUMBER':
+      return draft.memberNumber === live.memberNumber;
+    case 'NAME_AND_BIRTH_DATE':
+      return draft.birthDate === live.birthDate && folded([draft.lastName, draft.firstName]) === folded([live.lastName, live.firstName]);
+  }
+}
+
+/** With or without the codes of the country and the area: so many digits tell a number. */
+const tellingDigits = 6;
+
+function isSameNumber(one: string, other: string): boolean {
+  const [a, b] = [one, other].map((number) => number.replace(/\D/g, '')) as [string, string];
+  return one === other || (Math.min(a.length, b.length) >= tellingDigits && a.slice(-tellingDigits) === b.slice(-tellingDigits));
+}
+
+async function readLive(tx: Transaction, ids: readonly string[]): Promise<Map<string, Live>> {
   const org = tx.organizationId;
   const list = (table: string, value: string) =>
     raw(`array(select ${value} from ${table} t where t.organization_id = c.organization_id and t.contact_id = c.id)`);
@@ -133,7 +169,7 @@ async function readLive(tx: Transaction, ids: readonly string[], lock = raw(''))
       ${list('membership', "t.plan_id || '|' || t.starts_on")} as memberships,
       coalesce((select jsonb_object_agg(v.definition_id, v.value) from custom_field_value v where v.organization_id = c.organization_id and v.contact_id = c.id), '{}') as "customFields",
       array(select t.currency::text from ledger_entry t where t.organization_id = c.organization_id and t.contact_id = c.id and t.kind = 'OPENING') as opened
-    from contact c where c.organization_id = ${org} and c.id = any(${ids}::uuid[]) order by c.id ${lock}`);
+    from contact c where c.organization_id = ${org} and c.id = any(${ids}::uuid[])`);
   return new Map(rows.map((row) => [row.id, row]));
 }
 

@@ -1,14 +1,16 @@
 // Applying an import, batch by batch: contacts, what they own, the log entries and what became of each row commit together.
 import type { Transaction } from '../database.ts';
-import { type StagedField, stagedFields, type StagedOwned } from '../imports/staging.ts';
+import type { RowProblem } from '../imports/problems.ts';
+import type { StagedField, StagedOwned } from '../imports/staging.ts';
 import { publish } from '../pubsub.ts';
-import { deferFlush } from '../snapshots/capture.ts';
+import { deferFlush, followIndexes } from '../snapshots/capture.ts';
 import { eachInLanes } from '../snapshots/lanes.ts';
 import { raw, type Sql, sql } from '../sql.ts';
 import { logAction, logEach } from './action-log.ts';
 import { type Actor, type App, authorOf } from './app.ts';
 import { type Applying, type Batch, joinByHash, ofBatch, openingDescription, takenProblem, takeStatistics } from './import-batches.ts';
 import { holdImport, keepCounts, outcome, updatesContacts } from './import-rows.ts';
+import { liveMatch, rowField } from './import-staging.ts';
 import { updateMatches } from './import-updates.ts';
 import { endJob, type Report } from './jobs.ts';
 import { ensureTags } from './references.ts';
@@ -25,8 +27,10 @@ const lanes = 2;
 export async function applyImportRows(app: App, actor: Actor, organizationId: string, importId: string, report: Report, signal: AbortSignal): Promise<void> {
   const work: Applying = { app, actor, organizationId, importId };
   const plan = await app.database.transact(organizationId, async (tx) => {
-    const row = await tx.row<{ state: string; jobId: string; rowCount: number; left: number; first: number | null; last: number }>(sql`
-      select i.state, i.job_id as "jobId", i.row_count as "rowCount", r.left, r.first, r.last
+    const row = await tx.row<{ state: string; jobId: string; rowCount: number; left: number; first: number | null; last: number; overtaken: boolean }>(sql`
+      select i.state, i.job_id as "jobId", i.row_count as "rowCount", r.left, r.first, r.last,
+        exists (select 1 from contact c where c.organization_id = i.organization_id and greatest(c.created_at, c.updated_at) > i.created_at)
+        or exists (select 1 from contact_point p where p.organization_id = i.organization_id and p.created_at > i.created_at) as overtaken
       from import i, lateral (
         select count(*)::int as left, min(row_number) as first, max(row_number) as last from import_row r
         where r.organization_id = i.organization_id and r.import_id = i.id and r.outcome is null) r
@@ -43,7 +47,7 @@ export async function applyImportRows(app: App, actor: Actor, organizationId: st
   if (plan.first !== null) for (let from = plan.first; from <= plan.last; from += batchRows) batches.push({ from, to: from + batchRows });
   await eachInLanes(lanes, batches, async (batch) => {
     signal.throwIfAborted();
-    done += await app.database.transact(organizationId, (tx) => applyBatch(tx, work, batch));
+    done += await app.database.transact(organizationId, (tx) => applyBatch(tx, work, batch, plan.overtaken));
     await report({ phase: 'APPLYING', done, total });
   });
   await app.database.transact(organizationId, async (tx) => {
@@ -57,11 +61,16 @@ export async function applyImportRows(app: App, actor: Actor, organizationId: st
   });
 }
 
-/** One batch. @returns how many rows it did */
-async function applyBatch(tx: Transaction, work: Applying, batch: Batch): Promise<number> {
+/**
+ * One batch.
+ * @param overtaken contacts may have come or changed since the dry run
+ * @returns how many rows it did
+ */
+async function applyBatch(tx: Transaction, work: Applying, batch: Batch, overtaken: boolean): Promise<number> {
   await deferFlush(tx);
   const held = await holdImport(tx, work.importId, 'APPLYING');
   if (!held) return 0;
+  const late = held.duplicatePolicy === 'CREATE' ? 0 : await refuseLate(tx, work, batch, overtaken);
   await joinByHash(tx);
   const tagIds = await makeTags(tx, work.importId, batch);
   const { created, refused } = await createContacts(tx, work, batch, tagIds);
@@ -71,7 +80,38 @@ async function applyBatch(tx: Transaction, work: Applying, batch: Batch): Promis
   const { rowCount } = await tx.run(sql`
     update import_row r set outcome = ${outcome}, draft = null, owned = null
     from import i where ${ofBatch(tx, work, batch)} and ${outcome} in ('SKIPPED', 'REFUSED')`);
-  return created.length + updated + refused + rowCount!;
+  return late + created.length + updated + refused + rowCount!;
+}
+
+/**
+ * Refuses rows that would create somebody who is there by now: who was recovered since the dry run, or matches as a row did then.
+ * Those that this import has created are none of these. @returns how many
+ */
+async function refuseLate(tx: Transaction, work: Applying, batch: Batch, overtaken: boolean): Promise<number> {
+  const refuse = async (problem: RowProblem, those: Sql): Promise<number> => {
+    const { rowCount } = await tx.run(sql`
+      update import_row r set outcome = 'REFUSED', draft = null, owned = null, problems = ${JSON.stringify([problem])}
+      from import i where ${ofBatch(tx, work, batch)} and ${outcome} = 'CREATED' and ${those}`);
+    return rowCount!;
+  };
+  const recovered = await refuse(
+    { code: 'CONTACT_RECOVERED', message: 'The contact that the row matches was recovered since the dry run. The row was not imported. Import it again.' },
+    sql`r.kind = 'DELETED' and exists (select 1 from contact c where c.organization_id = r.organization_id and c.id = r.deleted_contact_id)`,
+  );
+  if (!overtaken) return recovered;
+  await followIndexes(tx);
+  tx.planAnew();
+  const points = (kind: 'EMAIL' | 'PHONE') =>
+    sql`array(select p ->> 'normalized' from jsonb_array_elements(r.owned -> 'points') p where p ->> 'kind' = ${kind})`;
+  const staged = sql`(select r.draft, ${points('EMAIL')} || ${rowField('r', 'emailNormalized')} as emails, ${points('PHONE')} as phones) s`;
+  const matched = await refuse(
+    { code: 'MATCHED_SINCE', message: 'A contact that the row matches has come since the dry run. The row was not imported. Import it again.' },
+    sql`r.kind in ('NEW', 'DELETED') and exists (
+      -- That an email address or a member number is taken is found when it is given.
+      select 1 from ${staged}, lateral (${liveMatch(tx.organizationId)}) m where not m."isUnique" and not exists (
+        select 1 from import_row o where o.organization_id = ${tx.organizationId} and o.contact_id = m.id and o.import_id = ${work.importId}))`,
+  );
+  return recovered + matched;
 }
 
 /** Makes the tags that the batch names and that are missing, and remembers which those are. @returns ids by name */
@@ -93,7 +133,7 @@ async function makeTags(tx: Transaction, importId: string, batch: Batch): Promis
 }
 
 /** A field of a row, m. */
-const field = (name: StagedField): Sql => raw(`m.draft[${stagedFields.indexOf(name) + 1}]`);
+const field = (name: StagedField): Sql => rowField('m', name);
 /** What a row, m, owns of one kind as a table. */
 const entries = (list: keyof StagedOwned, shape: string): Sql => raw(`jsonb_to_recordset(m.owned -> '${list}') as e(${shape})`);
 
@@ -168,7 +208,7 @@ const ownedCount = raw(
 async function explainRefusals(tx: Transaction, { importId }: Applying, { from, to }: Batch): Promise<void> {
   await tx.run(sql`
     update import_row r set draft = null, problems = jsonb_build_array(case
-      when exists (select 1 from contact c where c.organization_id = r.organization_id and c.email_normalized = r.draft[${raw(String(stagedFields.indexOf('emailNormalized') + 1))}]) then ${JSON.stringify(takenProblem('EMAIL_TAKEN', 'email address'))}::jsonb
+      when exists (select 1 from contact c where c.organization_id = r.organization_id and c.email_normalized = ${rowField('r', 'emailNormalized')}) then ${JSON.stringify(takenProblem('EMAIL_TAKEN', 'email address'))}::jsonb
       else ${JSON.stringify(takenProblem('MEMBER_NUMBER_TAKEN', 'member number'))}::jsonb end)
     where r.organization_id = ${tx.organizationId} and r.import_id = ${importId} and r.row_number >= ${from} and r.row_number < ${to}
       and r.outcome = 'REFUSED' and r.draft is not null`);

@@ -14,7 +14,7 @@ import { importCounts, keepCounts, lockImport, updatesContacts } from './import-
 import { readTemplate } from './import-templates.ts';
 import { endJob, queueJob } from './jobs.ts';
 import { readUploads } from './uploads.ts';
-import { mustHold } from './visibility.ts';
+import { mustHold, sees } from './visibility.ts';
 import { transactAs } from './writing.ts';
 
 /** Days that a dry run waits to be applied. */
@@ -138,6 +138,12 @@ export async function applyImport(app: App, viewer: Viewer, id: string): Promise
       );
     for (const { target } of mapping) if (target) mustFill(viewer, target, path);
     if (updatesContacts(found.duplicatePolicy)) mustHold(viewer, 'contacts:update');
+    if (!sees(viewer, ['NOTES']) && (await givesNotes(tx, id)))
+      throw new Refusal(
+        'HIDDEN_FIELD',
+        'Some rows keep what has no field of its own as notes, which your roles hide. Nothing was imported. Leave those columns out with changeImport, or ask someone who sees notes.',
+        path,
+      );
     const counts = await importCounts(tx, id);
     if (found.state === 'STOPPED' && (!found.isUndoable || counts.revertedCount + counts.keptCount + counts.goneCount > 0))
       throw new Refusal(
@@ -174,6 +180,13 @@ export async function applyImport(app: App, viewer: Viewer, id: string): Promise
   });
 }
 
+/** Whether a row that is still to be done has notes, which also hold what has no place of its own. */
+const givesNotes = async (tx: Transaction, importId: string): Promise<boolean> =>
+  Boolean(
+    await tx.row(sql`
+      select 1 from import_row r where r.organization_id = ${tx.organizationId} and r.import_id = ${importId} and r.outcome is null and r.owned ? 'notes' limit 1`),
+  );
+
 const sameFile = (at: Date) =>
   new Refusal(
     'SAME_FILE_APPLIED',
@@ -182,14 +195,14 @@ const sameFile = (at: Date) =>
   );
 
 /** Closes an import that could not be finished: what it did stays, and can be taken back; applying it again goes on. */
-export async function stopImport(app: App, organizationId: string, id: string, failure: { code: string; message: string }): Promise<void> {
+export async function stopImport(app: App, organizationId: string, id: string, jobId: string, failure: { code: string; message: string }): Promise<void> {
   await app.database.transact(organizationId, async (tx) => {
-    const stopped = await tx.row<{ jobId: string }>(sql`
+    const { rowCount } = await tx.run(sql`
       update import set state = 'STOPPED', failure_code = ${failure.code}, failure_message = ${failure.message}
-      where organization_id = ${organizationId} and id = ${id} and state = 'APPLYING' returning job_id as "jobId"`);
-    if (!stopped) return;
+      where organization_id = ${organizationId} and id = ${id} and job_id = ${jobId} and state = 'APPLYING'`);
+    if (rowCount === 0) return;
     await keepCounts(tx, id);
-    await endJob(tx, stopped.jobId, 'FAILED', failure);
+    await endJob(tx, jobId, 'FAILED', failure);
     await publish(tx, 'import', id);
   });
 }

@@ -10,11 +10,13 @@ import { join, name, raw, type Sql, sql } from '../sql.ts';
 import { logAction } from './action-log.ts';
 import type { Actor, App, Viewer } from './app.ts';
 import { removeAndLog } from './deleting.ts';
-import { type Batch, takeStatistics } from './import-batches.ts';
+import { type Batch, lockContacts, takeStatistics } from './import-batches.ts';
+import { mustFill } from './import-choices.ts';
 import { holdImport, keepCounts, lockImport, readImports } from './import-rows.ts';
 import { endJob, queueJob, type Report } from './jobs.ts';
 import { revertUpdated, type UpdatedRow } from './reverting-updates.ts';
 import { closeUndoDeletion, readUndoDeletion, startUndoDeletion, type UndoDeletion } from './undo-deletions.ts';
+import { mustHold } from './visibility.ts';
 import { transactAs } from './writing.ts';
 
 /** Batches at the same time. */
@@ -23,7 +25,7 @@ const lanes = 2;
 /**
  * Orders the undo of an import and queues its job.
  * @returns the import's id
- * @throws NotFound; Refusal NOT_UNDOABLE, UNDO_WINDOW_CLOSED
+ * @throws NotFound; Refusal NOT_UNDOABLE, UNDO_WINDOW_CLOSED, HIDDEN_FIELD; Forbidden
  */
 export async function undoImport(app: App, viewer: Viewer, id: string): Promise<string> {
   return transactAs(app, viewer, async (tx) => {
@@ -41,7 +43,13 @@ export async function undoImport(app: App, viewer: Viewer, id: string): Promise<
         `This import could be undone until ${found.expiresAt.toISOString()}. Nothing was changed. Delete the contacts instead.`,
         path,
       );
-    const { total } = (await tx.row<{ total: number }>(sql`select count(*)::int as total from import_row r where ${toUndo(tx, id)}`))!;
+    const { total, updated } = (await tx.row<{ total: number; updated: boolean }>(sql`
+      select count(*)::int as total, coalesce(bool_or(r.outcome = 'UPDATED'), false) as updated from import_row r where ${toUndo(tx, id)}`))!;
+    // What it changed on contacts that were there is changed back, which takes what changing it took.
+    if (updated) {
+      mustHold(viewer, 'contacts:update');
+      for (const { target } of found.mapping) if (target) mustFill(viewer, target, path);
+    }
     const jobId = await queueJob(tx, { kind: 'UNDO_IMPORT', subjectId: id, total, actor: viewer });
     const deletionId = await startUndoDeletion(tx, app, viewer, `Undo of the import of ${found.createdAt.toISOString()}`, jobId);
     await tx.run(sql`
@@ -117,16 +125,22 @@ async function dropTags(tx: Transaction, importId: string): Promise<void> {
 }
 
 /** Closes an undo that could not be finished: what it took back stays taken back, and it can be ordered again. */
-export async function stopUndoingImport(app: App, organizationId: string, importId: string, failure: { code: string; message: string }): Promise<void> {
+export async function stopUndoingImport(
+  app: App,
+  organizationId: string,
+  importId: string,
+  jobId: string,
+  failure: { code: string; message: string },
+): Promise<void> {
   await app.database.transact(organizationId, async (tx) => {
-    const [found] = await readImports(tx, [importId]);
-    if (found?.state !== 'UNDOING') return;
+    const found = await lockImport(tx, importId);
+    if (found.state !== 'UNDOING' || found.jobId !== jobId) return;
     const deletion = await readUndoDeletion(tx, found.undoDeletionId);
     if (deletion) await closeDeletion(tx, app, importId, deletion);
     await tx.run(sql`
       update import set state = 'STOPPED', failure_code = ${failure.code}, failure_message = ${failure.message} where organization_id = ${organizationId} and id = ${importId}`);
     await keepCounts(tx, importId);
-    await endJob(tx, found.jobId!, 'FAILED', failure);
+    await endJob(tx, jobId, 'FAILED', failure);
     await publish(tx, 'import', importId);
   });
 }
@@ -160,9 +174,10 @@ interface Row extends UpdatedRow {
 /** Deletes those of the contacts that are as the import made them. @returns what became of each row, by its number */
 async function deleteCreated(tx: Transaction, { app, actor, deletion }: Undo, chunkNumber: number, rows: readonly Row[]): Promise<Map<number, RowUndoOutcome>> {
   if (rows.length === 0) return new Map();
+  const contactIds = rows.map(({ contactId }) => contactId);
+  await lockContacts(tx, contactIds);
   const found = await tx.rows<{ id: string; owned: number | null }>(sql`
-    select c.id, ${ownedUntouched(app)} as owned from contact c
-    where c.organization_id = ${tx.organizationId} and c.id = any(${rows.map(({ contactId }) => contactId)}::uuid[]) order by c.id for update`);
+    select c.id, ${ownedUntouched(app)} as owned from contact c where c.organization_id = ${tx.organizationId} and c.id = any(${contactIds}::uuid[])`);
   const owned = new Map(found.map((contact) => [contact.id, contact.owned]));
   const isUntouched = ({ contactId, ownedCount }: Row) => owned.get(contactId) === ownedCount;
   const ids = rows.filter(isUntouched).map(({ contactId }) => contactId);

@@ -10,7 +10,7 @@ import { sql } from '../sql.ts';
 import { logAction } from './action-log.ts';
 import type { AccessClaims, App, Viewer } from './app.ts';
 import { kindOf, lookedAt } from './file-kinds.ts';
-import { appendPiece, beginFile, completeFile, inPieces, readFile, removeFile } from './files.ts';
+import { appendPiece, beginFile, changed, completeFile, inPieces, readFile, removeFile } from './files.ts';
 import { inMinutes, type Purpose, readLink, signLink } from './links.ts';
 import { requireText } from './text.ts';
 import { isClean } from './virus-scan.ts';
@@ -57,7 +57,7 @@ const purposeOf = ({ keys }: App): Purpose => ({ key: keys.uploads, audience: 'r
 
 /**
  * Announces a file. @returns the id of the upload, the path to send it to, and until when that works
- * @throws Refusal EMPTY_FILE, FILE_TOO_LARGE, TOO_MANY_UPLOADS and those of `requireText`
+ * @throws Refusal EMPTY_FILE, FILE_TOO_LARGE, TOO_MANY_UPLOADS, TOO_MUCH_STORED and those of `requireText`
  */
 export async function createUpload(
   app: App,
@@ -80,18 +80,51 @@ export async function createUpload(
         'TOO_MANY_UPLOADS',
         `The organization has ${mostUploads} uploads that are not whole, which is as many as there may be. None was made. Finish one, or wait until one expires.`,
       );
+    await requireRoom(tx, app, byteLength);
     await tx.run(sql`
       insert into upload (organization_id, id, file_name, byte_length, state, created_by_id, created_by_name, expires_at)
       values (${tx.organizationId}, ${id}, ${fileName}, ${byteLength}, 'WAITING', ${viewer.id}, ${viewer.name}, ${expiresAt})`);
   });
-  return { id, path: `/uploads/${await signLink(purposeOf(app), viewer, { upload: id }, expiresAt)}`, expiresAt };
+  return { id, path: `/uploads/${await signLink(purposeOf(app), viewer, { upload: id, bytes: byteLength }, expiresAt)}`, expiresAt };
 }
 
-/** Whose target it is, and of which upload; undefined when it isn't ours or has expired. */
-export async function readTarget(app: App, token: string): Promise<{ claims: AccessClaims; id: string } | undefined> {
+/**
+ * Counts what was uploaded, for as long as an upload or an import has it, and what may still come.
+ * @throws Refusal TOO_MUCH_STORED when the organization would have more than it may
+ */
+async function requireRoom(tx: Transaction, app: App, byteLength: number | null): Promise<void> {
+  const most = app.config.UPLOAD_MAX_TOTAL_MEGABYTES * 1024 * 1024;
+  const { kept, coming } = (await tx.row<{ kept: number; coming: number }>(sql`
+    select
+      (select coalesce(sum(byte_length), 0)::float8 from stored_file
+        where organization_id = ${tx.organizationId} and expires_at > clock_timestamp() and id in (
+          select file_id from upload where organization_id = ${tx.organizationId} and state = 'COMPLETE'
+          union select file_id from import where organization_id = ${tx.organizationId})) as kept,
+      (select coalesce(sum(coalesce(byte_length, ${mostBytes(app)}::int)), 0)::float8 from upload
+        where organization_id = ${tx.organizationId} and state = 'WAITING' and expires_at > clock_timestamp()) as coming`))!;
+  if (kept + coming + (byteLength ?? mostBytes(app)) <= most) return;
+  const [here, expected] = [kept, coming].map((bytes) => Math.ceil(bytes / 1024 / 1024));
+  throw new Refusal(
+    'TOO_MUCH_STORED',
+    `The organization’s uploads may take ${app.config.UPLOAD_MAX_TOTAL_MEGABYTES} megabytes. ${here} are here, ${expected} may come with uploads that are not whole, and this file would be too much. None was made. Say how long the file is, discard imports that nobody needs, finish uploads or wait until they expire, or ask the operator for more room.`,
+  );
+}
+
+/** What a path leads to. */
+export interface Target {
+  claims: AccessClaims;
+  /** Of the upload. */
+  id: string;
+  /** How long it was said that the file is, when the upload was made. */
+  announced: number | null;
+}
+
+/** Undefined when it isn't ours or has expired. */
+export async function readTarget(app: App, token: string): Promise<Target | undefined> {
   const link = await readLink(purposeOf(app), token);
   const id = String(link?.said['upload']);
-  return link && uuid.test(id) ? { claims: link.claims, id } : undefined;
+  const bytes = link?.said['bytes'];
+  return link && uuid.test(id) ? { claims: link.claims, id, announced: typeof bytes === 'number' ? bytes : null } : undefined;
 }
 
 /** What comes in one request. */
@@ -109,10 +142,18 @@ export interface Part {
  * @throws Refusal UPLOAD_OVER, LENGTH_DIFFERS, RANGE_NOT_NEXT, FILE_TOO_LARGE, EMPTY_FILE, UNSUPPORTED_FILE, INFECTED_FILE,
  * SCANNER_UNAVAILABLE, FILE_CHANGED; StoreUnavailable; NotFound; whatever `content` throws
  */
-export async function receivePart(app: App, viewer: Viewer, id: string, part: Part, content: AsyncIterable<Buffer>): Promise<UploadRow> {
+export async function receivePart(
+  app: App,
+  viewer: Viewer,
+  { id, announced }: Pick<Target, 'id' | 'announced'>,
+  part: Part,
+  content: AsyncIterable<Buffer>,
+): Promise<UploadRow> {
   const { id: organizationId } = organizationOf(viewer);
   const { start, length } = part;
-  const { fileId, received, total } = await app.database.transact(organizationId, (tx) => openUpload(tx, app, id, part));
+  const { fileId, received, total } = await app.database.transact(organizationId, (tx) =>
+    start === null ? beginUpload(tx, app, id, announced, length) : openUpload(tx, app, id, { ...part, start }),
+  );
   // What is here already is passed over, as after an answer that got lost.
   const coming = skip(exactly(content, length ?? (start === null ? total : null)), received - (start ?? 0));
   let at = received;
@@ -124,50 +165,86 @@ export async function receivePart(app: App, viewer: Viewer, id: string, part: Pa
   }
   if (at === 0) throw new Refusal('EMPTY_FILE', 'Nothing came. Nothing was kept. Send the file as the body.');
   const whole = start === null ? at : total;
+  // So that whoever asks how it stands need not say it, when it can't be looked at now.
+  if (start === null && total === null)
+    await app.database.transact(organizationId, (tx) =>
+      tx.run(sql`update upload set byte_length = ${at} where organization_id = ${organizationId} and id = ${id} and state = 'WAITING' and file_id = ${fileId}`),
+    );
   if (at === whole) return completeUpload(app, viewer, id, fileId);
   return uploadOf(app, organizationId, id);
 }
 
-/** How an upload stands. One that is whole but was not looked at yet is looked at now. @throws like `receivePart` */
-export async function askStanding(app: App, viewer: Viewer, id: string, total: number | null): Promise<UploadRow> {
+/**
+ * How an upload stands. One that is whole but was not looked at yet is looked at now.
+ * @param enter asked before it is looked at, and disposed of afterwards
+ * @throws like `receivePart`, and whatever `enter` throws
+ */
+export async function askStanding(app: App, viewer: Viewer, id: string, total: number | null, enter: () => Disposable): Promise<UploadRow> {
   const { id: organizationId } = organizationOf(viewer);
   const upload = await uploadOf(app, organizationId, id);
   if (upload.state !== 'WAITING') return upload;
-  checkTotal(upload, total);
-  const { byteLength, receivedBytes, fileId } = upload;
-  return fileId && receivedBytes > 0 && receivedBytes === (byteLength ?? total) ? completeUpload(app, viewer, id, fileId) : upload;
+  const known = lengthOf(upload, total);
+  const { receivedBytes, fileId } = upload;
+  if (!fileId || receivedBytes === 0 || receivedBytes !== known) return upload;
+  using _place = enter();
+  return await completeUpload(app, viewer, id, fileId);
 }
 
-/** Finds the file that parts are added to, or begins one. @returns it, and how much of it is here */
-async function openUpload(
-  tx: Transaction,
-  app: App,
-  id: string,
-  { start, length, total }: Part,
-): Promise<{ fileId: string; received: number; total: number | null }> {
+/** The file that something is added to, how much of it is here, and how long it is, as far as that is known. */
+interface Opened {
+  fileId: string;
+  received: number;
+  total: number | null;
+}
+
+/** Begins a file anew, which comes in one go: nothing that was sent or said before counts, but for what was announced. */
+async function beginUpload(tx: Transaction, app: App, id: string, announced: number | null, length: number | null): Promise<Opened> {
+  const upload = await waitingUpload(tx, id);
+  checkTotal(announced, length);
+  if (length !== null && length > mostBytes(app)) throw tooLarge(app);
+  return beginAnew(tx, app, upload, announced);
+}
+
+/** Finds the file that parts are added to, or begins one. */
+async function openUpload(tx: Transaction, app: App, id: string, { start, length, total }: Part & { start: number }): Promise<Opened> {
+  const upload = await waitingUpload(tx, id);
+  const known = lengthOf(upload, total);
+  if (total !== null && total > mostBytes(app)) throw tooLarge(app);
+  const { fileId, receivedBytes: received } = upload;
+  if (start > received)
+    throw new Refusal('RANGE_NOT_NEXT', `Of the file ${received} bytes are here, and this part begins at byte ${start}. It was not added. Go on from there.`);
+  if (known !== null && length !== null && start + length > known)
+    throw differs(`The file was said to have ${known} bytes, and this part ends after ${start + length}`);
+  if (!fileId) return beginAnew(tx, app, upload, known);
+  if (known !== upload.byteLength) await tx.run(sql`update upload set byte_length = ${known} where organization_id = ${tx.organizationId} and id = ${id}`);
+  return { fileId, received, total: known };
+}
+
+/** One that still waits for its file, locked. @throws NotFound; Refusal UPLOAD_OVER */
+async function waitingUpload(tx: Transaction, id: string): Promise<UploadRow> {
   await tx.run(sql`select 1 from upload where organization_id = ${tx.organizationId} and id = ${id} for update`);
   const [upload] = await readUploads(tx, [id]);
   if (!upload) throw new NotFound('upload');
   if (upload.state !== 'WAITING') throw over(upload);
-  const said = start === null ? length : total;
-  checkTotal(upload, said);
-  if (said !== null && said > mostBytes(app)) throw tooLarge(app);
-  const known = upload.byteLength ?? total;
-  const received = start === null ? 0 : upload.receivedBytes;
-  if (start !== null && start > received)
-    throw new Refusal('RANGE_NOT_NEXT', `Of the file ${received} bytes are here, and this part begins at byte ${start}. It was not added. Go on from there.`);
-  if (start !== null && upload.fileId) {
-    if (known !== upload.byteLength) await tx.run(sql`update upload set byte_length = ${known} where organization_id = ${tx.organizationId} and id = ${id}`);
-    return { fileId: upload.fileId, received, total: known };
-  }
-  if (upload.fileId) await removeFile(tx, upload.fileId);
-  const fileId = await beginFile(tx, app, upload.expiresAt);
-  await tx.run(sql`update upload set file_id = ${fileId}, byte_length = ${known} where organization_id = ${tx.organizationId} and id = ${id}`);
-  return { fileId, received: 0, total: known };
+  return upload;
 }
 
-function checkTotal({ byteLength }: UploadRow, total: number | null): void {
-  if (byteLength !== null && total !== null && byteLength !== total) throw differs(`The file was said to have ${byteLength} bytes, and now ${total}`);
+async function beginAnew(tx: Transaction, app: App, { id, fileId: former, expiresAt }: UploadRow, total: number | null): Promise<Opened> {
+  if (former) await removeFile(tx, former);
+  const fileId = await beginFile(tx, app, expiresAt);
+  await tx.run(sql`update upload set file_id = ${fileId}, byte_length = ${total} where organization_id = ${tx.organizationId} and id = ${id}`);
+  return { fileId, received: 0, total };
+}
+
+/** How long the whole is, by what was said before or is said now. @throws Refusal LENGTH_DIFFERS */
+function lengthOf({ byteLength, receivedBytes }: UploadRow, total: number | null): number | null {
+  checkTotal(byteLength, total);
+  if (total !== null && total < receivedBytes) throw differs(`Of the file ${receivedBytes} bytes are here, and now it is said to have ${total}`);
+  return byteLength ?? total;
+}
+
+function checkTotal(before: number | null, now: number | null): void {
+  if (before !== null && now !== null && before !== now) throw differs(`The file was said to have ${before} bytes, and now ${now}`);
 }
 
 const differs = (what: string) => new Refusal('LENGTH_DIFFERS', `${what}. What came before stays. Send the same file, or make a new upload.`);
@@ -229,9 +306,11 @@ async function completeUpload(app: App, viewer: Viewer, id: string, fileId: stri
   const { id: organizationId } = organizationOf(viewer);
   const hash = createHash('sha256');
   let start: Buffer | undefined;
+  let length = 0;
   const pieces = async function* () {
     for await (const piece of readFile(app, organizationId, fileId, { unfinished: true })) {
       hash.update(piece);
+      length += piece.length;
       start ??= Buffer.from(piece.subarray(0, lookedAt));
       yield piece;
     }
@@ -248,12 +327,13 @@ async function completeUpload(app: App, viewer: Viewer, id: string, fileId: stri
     const completed = await tx.row<{ expiresAt: Date }>(sql`
       update upload u set state = 'COMPLETE', kind = ${kind}, byte_length = f.byte_length from stored_file f
       where u.organization_id = ${organizationId} and u.id = ${id} and u.state = 'WAITING' and u.file_id = ${fileId}
-        and f.organization_id = u.organization_id and f.id = u.file_id returning u.expires_at as "expiresAt"`);
+        and f.organization_id = u.organization_id and f.id = u.file_id and f.byte_length = ${length} returning u.expires_at as "expiresAt"`);
     if (!completed) return;
-    await completeFile(tx, fileId, hash.digest(), completed.expiresAt);
+    await completeFile(tx, fileId, { byteLength: length, sha256: hash.digest() }, completed.expiresAt);
     await logAction(tx, viewer, { action: 'upload.completed', target: { kind: 'Upload', id } });
   });
   const upload = await uploadOf(app, organizationId, id);
+  if (upload.state === 'WAITING') throw changed('It was not completed');
   if (upload.state !== 'COMPLETE') throw over(upload);
   return upload;
 }

@@ -51,10 +51,11 @@ async function ask({ CLAMD_URL, CLAMD_TIMEOUT_SECONDS }: Config, content: AsyncI
 }
 
 function connectTo(url: string): Socket {
-  const [, path] = /^unix:(.+)$/.exec(url) ?? [];
+  const [, path] = /^unix:(.+)$/i.exec(url) ?? [];
   if (path) return connect(path);
   const { hostname, port } = new URL(url);
-  return connect(Number(port), hostname);
+  // In a URL an IPv6 address stands in brackets.
+  return connect(Number(port), hostname.replace(/^\[|\]$/g, ''));
 }
 
 const isOpen = (socket: Socket): boolean => !socket.destroyed && !socket.readableEnded;

@@ -22,13 +22,13 @@ import { mustSee } from './visibility.ts';
 
 /**
  * Writes an export that was ordered. Safe to run again after a crash, which leaves a part of a file that expires, and by two
- * workers at once, of which the second finds it done and removes what it has written. When somebody is erased meanwhile, it
- * begins again.
+ * workers at once, of which the first has lost it and removes what it has written. When somebody is erased meanwhile, it begins
+ * again.
  */
 export async function writeExport(app: App, actor: Actor, organizationId: string, id: string, report: Report, signal: AbortSignal): Promise<void> {
   for (let done = false; !done;) {
     signal.throwIfAborted();
-    const begun = await app.database.transact(organizationId, (tx) => begin(tx, app, actor, id));
+    const begun = await app.database.transact(organizationId, (tx) => begin(tx, actor, id));
     if (!begun) return;
     try {
       checkMayExport(begun);
@@ -45,15 +45,16 @@ interface Begun {
   filter: ContactFilter;
   holder: Holder;
   fields: ExportField[];
-  expiresAt: Date;
+  /** When it was begun, to the millisecond: which run is at it. */
+  begunAt: string;
 }
 
 /** Marks it as being read from now on; waits for whoever is just erasing. Undefined when it has ended. */
-async function begin(tx: Transaction, app: App, actor: Actor, id: string): Promise<Begun | undefined> {
+async function begin(tx: Transaction, actor: Actor, id: string): Promise<Begun | undefined> {
   await shareErasureLedger(tx);
-  const begun = await tx.row<{ expiresAt: Date }>(sql`
-    update contact_export set state = 'RUNNING', is_stale = false where organization_id = ${tx.organizationId} and id = ${id} and state in ('QUEUED', 'RUNNING')
-    returning clock_timestamp() + make_interval(hours => ${app.config.EXPORT_HOURS}) as "expiresAt"`);
+  const begun = await tx.row<{ begunAt: string }>(sql`
+    update contact_export set state = 'RUNNING', is_stale = false, taken_at = clock_timestamp()
+    where organization_id = ${tx.organizationId} and id = ${id} and state in ('QUEUED', 'RUNNING') returning taken_at::text as "begunAt"`);
   if (!begun) return undefined;
   const [row] = await readExports(tx, [id]);
   const holder = await readHolder(tx, actor);
@@ -78,7 +79,7 @@ function checkMayExport({ holder, filter, fields }: Begun): void {
 
 /** @returns whether that was its end */
 async function writeOnce(app: App, actor: Actor, organizationId: string, begun: Begun, report: Report, signal: AbortSignal): Promise<boolean> {
-  const { row, holder, filter, fields, expiresAt } = begun;
+  const { row, holder, filter, fields } = begun;
   const tx = await app.database.begin(organizationId, { view: 'new', scope: holder.scope });
   let written: { count: number; takenAt: Date };
   let file: Awaited<ReturnType<typeof writeFile>>;
@@ -93,7 +94,7 @@ async function writeOnce(app: App, actor: Actor, organizationId: string, begun: 
         await report({ phase: 'EXPORTING', done: (written.count += page.length), total });
       }
     };
-    file = await writeFile(app, organizationId, await writer(tx, row.format, begun, pages()), { expiresAt });
+    file = await writeFile(app, organizationId, await writer(tx, row.format, begun, pages()), { expires: app.config.EXPORT_HOURS });
   } finally {
     await app.database.end(tx, 'COMMIT');
   }
@@ -154,17 +155,18 @@ interface Written {
 async function finish(
   tx: Transaction,
   actor: Actor,
-  { row: { id }, fields, holder, expiresAt }: Begun,
+  { row: { id }, fields, holder, begunAt }: Begun,
   { count, takenAt, file, groups }: Written,
 ): Promise<boolean> {
+  const isMine = sql`state = 'RUNNING' and taken_at = ${begunAt}::timestamptz`;
   const ended = await tx.row<{ jobId: string }>(sql`
     update contact_export set state = 'COMPLETED', filter = null, fields = ${fields}::text[], shown_groups = ${groups}::text[], tag_scope = ${holder.scope?.tags ?? null}::uuid[],
-      taken_at = ${takenAt}, finished_at = clock_timestamp(), expires_at = ${expiresAt}, contact_count = ${count}, byte_length = ${file.byteLength}, file_id = ${file.id}
-    where organization_id = ${tx.organizationId} and id = ${id} and state = 'RUNNING' and not is_stale returning job_id as "jobId"`);
+      taken_at = ${takenAt}, finished_at = clock_timestamp(), contact_count = ${count}, byte_length = ${file.byteLength}, file_id = ${file.id},
+      expires_at = (select f.expires_at from stored_file f where f.organization_id = ${tx.organizationId} and f.id = ${file.id})
+    where organization_id = ${tx.organizationId} and id = ${id} and ${isMine} and not is_stale returning job_id as "jobId"`);
   if (!ended) {
     await removeFile(tx, file.id);
-    const [row] = await readExports(tx, [id]);
-    return row?.state !== 'RUNNING';
+    return !(await tx.row(sql`select 1 from contact_export where organization_id = ${tx.organizationId} and id = ${id} and ${isMine}`));
   }
   await logAction(tx, actor, { action: 'contacts.exported', target: { kind: 'ContactExport', id }, targetCount: count });
   await endJob(tx, ended.jobId, 'COMPLETED');

@@ -25,7 +25,7 @@ export const ContactExport = defineEntity({
     requestedByName: p.text(),
     jobId: p.uuid(),
     requestedAt: createdNow(),
-    /** The instant that the file shows. */
+    /** The instant that the file shows; while it is written, when that was begun. */
     takenAt: instant().nullable(),
     finishedAt: instant().nullable(),
     expiresAt: instant().nullable(),

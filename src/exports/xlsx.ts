@@ -135,11 +135,14 @@ function sheetHead(columns: readonly SheetColumn[], first: boolean): string {
   );
 }
 
+/** A cell that has no column: of a row that was refused for having it. */
+const beyond: SheetColumn = { header: '', kind: 'TEXT' };
+
 function rowOf(columns: readonly SheetColumn[], cells: Cells, row: number): string {
   let xml = `<row r="${row}">`;
-  for (let index = 0; index < columns.length; index++) {
+  for (let index = 0; index < cells.length; index++) {
     const text = cells[index];
-    if (text != null && text !== '') xml += cellOf(`${columnName(index)}${row}`, columns[index]!, text);
+    if (text != null && text !== '') xml += cellOf(`${columnName(index)}${row}`, columns[index] ?? beyond, text);
   }
   return `${xml}</row>`;
 }

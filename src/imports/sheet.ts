@@ -12,6 +12,9 @@ export const separators: readonly string[] = [',', ';', '\t', '|'];
 /** Between several values in one cell, as Google’s contacts have it; no value has it in it. */
 export const betweenValues = ' ::: ';
 
+/** The name of a card whose contact has none that may be told. */
+export const unnamed = '—';
+
 /** How a file is to be read, where it should not be as it was detected. */
 export interface ReadOptions {
   encoding?: Encoding | null;

@@ -1,8 +1,9 @@
 // A card's properties (vCard 2.1, 3.0 and 4.0) as the cells of a row. The columns are those of the CSV that Google
 // Contacts exports, so that whoever understands that file understands cards too.
 import type { RowProblem } from '../problems.ts';
-import { betweenValues } from '../sheet.ts';
+import { betweenValues, unnamed } from '../sheet.ts';
 import { brokenCard, type Card, unfold } from './cards.ts';
+import { looksLikeEmail } from './rows.ts';
 import { decodeWindows1252 } from './text.ts';
 
 /** So many of each kind have columns; those beyond stand in the last of these. */
@@ -150,7 +151,7 @@ function cellsOf(properties: readonly Property[], version: string): string[] {
   const [organization = '', ...departments] = split(all('ORG')[0]?.value ?? '', ';').map(unescape);
   const [fullName = ''] = texts('FN');
   // Only a card without parts of its name: that of an organization has none.
-  const isUnnamed = !last && !first && fullName !== organization;
+  const isUnnamed = !last && !first && fullName !== organization && fullName !== unnamed && !looksLikeEmail(fullName);
   set('First Name', isUnnamed ? fullName : first);
   set('Middle Name', middle);
   set('Last Name', last);
@@ -200,11 +201,14 @@ function cellsOf(properties: readonly Property[], version: string): string[] {
     }
   };
   several('EMAIL', 'E-mail', ['Value'], ({ value }) => [unescape(value).replace(/^mailto:/i, '')]);
+  // The parameters of a URI begin with a semicolon that is not escaped.
   several('TEL', 'Phone', ['Value'], ({ value }) => [
-    unescape(value)
-      .replace(/^tel:/i, '')
-      .replace(/;ext=(\w+).*$/i, ' x$1')
-      .replace(/;.*$/, ''),
+    unescape(
+      value
+        .replace(/^tel:/i, '')
+        .replace(/(?<!\\);ext=(\w+).*$/i, ' x$1')
+        .replace(/(?<!\\);.*$/, ''),
+    ),
   ]);
   several('ADR', 'Address', addressParts, ({ value }) => components(value, ', '));
   several('URL', 'Website', ['Value'], ({ value }) => [unescape(value)]);

@@ -38,11 +38,14 @@ export async function* cardsOf(lines: AsyncIterable<string>): AsyncGenerator<Car
   /** A card within the card, of an agent. */
   let within = 0;
   for await (const line of lines) {
+    // An indented line goes on with the one before it, whatever it looks like.
+    const isFolded = card !== undefined && /^[ \t]/.test(line) && !/^[ \t]/.test(card.lines[0] ?? '');
+    const [isStart, isEnd] = [!isFolded && begins(line), !isFolded && ends(line)];
     if (within > 0) {
-      within += begins(line) ? 1 : ends(line) ? -1 : 0;
+      within += isStart ? 1 : isEnd ? -1 : 0;
       continue;
     }
-    if (begins(line)) {
+    if (isStart) {
       if (card && /^(?:[\w-]+\.)?AGENT[;:]/i.test(card.lines.at(-1)!)) {
         within = 1;
         continue;
@@ -58,7 +61,6 @@ export async function* cardsOf(lines: AsyncIterable<string>): AsyncGenerator<Car
       card = { lines: [], problem: brokenCard('The card has no BEGIN:VCARD. Add it, or export the card again.') };
       length = 0;
     }
-    const isEnd = ends(line);
     // Pictures go on in lines that are indented, or in some old files are not; these hold no colon.
     inPicture = !isEnd && (isPicture(line) || (inPicture && (/^[ \t]/.test(line) || !line.includes(':'))));
     if (!inPicture && (length += line.length + 2) > longestCard) card.problem ??= tooLong;

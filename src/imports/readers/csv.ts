@@ -1,6 +1,7 @@
 // Rows out of separated text. The file comes from outside, so everything about it is bounded; what separates and what
 // quotes is told from its first lines, where nobody says.
 import type { FileHandle } from 'node:fs/promises';
+import { brokenCharacter } from '../problems.ts';
 import { type ReadOptions, separators, type SheetFacts, type SheetRow } from '../sheet.ts';
 import { brokenQuotes, CsvRows } from './csv-rows.ts';
 import type { SheetLimits } from './limits.ts';
@@ -65,7 +66,7 @@ export async function openCsv(file: FileHandle, totalBytes: number, options: Rea
   const header = checkHeader(found.cells, limits);
   if (found.problem) throw refusal(found.problem.code, 'The row with the column names can’t be read.', found.problem.message);
   const lastRow = found.rowNumber + limits.rows;
-  const replaced = text.mixed ? mixedEncoding : undefined;
+  const replaced = text.mixed ? mixedEncoding : brokenCharacter;
 
   return {
     facts: { format: 'CSV', encoding: text.encoding, separator, quote, sheet: null, sheets: [], headerRow: found.rowNumber, header },

@@ -11,6 +11,8 @@ export interface SheetLimits {
   inflatedBytes: number;
   /** What the texts that the cells of a workbook share may take, in UTF-8. */
   sharedTextBytes: number;
+  /** Rows with a problem come as they stand, and not only what may be kept of them. */
+  wholeRows?: boolean;
 }
 
 export const sheetLimits: SheetLimits = {

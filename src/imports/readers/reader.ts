@@ -79,7 +79,12 @@ async function* batchesOf(child: ReadingProcess): AsyncGenerator<ReadBatch> {
 }
 
 /** A process that a file has got hold of must not fill its parent. */
-const longestMessage = 67_108_864;
+const longestBody = 67_108_864;
+/**
+ * Of the JSON before a body, which takes many times as much once it is read. The longest that there can be has 200 names of
+ * columns twice, each of 10,000 characters of three bytes.
+ */
+const longestHead = 16_777_216;
 
 const entry = new URL(`process.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url);
 const environment = process.platform === 'win32' ? { SystemRoot: process.env.SystemRoot } : {};
@@ -148,30 +153,41 @@ class ReadingProcess {
   }
 
   async #receive(): Promise<Message & { body: Buffer }> {
-    let head = this.#received.indexOf(10);
-    while (head < 0) {
-      await this.#more(this.#received.length + 1);
-      head = this.#received.indexOf(10);
-    }
-    const message = parseMessage(this.#received.toString('utf8', 0, head));
-    const end = head + 1 + message.length;
-    await this.#more(end);
-    const body = this.#received.subarray(head + 1, end);
-    this.#received = this.#received.subarray(end);
-    return { ...message, body };
+    const message = parseMessage(await this.#line());
+    return { ...message, body: await this.#body(message.length) };
   }
 
-  /** Waits until so many bytes have been received. */
-  async #more(wanted: number): Promise<void> {
-    if (wanted > longestMessage) throw failed('It says more at once than it should.');
-    const parts = [this.#received];
-    let length = this.#received.length;
-    while (length < wanted) {
-      const { value, done } = await this.#chunks.next();
-      if (done) throw await this.#ending();
-      length += parts[parts.push(value) - 1]!.length;
+  /** What comes up to the end of the line. */
+  async #line(): Promise<string> {
+    const parts: Buffer[] = [];
+    let length = 0;
+    for (let chunk = this.#received; ; chunk = await this.#chunk()) {
+      const end = chunk.indexOf(10);
+      const part = end < 0 ? chunk : chunk.subarray(0, end);
+      length += part.length;
+      if (length > longestHead) throw failed('It says more at once than it should.');
+      parts.push(part);
+      if (end < 0) continue;
+      this.#received = chunk.subarray(end + 1);
+      return Buffer.concat(parts, length).toString();
     }
-    if (parts.length > 1) this.#received = Buffer.concat(parts, length);
+  }
+
+  /** The next bytes, so many. */
+  async #body(length: number): Promise<Buffer> {
+    if (length > longestBody) throw failed('It says more at once than it should.');
+    const parts = [this.#received];
+    let came = this.#received.length;
+    while (came < length) came += parts[parts.push(await this.#chunk()) - 1]!.length;
+    const all = parts.length > 1 ? Buffer.concat(parts, came) : parts[0]!;
+    this.#received = all.subarray(length);
+    return all.subarray(0, length);
+  }
+
+  async #chunk(): Promise<Buffer> {
+    const { value, done } = await this.#chunks.next();
+    if (done) throw await this.#ending();
+    return value;
   }
 
   /** Why it has ended without saying so. */
@@ -192,11 +208,15 @@ class ReadingProcess {
 }
 
 function parseMessage(text: string): Message & { length: number } {
+  let message: (Message & { length: number }) | null;
   try {
-    return JSON.parse(text) as Message & { length: number };
+    message = JSON.parse(text) as typeof message;
   } catch (error) {
     throw failed(error);
   }
+  if (typeof message !== 'object' || message === null || !Number.isSafeInteger(message.length) || message.length < 0)
+    throw failed('It does not say how many bytes follow.');
+  return message;
 }
 
 const refusalOf = ({ code, message }: { code: string; message: string }) => new Refusal(code, message);

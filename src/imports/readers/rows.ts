@@ -15,7 +15,8 @@ export class Batch {
 
   add(row: SheetRow): void {
     this.#rows.push(row);
-    for (const cell of row.cells) this.#length += cell.length;
+    // With what separates them: there may be any number of empty ones.
+    for (const cell of row.cells) this.#length += cell.length + 1;
     this.#length += row.card?.length ?? 0;
   }
 
@@ -85,9 +86,9 @@ export const tooManyCells = (): RowProblem => ({
   message: 'The row has more cells than the header has columns. Put quotation marks around a cell that contains the separator.',
 });
 
-/** Of a row with a problem: no more than may be kept. */
-export const shortened = (cells: readonly string[], header: readonly string[], limits: SheetLimits) =>
-  cells.slice(0, header.length).map((cell) => cell.slice(0, limits.cellLength).toWellFormed());
+/** Of a row with a problem: no more than may be kept, unless it is wanted whole. */
+export const shortened = (cells: readonly string[], header: readonly string[], limits: SheetLimits): string[] =>
+  limits.wholeRows ? [...cells] : cells.slice(0, header.length).map((cell) => cell.slice(0, limits.cellLength).toWellFormed());
 
 /** A row under its header. `suspicious`: its cells must be looked at one by one. */
 export function checkRow(row: SheetRow, header: readonly string[], limits: SheetLimits, suspicious: boolean, replaced?: RowProblem): SheetRow {

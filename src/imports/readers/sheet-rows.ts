@@ -28,7 +28,7 @@ export async function* sheetRows(workbook: Workbook, sheet: Sheet, limits: Sheet
     if (text.length > limits.cellLength) workbook.isSuspicious = true;
     if (column >= limits.columns) {
       isWide ||= text.trim() !== '';
-      return;
+      if (!limits.wholeRows || column >= everyColumn) return;
     }
     while (cells.length < column) cells.push('');
     cells[column] = text;
@@ -117,6 +117,9 @@ export async function* sheetRows(workbook: Workbook, sheet: Sheet, limits: Sheet
   }
   if (rows.length) yield rows;
 }
+
+/** Those of a spreadsheet. */
+const everyColumn = 16_384;
 
 const quotationMark = 34;
 const isDigit = (char: number) => char >= 48 && char <= 57;

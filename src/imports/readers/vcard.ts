@@ -1,5 +1,6 @@
 // Cards (vCard 2.1, 3.0 and 4.0) as the rows of a table.
 import type { FileHandle } from 'node:fs/promises';
+import { brokenCharacter } from '../problems.ts';
 import type { ReadOptions, SheetFacts, SheetRow } from '../sheet.ts';
 import { readCard, vcardHeader } from './card-cells.ts';
 import { cardsOf, linesOf, tooLong } from './cards.ts';
@@ -24,7 +25,7 @@ async function* cardRows(chunks: AsyncIterable<string>, limits: SheetLimits, mix
   let rowNumber = 1;
   for await (const card of cardsOf(linesOf(chunks))) {
     if (++rowNumber > limits.rows + 1) throw tooManyRows(limits);
-    const { cells, problem = findProblem(cells, vcardHeader, limits, mixed ? mixedEncoding : undefined) } = readCard(card);
+    const { cells, problem = findProblem(cells, vcardHeader, limits, mixed ? mixedEncoding : brokenCharacter) } = readCard(card);
     const raw = card.problem === tooLong ? {} : { card: `${card.lines.join('\r\n')}\r\n` };
     batch.add(problem ? { rowNumber, cells: shortened(cells, vcardHeader, limits), problem, ...raw } : { rowNumber, cells, ...raw });
     if (batch.isFull) yield batch.take();

@@ -24,7 +24,7 @@ const yearless: ReadDate = { kind: 'YEARLESS' };
 /** A time after the date, which is cut off. */
 const time = /(?:[T,]\s*|\s+)\d{1,2}[:h]\d{2}.*$/i;
 const numbers = /^(\d{1,4})\s*([./-])\s*(\d{1,2})\s*\2\s*(\d{1,4})\.?$/;
-const partial = /^(?:--(\d\d)-?(\d\d)|(\d{1,2})\s*[./-]\s*(\d{1,2})\.?|\d{4}(?:-\d\d)?)$/;
+const partial = /^(?:--(\d\d)-?(\d\d)|(\d{1,2})\s*[./-]\s*(\d{1,2})\.?|\d{1,2}\s*[./-]\s*\d{4}|\d{4}(?:-\d\d)?)$/;
 
 /**
  * Reads a cell that is trimmed and not empty. `orders` are those that are possible: all of them where nothing is known

@@ -8,6 +8,7 @@ import { countryCode, countryName } from './countries.ts';
 import {
   addEmail,
   addPoint,
+  addTag,
   type Address,
   check,
   compose,
@@ -25,7 +26,7 @@ import {
   type Work,
 } from './drafting.ts';
 import { faultOf, invalidEmail, tooLong, unknownPlan } from './faults.ts';
-import type { ColumnMapping, ColumnTarget, Known, TargetField, ValueSettings } from './mapping.ts';
+import { type ColumnMapping, type ColumnTarget, type Known, labelKinds, pointKinds, type ValueSettings } from './mapping.ts';
 import { toE164 } from './phones.ts';
 import { foldWords } from './text.ts';
 import { splitAddress, splitEmails, splitPhones, splitPostalCode, splitTags, splitWebsites } from './values.ts';
@@ -45,7 +46,7 @@ export class Drafter {
   private readonly foldedPlans: Map<string, string>;
   private readonly groups = new Map<string, number>();
   private readonly membershipOrdinals: (number | null)[] = [];
-  private readonly labelColumns = new Map<string, number>();
+  private readonly labelColumns = new Map<string, { index: number; header: string }>();
   private readonly countries: (string | null)[];
 
   constructor(
@@ -56,15 +57,15 @@ export class Drafter {
     this.plans = new Set(known.plans);
     this.foldedPlans = byFoldedName(known.plans);
     this.countries = [settings.country];
-    for (const { index, target } of mappings) {
-      const kind = target && labelled[target.field];
-      if (target && kind) this.labelColumns.set(`${kind} ${target.ordinal ?? ''}`, index);
+    for (const { index, header, target } of mappings) {
+      const kind = target && labelKinds[target.field];
+      if (target && kind) this.labelColumns.set(`${kind} ${target.ordinal ?? ''}`, { index, header });
     }
     const emails = mappings.filter(({ target }) => target?.field === 'EMAIL');
     const others = mappings.filter(({ target }) => target?.field !== 'EMAIL');
     for (const mapping of [...emails, ...others]) {
       const { index, target } = mapping;
-      if (target && !labelled[target.field]) this.columns.push({ index, read: this.reader(mapping, target, known) });
+      if (target && !labelKinds[target.field]) this.columns.push({ index, read: this.reader(mapping, target, known) });
     }
   }
 
@@ -100,6 +101,7 @@ export class Drafter {
 
   private reader(mapping: ColumnMapping, target: ColumnTarget, known: Known): Read {
     const { header } = mapping;
+    const name = header.normalize('NFC');
     const label = this.labelOf(target);
     const guard: Guard = (longest, read) =>
       function guarded(value, work) {
@@ -107,7 +109,7 @@ export class Drafter {
         if (fault) work.problems.push({ ...fault, column: header });
         else read(value, work);
       };
-    const field = (name: LineField) => guard(lineLength, (value, { draft, rest }) => setOnce(draft.fields, name, oneLine(value), header, rest));
+    const field = (to: LineField) => guard(lineLength, (value, { draft, rest }) => setOnce(draft.fields, to, oneLine(value), name, rest));
     switch (target.field) {
       case 'FIRST_NAME':
         return field('firstName');
@@ -120,26 +122,28 @@ export class Drafter {
       case 'FULL_NAME':
       case 'FULL_NAME_LAST_FIRST': {
         const lastFirst = target.field === 'FULL_NAME_LAST_FIRST';
-        return guard(lineLength, (value, { names }) => void names.push({ name: oneLine(value), header, lastFirst }));
+        return guard(lineLength, (value, { names }) => void names.push({ name: oneLine(value), header: name, lastFirst }));
       }
       case 'EMAIL':
       case 'FURTHER_EMAIL':
         return guard(textLength, (value, work) => {
           const found = splitEmails(value);
-          if (!found) work.problems.push({ ...invalidEmail, column: header });
-          else
-            for (const { email, name } of found) {
-              addEmail(work.draft, email, label(work));
-              if (name) work.names.push({ name, header, lastFirst: false });
-            }
+          if (!found) return void work.problems.push({ ...invalidEmail, column: header });
+          const text = label(work);
+          for (const one of found) {
+            addEmail(work.draft, one.email, text);
+            if (one.name) work.names.push({ name: one.name, header: name, lastFirst: false });
+          }
         });
       case 'PHONE':
         return guard(textLength, (value, work) => {
-          for (const phone of splitPhones(value)) work.phones.push({ value: phone, label: label(work) });
+          const text = label(work);
+          for (const phone of splitPhones(value)) addPoint(work.phones, 'PHONE', phone, text);
         });
       case 'WEBSITE':
         return guard(textLength, (value, work) => {
-          for (const website of splitWebsites(value)) addPoint(work.draft, 'WEBSITE', website, label(work));
+          const text = label(work);
+          for (const website of splitWebsites(value)) addPoint(work.draft.contactPoints, 'WEBSITE', website, text);
         });
       case 'STREET':
         return this.addressReader(
@@ -148,19 +152,19 @@ export class Drafter {
           (address, value) => void (address.street = address.street ? joinStreet(address.street, oneAddress(value)) : oneAddress(value)),
         );
       case 'CITY':
-        return this.addressReader(target, guard, (address, value, work) => setOnce(address, 'city', oneLine(value), header, work.rest));
+        return this.addressReader(target, guard, (address, value, work) => setOnce(address, 'city', oneLine(value), name, work.rest));
       case 'REGION':
-        return this.addressReader(target, guard, (address, value, work) => setOnce(address, 'region', oneLine(value), header, work.rest));
+        return this.addressReader(target, guard, (address, value, work) => setOnce(address, 'region', oneLine(value), name, work.rest));
       case 'POSTAL_CODE':
-        return this.addressReader(target, guard, (address, value, work) => setOnce(address, 'postalCode', oneLine(value), header, work.rest));
+        return this.addressReader(target, guard, (address, value, work) => setOnce(address, 'postalCode', oneLine(value), name, work.rest));
       case 'POSTAL_CODE_AND_CITY':
         return this.addressReader(target, guard, (address, value, work) => {
           const { postalCode, city } = splitPostalCode(oneLine(value));
-          if (postalCode) setOnce(address, 'postalCode', postalCode, header, work.rest);
-          if (city) setOnce(address, 'city', city, header, work.rest);
+          if (postalCode) setOnce(address, 'postalCode', postalCode, name, work.rest);
+          if (city) setOnce(address, 'city', city, name, work.rest);
         });
       case 'COUNTRY':
-        return this.addressReader(target, guard, (address, value, work) => setOnce(address, 'country', countryName(oneLine(value)), header, work.rest));
+        return this.addressReader(target, guard, (address, value, work) => setOnce(address, 'country', countryName(oneLine(value)), name, work.rest));
       case 'FULL_ADDRESS':
         return this.addressReader(
           target,
@@ -168,7 +172,7 @@ export class Drafter {
           (address, value, work) => {
             const parts = splitAddress(value);
             if (parts && address.street === undefined && address.city === undefined) Object.assign(address, parts, { country: countryName(parts.country) });
-            else setOnce(address, 'whole', oneAddress(value).replace(/\s{2,}/g, ', '), header, work.rest);
+            else setOnce(address, 'whole', oneAddress(value).replace(/\s{2,}/g, ', '), name, work.rest);
           },
           pointLength,
         );
@@ -176,7 +180,7 @@ export class Drafter {
         const read = dateReader(mapping, this.settings);
         return (value, work) => {
           const date = read(value, work, true);
-          if (date) setOnce(work.draft.fields, 'birthDate', date, header, work.rest);
+          if (date) setOnce(work.draft.fields, 'birthDate', date, name, work.rest);
         };
       }
       case 'MEMBER_NUMBER':
@@ -187,12 +191,12 @@ export class Drafter {
         return field('jobTitle');
       case 'TAGS':
         return guard(textLength, (value, work) => {
-          for (const tag of splitTags(value))
-            if (tag.length > tagLength) work.problems.push({ ...tooLong(tagLength), column: header });
-            else if (!work.draft.tags.includes(tag)) work.draft.tags.push(tag);
+          const tags = splitTags(value);
+          if (tags.some((tag) => tag.length > tagLength)) work.problems.push({ ...tooLong(tagLength), column: header });
+          else for (const tag of tags) addTag(work.draft.tags, tag);
         });
       case 'NOTE': {
-        const start = target.label ? `${target.label}: ` : '';
+        const start = target.label ? `${target.label.normalize('NFC')}: ` : '';
         return guard(textLength - start.length, (value, { draft }) => void draft.notes.push(start + value));
       }
       case 'MEMBERSHIP_PLAN': {
@@ -200,17 +204,17 @@ export class Drafter {
         return (value, work) => {
           const planName = this.plans.has(value) ? value : this.foldedPlans.get(foldWords(value));
           if (planName === undefined) work.problems.push({ ...unknownPlan, column: header });
-          setOnce((work.memberships[at] ??= {}), 'planName', planName ?? '', header, work.rest);
+          setOnce((work.memberships[at] ??= {}), 'planName', planName ?? '', name, work.rest);
         };
       }
       case 'MEMBERSHIP_START':
       case 'MEMBERSHIP_END': {
         const at = this.membershipAt(target);
-        const name = target.field === 'MEMBERSHIP_START' ? 'startsOn' : 'endsOn';
+        const to = target.field === 'MEMBERSHIP_START' ? 'startsOn' : 'endsOn';
         const read = dateReader(mapping, this.settings);
         return (value, work) => {
           const date = read(value, work, false);
-          if (date !== null) setOnce((work.memberships[at] ??= {}), name, date, header, work.rest);
+          if (date !== null) setOnce((work.memberships[at] ??= {}), to, date, name, work.rest);
         };
       }
       case 'OPENING_BALANCE':
@@ -225,16 +229,17 @@ export class Drafter {
 
   /** What the values of a column are for: what the row says in the column beside it, or what the header says. */
   private labelOf({ field, label, ordinal }: ColumnTarget): (work: Work) => string | null {
-    const kind = pointFields[field];
-    const index = kind ? this.labelColumns.get(`${kind} ${ordinal ?? ''}`) : undefined;
-    const own = label ?? null;
-    if (index === undefined) return () => own;
+    const kind = pointKinds[field];
+    const column = kind && this.labelColumns.get(`${kind} ${ordinal ?? ''}`);
+    const own = label?.normalize('NFC') ?? null;
+    if (!column) return () => own;
+    const { index, header } = column;
     return ({ cells, problems }) => {
       // Google marks the labels that are its own with an asterisk.
       const cell = cells[index] ?? '';
       const text = compose(cell.startsWith('*') ? cell.slice(1) : cell);
       const fault = text && faultOf(text, lineLength);
-      if (fault) problems.push(fault);
+      if (fault) problems.push({ ...fault, column: header });
       return text || own;
     };
   }
@@ -267,8 +272,8 @@ export class Drafter {
     if (phones.length === 0) return;
     const code = draft.fields.country === undefined ? null : countryCode(draft.fields.country);
     const countries = code && code !== this.settings.country ? [code, this.settings.country] : this.countries;
-    for (const { value, label } of phones) {
-      addPoint(draft, 'PHONE', value, label);
+    draft.contactPoints.push(...phones);
+    for (const { value } of phones) {
       const number = toE164(value, countries);
       if (number && !draft.phones.includes(number)) draft.phones.push(number);
     }
@@ -280,24 +285,3 @@ function byFoldedName(names: readonly string[]): Map<string, string> {
   const folded = names.map(foldWords);
   return new Map(folded.flatMap((key, index) => (key !== '' && folded.indexOf(key) === folded.lastIndexOf(key) ? [[key, names[index]!] as const] : [])));
 }
-
-/** Whose label a column has. */
-const labelled: Partial<Record<TargetField, 'EMAIL' | 'PHONE' | 'ADDRESS' | 'WEBSITE'>> = {
-  EMAIL_LABEL: 'EMAIL',
-  PHONE_LABEL: 'PHONE',
-  ADDRESS_LABEL: 'ADDRESS',
-  WEBSITE_LABEL: 'WEBSITE',
-};
-const pointFields: Partial<Record<TargetField, 'EMAIL' | 'PHONE' | 'ADDRESS' | 'WEBSITE'>> = {
-  EMAIL: 'EMAIL',
-  FURTHER_EMAIL: 'EMAIL',
-  PHONE: 'PHONE',
-  WEBSITE: 'WEBSITE',
-  STREET: 'ADDRESS',
-  CITY: 'ADDRESS',
-  REGION: 'ADDRESS',
-  POSTAL_CODE: 'ADDRESS',
-  POSTAL_CODE_AND_CITY: 'ADDRESS',
-  COUNTRY: 'ADDRESS',
-  FULL_ADDRESS: 'ADDRESS',
-};

@@ -27,6 +27,8 @@ interface Membership {
   endsOn?: string;
 }
 
+type Points = RowDraft['contactPoints'];
+
 /** A row while it is read. */
 export interface Work {
   cells: readonly string[];
@@ -35,7 +37,7 @@ export interface Work {
   middleName: string | undefined;
   suffix: string | undefined;
   names: { name: string; header: string; lastFirst: boolean }[];
-  phones: { value: string; label: string | null }[];
+  phones: Points;
   addresses: (Address | undefined)[];
   memberships: (Membership | undefined)[];
   /** What has no place of its own. */
@@ -48,7 +50,7 @@ export type Read = (value: string, work: Work) => void;
 export type Guard = (longest: number, read: Read) => Read;
 
 export const compose = (cell: string): string => (plain.test(cell) ? cell : cell.normalize('NFC')).trim();
-const lineBreak = /\s*[\r\n]+\s*/g;
+const lineBreak = /(?<!\s)\s*[\r\n]\s*/g;
 
 export const oneLine = (value: string): string => (value.includes('\n') || value.includes('\r') ? value.replace(lineBreak, ' ') : value);
 export const oneAddress = (value: string): string => (value.includes('\n') || value.includes('\r') ? value.replace(lineBreak, ', ') : value);
@@ -66,30 +68,38 @@ export function setOnce<Name extends string>(owner: { [name in Name]?: string | 
 export function addEmail(draft: RowDraft, email: string, label: string | null): void {
   const own = draft.fields.email;
   if (own === undefined) draft.fields.email = email;
-  else if (!isSameEmail(own, email)) addPoint(draft, 'EMAIL', email, label);
+  else if (!isSameEmail(own, email)) addPoint(draft.contactPoints, 'EMAIL', email, label);
 }
 
-export function addPoint({ contactPoints }: RowDraft, kind: RowDraft['contactPoints'][number]['kind'], value: string, label: string | null): void {
-  for (const point of contactPoints) if (point.kind === kind && point.value.toLowerCase() === value.toLowerCase()) return;
-  contactPoints.push({ kind, label, value });
+/** Adds what is not there yet; one more than there may be is enough to refuse the row. */
+export function addPoint(points: Points, kind: Points[number]['kind'], value: string, label: string | null): void {
+  if (points.length > mostValues) return;
+  for (const point of points) if (point.kind === kind && point.value.length === value.length && point.value.toLowerCase() === value.toLowerCase()) return;
+  points.push({ kind, label, value });
+}
+
+/** The same of a tag. */
+export function addTag(tags: string[], tag: string): void {
+  if (tags.length <= mostValues && !tags.includes(tag)) tags.push(tag);
 }
 
 export function finishNames({ draft: { fields }, names, middleName, suffix, rest }: Work): void {
+  let known: Set<string> | undefined;
   for (const { name, header, lastFirst } of names) {
     if (fields.firstName === undefined && fields.lastName === undefined) Object.assign(fields, splitName(name, lastFirst));
-    else if (!hasWords([fields.firstName, middleName, fields.lastName, suffix], name)) rest.push(`${header}: ${name}`);
+    else if (!hasWords((known ??= wordsOf([fields.firstName, middleName, fields.lastName, suffix])), name)) rest.push(`${header}: ${name}`);
   }
   if (middleName) fields.firstName = fields.firstName === undefined ? middleName : `${fields.firstName} ${middleName}`;
   if (suffix) fields.lastName = fields.lastName === undefined ? suffix : `${fields.lastName} ${suffix}`;
 }
 
-/** True where every word of a text is in the others. */
-function hasWords(texts: readonly (string | undefined)[], text: string): boolean {
-  const known = new Set(texts.flatMap((one) => (one ? foldWords(one).split(' ') : [])));
-  return foldWords(text)
+const wordsOf = (texts: readonly (string | undefined)[]): Set<string> => new Set(texts.flatMap((one) => (one ? foldWords(one).split(' ') : [])));
+
+/** True where every word of a text is known. */
+const hasWords = (known: Set<string>, text: string): boolean =>
+  foldWords(text)
     .split(' ')
     .every((word) => known.has(word));
-}
 
 export function finishAddresses({ draft, addresses }: Work): void {
   let own: Address | undefined;
@@ -102,16 +112,22 @@ export function finishAddresses({ draft, addresses }: Work): void {
       if (city !== undefined) draft.fields.city = city;
       if (postalCode !== undefined) draft.fields.postalCode = postalCode;
       if (country !== undefined) draft.fields.country = country;
-      if (region === undefined && (whole === undefined || hasWords([street, city, postalCode, country], whole))) continue;
-    } else if (own && street === own.street && city === own.city && postalCode === own.postalCode && country === own.country && region === own.region) continue;
-    addPoint(draft, 'ADDRESS', wholeOf(address), address.label);
+      if (region === undefined && (whole === undefined || hasWords(wordsOf([street, city, postalCode, country]), whole))) continue;
+    } else if (own && saysNoMore(address, own)) continue;
+    addPoint(draft.contactPoints, 'ADDRESS', wholeOf(address), address.label);
   }
+}
+
+/** True for the own address once more: with the same parts, and nothing beside them. */
+function saysNoMore({ street, city, region, postalCode, country, whole }: Address, own: Address): boolean {
+  if (street !== own.street || city !== own.city || postalCode !== own.postalCode || country !== own.country || region !== own.region) return false;
+  return whole === undefined || whole === own.whole || hasWords(wordsOf([street, city, region, postalCode, country]), whole);
 }
 
 /** An address in one line: as the row has it where that says all, or from its parts. */
 function wholeOf({ street, city, region, postalCode, country, whole }: Address): string {
   const parts = [street, city, region, postalCode, country].filter((part) => part !== undefined);
-  if (whole !== undefined && (parts.every((part) => whole.includes(part)) || hasWords([whole], parts.join(' ')))) return whole;
+  if (whole !== undefined && (parts.every((part) => whole.includes(part)) || hasWords(wordsOf([whole]), parts.join(' ')))) return whole;
   const place = [[city, region].filter(Boolean).join(', '), postalCode].filter(Boolean).join(' ');
   return [street, place, country, whole].filter(Boolean).join(', ');
 }
@@ -133,8 +149,10 @@ export function check({ draft, problems }: Work): void {
   if (problems.length > 0) return;
   if (!fields.firstName && !fields.lastName && !fields.company && !fields.email) problems.push(noName);
   if (contactPoints.length > mostValues || tags.length > mostValues || notes.length > mostValues) problems.push(tooManyValues);
-  for (const value of [fields.firstName, fields.lastName, fields.street])
-    if (value !== undefined && value.length > lineLength) problems.push(tooLong(lineLength));
+  // Those that are made of several values, or are parts of one; a column sees to the others.
+  const { firstName, lastName, street, city, postalCode, country } = fields;
+  if ([firstName, lastName, street, city, postalCode, country].some((value) => value !== undefined && value.length > lineLength))
+    problems.push(tooLong(lineLength));
   if (contactPoints.some(({ value }) => value.length > pointLength)) problems.push(tooLong(pointLength));
   if (notes.some((note) => note.length > textLength)) problems.push(tooLong(textLength));
 }

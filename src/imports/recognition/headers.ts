@@ -64,7 +64,7 @@ const table: Partial<Record<Meaning, string>> = {
   FULL_ADDRESS: `Full Address|Complete Address|Formatted Address|Address Formatted|Anschrift|Vollständige Adresse|Volle Adresse|Adresse complète|Dirección completa|Tam Adres|Volledig adres|Indirizzo completo|Endereço completo`,
   ADDRESS: `Address|Addresses|Adresse|Postanschrift|Mailing Address|Postal Address|Dirección|Adres|Adresi|Açık Adres|Indirizzo|Endereço|Adresse postale`,
   WEBSITE: `Website|Websites|Web Site|Web Page|Webpage|Homepage|Home Page|URL|Web|Web Address|Internet|Webseite|Internetseite|Internetadresse|Personal Web Page|Site web|Site internet|Page web|Sitio web|Página web|
-    Página de internet|Web Sitesi|İnternet Sitesi|İnternet Adresi|Sito web|Sito internet|Pagina web|Website URL|Site|LinkedIn|LinkedIn URL|LinkedIn Profile|LinkedIn Bio|Facebook|Twitter|Instagram|Blog|LinkedIn profile URL|Linkedin|Linkedin URL|Linkedin profile URL|Social Profile`,
+    Página de internet|Web Sitesi|İnternet Sitesi|İnternet Adresi|Sito web|Sito internet|Pagina web|Website URL|Site|LinkedIn|LinkedIn URL|LinkedIn Profile|Facebook|Twitter|Instagram|Blog|LinkedIn profile URL|Linkedin|Linkedin URL|Linkedin profile URL|Social Profile`,
   BIRTH_DATE: `Birth Date|Birthdate|Birthday|Date of Birth|DOB|D.O.B.|Date Born|Birth Day|Geburtsdatum|Geburtstag|Geb. Datum|Geb.-Datum|Geb.|Geboren|Geboren am|Geb. am|Date de naissance|Naissance|Né le|Née le|Né(e) le|Anniversaire|
     Fecha de nacimiento|Fecha nacimiento|F. nacimiento|Fec. nacimiento|Cumpleaños|Nacimiento|Doğum Tarihi|Doğum Günü|Geboortedatum|Verjaardag|Data di nascita|Compleanno|Data de nascimento|Aniversário|Nascimento`,
   MEMBER_NUMBER: `Member No|Member Number|Member Nr|Member ID|Membership Number|Membership No|Membership ID|Member Code|Mitgliedsnummer|Mitglieds-Nr|Mitgliedsnr|Mitglied-Nr|Mitgliedernummer|Mitglied Nr|Mitglieder-Nr|Mitgliedsnummer (Verein)|Mitgliedsnr. Verein|
@@ -77,7 +77,7 @@ const table: Partial<Record<Meaning, string>> = {
     Fonction|Poste|Titre du poste|Intitulé du poste|Titre (Fonction)|Métier|Cargo|Puesto|Puesto de trabajo|Profesión|Título profesional|Ocupación|Unvan|Ünvan|Pozisyon|Görev|Görevi|Meslek|Mesleği|İş Unvanı|Functie|Beroep|Funzione|Professione|Qualifica|Posizione|Profissão|Função`,
   TAGS: `Tags|Tag|Labels|Label|Categories|Category|Groups|Group|Group Membership|Group Memberships|Group Participation|Member Groups|Keywords|Segments|Lists|Interests|Schlagwörter|Stichwörter|Kategorien|Kategorie|Gruppen|Gruppe|Mitgliedsgruppen|Abteilungen|Étiquettes|Étiquette|Catégories|Catégorie|
     Groupes|Groupe|Mots-clés|Etiquetas|Etiqueta|Categorías|Categoría|Grupos|Grupo|Etiketler|Etiket|Kategoriler|Kategori|Gruplar|Grup|Labels en groepen|Categorieën|Groepen|Etichette|Categorie|Gruppi|Categorias`,
-  NOTE: `Notes|Note|Comments|Comment|Remarks|Remark|Description|Internal Notes|Member Notes|Additional Information|Notizen|Notiz|Bemerkung|Bemerkungen|Anmerkung|Anmerkungen|Kommentar|Kommentare|Hinweis|Hinweise|Remarque|Remarques|Commentaire|Commentaires|
+  NOTE: `Notes|Note|Comments|Comment|Remarks|Remark|Description|Internal Notes|Member Notes|LinkedIn Bio|Additional Information|Notizen|Notiz|Bemerkung|Bemerkungen|Anmerkung|Anmerkungen|Kommentar|Kommentare|Hinweis|Hinweise|Remarque|Remarques|Commentaire|Commentaires|
     Observation|Observations|Notas|Nota|Observaciones|Comentarios|Comentario|Notlar|Not|Açıklama|Açıklamalar|Yorum|Notities|Notitie|Opmerkingen|Opmerking|Osservazioni|Commenti|Observações|Comentários`,
   MEMBERSHIP_PLAN: `Membership Plan|Membership Type|Membership Level|Membership|Membership Name|Membership Tier|Membership Category|Membership Class|Member Type|Member Level|Member Category|Plan|Plan Name|Subscription Plan|Current Membership|
     Mitgliedschaft|Mitgliedsart|Mitgliedschaftsart|Mitgliedstyp|Mitgliedschaftstyp|Mitgliederart|Art der Mitgliedschaft|Mitgliedskategorie|Beitragsgruppe|Beitragsart|Beitragsklasse|Tarif|Type d’adhésion|Formule d’adhésion|Formule|Type d'adhérent|Type de membre|Adhésion|Catégorie d'adhérent|Type d'abonnement|
@@ -120,7 +120,7 @@ const labels = new Map<string, string>();
 for (const [label, words] of Object.entries({
   Mobile: 'mobile mobil cell cellular handy portable movil celular cep gsm mobiel cellulare telemovel',
   Home: 'home private privat priv prive personal perso personnel personnelle domicile casa particular residencia ev thuis privato privata residential hausanschrift pessoal ozel',
-  Work: `work business office company dienstlich geschaftlich geschaeftlich gesch geschaft dienst firmen beruflich buro buero firma professionnel professionnelle pro bureau trabajo oficina empresa societe
+  Work: `work business office company employer dienstlich geschaftlich geschaeftlich gesch geschaft dienst firmen beruflich buro buero firma professionnel professionnelle pro bureau trabajo oficina empresa societe
     is werk zakelijk lavoro ufficio trabalho corporate`,
   Other:
     'other weitere weiterer weiteres weiteren sonstige sonstiges andere anderes autre otro otra otros diger altro altra alternate alternative alternativ secondary additional zweite zusatzliche secondaire secundario car voiture callback radio telex isdn tty tdd',
@@ -143,6 +143,10 @@ const places = new Set([
   ...noise,
   ...'address adresse direccion adres anschrift postanschrift postal postale correspondencia correspondance'.split(' ').map(headerKey),
 ]);
+/** What a column can still be for without a word for address; a company’s address is no company. */
+const besidePlaces = new Set<string>(
+  'STREET CITY REGION POSTAL_CODE POSTAL_CODE_AND_CITY COUNTRY FULL_ADDRESS ADDRESS EMAIL WEBSITE PHONE PHONE_MOBILE PHONE_FAX NOTE OTHER'.split(' '),
+);
 
 /** Columns that are about somebody or something else. */
 const ofOthers =
@@ -208,26 +212,29 @@ function recognizeName(name: string): RecognizedHeader | null {
     return { meaning: meaning ?? 'OTHER', label: null, ordinal: Number(one[2]), currency: null, confidence: 1 };
   }
   const code = /\(([A-Z]{3})\)|\b([A-Z]{3})$|([€£₺])/.exec(name);
-  const currency = code?.[3] ? { '€': 'EUR', '£': 'GBP', '₺': 'TRY' }[code[3]]! : (code?.[1] ?? code?.[2] ?? '');
+  const written = code?.[3] ? { '€': 'EUR', '£': 'GBP', '₺': 'TRY' }[code[3]]! : (code?.[1] ?? code?.[2] ?? '');
+  // Other words can have three capital letters too: ZIP, FAX, DOB.
+  const currency = isCurrency(written) ? written : null;
   const key = headerKey(name);
   const plain = meanings.get(key);
-  if (plain) return { ...meaningOf(plain), ordinal: null, currency: isCurrency(currency) ? currency : null, confidence: 1 };
-  const stripped = strip(key.split(' '), currency);
-  if (!stripped) return null;
-  return { ...stripped, currency: isCurrency(currency) ? currency : null, confidence: 0.9 };
+  if (plain) return { ...meaningOf(plain), ordinal: null, currency, confidence: 1 };
+  const words = key.split(' ');
+  // In brackets they may be anything, as the time zone in “Create Date (CET)”.
+  const stripped = strip(words, currency) ?? (code?.[1] ? strip(words, code[1]) : null);
+  return stripped && { ...stripped, currency, confidence: 0.9 };
 }
 
 const meaningOf = (meaning: Meaning): { meaning: Meaning; label: string | null } =>
   meaning === 'PHONE_MOBILE' ? { meaning: 'PHONE', label: 'Mobile' } : meaning === 'PHONE_FAX' ? { meaning: 'PHONE', label: 'Fax' } : { meaning, label: null };
 
 /** Takes off numbers, labels and noise until the rest is known. */
-function strip(words: string[], currency: string): Pick<RecognizedHeader, 'meaning' | 'label' | 'ordinal'> | null {
+function strip(words: string[], code: string | null): Pick<RecognizedHeader, 'meaning' | 'label' | 'ordinal'> | null {
   if (words.length > 8) return null;
   let ordinal: number | null = null;
   const rest = words.filter((word) => {
     const number = /^(?:no|nr)?([1-9])(?:st|nd|rd|th)?$/.exec(word);
     if (number) ordinal = Number(number[1]);
-    return !number && word !== currency.toLowerCase();
+    return !number && word !== code?.toLowerCase();
   });
   if (ofOthers.test(rest.join(' '))) return null;
   const kindOf = (word: string) => labels.get(word) === 'Mobile' || labels.get(word) === 'Fax';
@@ -245,11 +252,16 @@ function strip(words: string[], currency: string): Pick<RecognizedHeader, 'meani
 function find(words: string[], leftOut = [new Set<string>(), small, noise, places]): Meaning | undefined {
   for (const without of leftOut) {
     const meaning = meanings.get(words.filter((word) => !without.has(word)).join(' '));
-    if (meaning) return meaning;
+    if (meaning && (without !== places || besidePlaces.has(meaning))) return meaning;
   }
   // “Postal Address Postal Code”, “Code postal (adresse postale)”.
   if (leftOut.length === 1 || words.length === 1) return undefined;
-  return (places.has(words[0]!) ? find(words.slice(1)) : undefined) ?? (places.has(words.at(-1)!) ? find(words.slice(0, -1)) : undefined);
+  return findWithout(words[0]!, words.slice(1)) ?? findWithout(words.at(-1)!, words.slice(0, -1));
+}
+
+function findWithout(word: string, words: string[]): Meaning | undefined {
+  const meaning = places.has(word) ? find(words) : undefined;
+  return meaning && (noise.has(word) || besidePlaces.has(meaning)) ? meaning : undefined;
 }
 
 /** True where a column must not be recognized by its values, because its header says whose they are. */

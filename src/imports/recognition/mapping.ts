@@ -39,6 +39,30 @@ export const targetFields = {
 } as const;
 export type TargetField = keyof typeof targetFields;
 
+type PointKind = 'EMAIL' | 'PHONE' | 'ADDRESS' | 'WEBSITE';
+
+/** Whose label a column has. */
+export const labelKinds: Partial<Record<TargetField, PointKind>> = {
+  EMAIL_LABEL: 'EMAIL',
+  PHONE_LABEL: 'PHONE',
+  ADDRESS_LABEL: 'ADDRESS',
+  WEBSITE_LABEL: 'WEBSITE',
+};
+/** Which columns a label is for. */
+export const pointKinds: Partial<Record<TargetField, PointKind>> = {
+  EMAIL: 'EMAIL',
+  FURTHER_EMAIL: 'EMAIL',
+  PHONE: 'PHONE',
+  WEBSITE: 'WEBSITE',
+  STREET: 'ADDRESS',
+  CITY: 'ADDRESS',
+  REGION: 'ADDRESS',
+  POSTAL_CODE: 'ADDRESS',
+  POSTAL_CODE_AND_CITY: 'ADDRESS',
+  COUNTRY: 'ADDRESS',
+  FULL_ADDRESS: 'ADDRESS',
+};
+
 /** What a column is for. */
 export interface ColumnTarget {
   field: TargetField;

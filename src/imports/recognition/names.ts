@@ -42,8 +42,9 @@ function splitWords(all: string[]): Name {
   if (start === end - 1) return toName(all.slice(0, start), all.slice(start));
   // As the French write it: the last name first, in capitals.
   const capitals = all.slice(start, end).findIndex((word) => !isCapitals(word));
-  if (capitals > 0 && all.slice(start + capitals, end).every((word) => !isCapitals(word) || word.length < 3))
-    return toName([...all.slice(0, start), ...all.slice(start + capitals, end)], [...all.slice(start, start + capitals), ...all.slice(end)]);
+  const inCapitals = capitals > 0 ? all.slice(start, start + capitals) : [];
+  if (inCapitals.some(isNoInitials) && all.slice(start + capitals, end).every((word) => !isCapitals(word) || word.length < 3))
+    return toName([...all.slice(0, start), ...all.slice(start + capitals, end)], [...inCapitals, ...all.slice(end)]);
   let last = end - 1;
   for (let at = start + 1; at < end - 1; at++)
     if (particle.test(all[at]!)) {
@@ -62,3 +63,5 @@ function splitLastFirst(all: string[]): Name {
 }
 
 const isCapitals = (word: string) => word.length > 1 && word === word.toUpperCase() && word !== word.toLowerCase() && !word.endsWith('.');
+/** “JP” and “A-J” are first names. */
+const isNoInitials = (word: string) => word.length > 2 && word.replace(/\P{L}/gu, '').length > 2;

@@ -8,12 +8,14 @@ export type ReadNumber = { kind: 'NUMBER'; number: string; mark: DecimalMark | n
 
 const invalid: ReadNumber = { kind: 'INVALID' };
 const ambiguous: ReadNumber = { kind: 'AMBIGUOUS' };
+/** Most cells: a plain number. */
+const usual = /^-?[\d.,]*\d$/;
 const form = /^([^\d.,()+-]*)(\(?)\s*([+-]?)\s*([^\d.,()+-]*)([\d.,]*\d[.,]?)\s*(-?)([^\d.,()+-]*?)(\)?)([^\d.,()+-]*)$/;
 
 /** Reads a cell that is trimmed and not empty; `mark` begins the fraction where that is known. */
 export function readNumber(cell: string, mark: DecimalMark | null): ReadNumber {
   if (cell.length > 60) return invalid;
-  const match = form.exec(cell.replace(/[\u2212\u2013]/g, '-').replace(/[\s'’\u00a0\u202f]+(?=\d)/g, ''));
+  const match = form.exec(usual.test(cell) ? cell : tidy(cell));
   if (!match) return invalid;
   const [, a, opened, sign, b, digits, after, c, closed, d] = match as unknown as [string, ...string[]];
   if (Boolean(opened) !== Boolean(closed) || (sign && after)) return invalid;
@@ -25,6 +27,14 @@ export function readNumber(cell: string, mark: DecimalMark | null): ReadNumber {
   const negative = (opened || sign === '-' || after === '-') && /[1-9]/.test(read.number);
   return { ...read, currency, number: negative ? `-${read.number}` : read.number };
 }
+
+/** With one kind of minus, and without what stands between thousands, before the number, or for no cents (`50,-`). */
+const tidy = (cell: string): string =>
+  cell
+    .replace(/[\u2212\u2013\u2014]/g, '-')
+    .replace(/(?<=\d[.,])-{1,2}(?=$|[^\d.,-])/, '')
+    .replace(/(?<=\d)[\s'’]+(?=\d{3}(?!\d))/g, '')
+    .replace(/(?<!\d)[\s'’]+(?=\d)/g, '');
 
 function readDigits(text: string, mark: DecimalMark | null): ReadNumber {
   const comma = text.lastIndexOf(',');

@@ -109,7 +109,7 @@ function settleMemberships(mappings: ColumnMapping[]): void {
   if (has('MEMBERSHIP_PLAN') && has('MEMBERSHIP_START')) return;
   for (const mapping of mappings)
     if (mapping.target?.field.startsWith('MEMBERSHIP_')) {
-      mapping.target = { field: 'NOTE', label: mapping.header };
+      mapping.target = asNote(mapping);
       mapping.confidence = Math.min(mapping.confidence, 0.5);
     }
 }
@@ -120,21 +120,26 @@ function settleCustomFields(mappings: ColumnMapping[]): void {
   for (const mapping of mappings) {
     const key = mapping.target?.customFieldKey;
     if (key == null) continue;
-    if (keys.has(key)) mapping.target = { field: 'NOTE', label: mapping.header };
+    if (keys.has(key)) mapping.target = asNote(mapping);
     keys.add(key);
   }
 }
+
+const asNote = ({ header }: ColumnMapping): ColumnTarget => ({ field: 'NOTE', label: header.normalize('NFC') });
 
 function byValues(index: number, header: string, sample: readonly (readonly string[])[]): ColumnMapping {
   const cells = isOfOthers(header) ? [] : cellsOf(sample, index);
   const looks = (test: (cell: string) => boolean, field: TargetField, confidence: number): ColumnMapping | undefined =>
     areMostly(cells, test) ? { index, header, target: { field } satisfies ColumnTarget, confidence } : undefined;
   return (
-    looks((cell) => cell.includes('@') && normalizeEmail(cell) !== null, 'EMAIL', 0.6) ??
+    (repeat(cells) ? undefined : looks((cell) => cell.includes('@') && normalizeEmail(cell) !== null, 'EMAIL', 0.6)) ??
     looks((cell) => /^(?:https?:\/\/|www\.)\S+$/i.test(cell), 'WEBSITE', 0.5) ??
     looks(looksLikePhone, 'PHONE', 0.4) ?? { index, header, target: null, confidence: 0 }
   );
 }
+
+/** True where most values are there again: the same address in many rows is of somebody who looks after them. */
+const repeat = (cells: string[]): boolean => new Set(cells.map((cell) => cell.toLowerCase())).size < cells.length / 2;
 
 /** With the marks of a phone number: plain digits may be any number. */
 const looksLikePhone = (cell: string) =>

@@ -11,6 +11,7 @@ import { readBoolean } from './values.ts';
 /** Reads a date. Null: there is none; empty: there is a problem. */
 export function dateReader(mapping: ColumnMapping, settings: ValueSettings): (value: string, work: Work, yearless: boolean) => string | null {
   const { header, dateForm } = mapping;
+  const name = header.normalize('NFC');
   const order = mapping.dateOrder ?? settings.dateOrder;
   const orders = order ? orderBits[order] : everyOrder;
   const latestYear = latestYearOf(mapping);
@@ -20,7 +21,7 @@ export function dateReader(mapping: ColumnMapping, settings: ValueSettings): (va
     if (read.kind === 'SERIAL' && dateForm === 'SERIAL') return read.date;
     if (read.kind === 'NONE') return null;
     if (read.kind === 'YEARLESS' && yearless) {
-      rest.push(`${header}: ${value}`);
+      rest.push(`${name}: ${value}`);
       return null;
     }
     problems.push({ ...(read.kind === 'AMBIGUOUS' || read.kind === 'DATE' ? ambiguousDate : invalidDate), column: header });
@@ -52,10 +53,11 @@ export function customReader(mapping: ColumnMapping, { customFieldKey }: ColumnT
   };
   if (!field) return (_, { problems }) => void problems.push(unknown);
   const { key, kind } = field;
+  const name = header.normalize('NFC');
   const set = (value: string, { draft, rest }: Work) => {
     const earlier = draft.customFields.find((one) => one.key === key);
     if (!earlier) draft.customFields.push({ key, value });
-    else if (earlier.value !== value) rest.push(`${header}: ${value}`);
+    else if (earlier.value !== value) rest.push(`${name}: ${value}`);
   };
   const invalid: RowProblem = {
     code: 'INVALID_CUSTOM_FIELD',

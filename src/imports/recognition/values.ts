@@ -37,6 +37,11 @@ export const isEmail = (text: string): boolean => isPlainEmail(text) || normaliz
 export const isSameEmail = (a: string, b: string): boolean =>
   a.toLowerCase() === b.toLowerCase() || ((!isPlainEmail(a) || !isPlainEmail(b)) && normalizeEmail(a) === normalizeEmail(b));
 
+/** Not one within a name, which a < follows; and no further before the @ than an address is long. */
+const commaBeforeEmail = /,(?=[^<@]{0,300}@)/;
+/** Behind an address, with or without its bracket; in a name (`Bell, Ann <a@x.org>`) it stands before. */
+const commaAfterEmail = /(?<=@[^\s,<>@]{1,255}>?\s?),/;
+
 /** The addresses of a cell with the names that stand beside them; null where one of them is no address. */
 export function splitEmails(cell: string): { email: string; name: string | null }[] | null {
   if (isEmail(cell)) return [{ email: cell, name: null }];
@@ -45,7 +50,7 @@ export function splitEmails(cell: string): { email: string; name: string | null 
   const parts =
     words.length > 1 && words.every((word) => word.includes('@'))
       ? words.map((word) => word.replace(/[;,|]$/, ''))
-      : split(cell, [';', '|', /[\r\n]+/, /,(?=[^<]*@)/]);
+      : split(cell, [';', '|', /[\r\n]+/, commaBeforeEmail, commaAfterEmail]);
   const found: { email: string; name: string | null }[] = [];
   for (const part of parts) {
     const [, name, email] = part.length > 400 ? [] : (/^"?([^<"]*)"?\s*<([^<>\s]+)>$/.exec(part) ?? []);
@@ -59,19 +64,24 @@ export function splitEmails(cell: string): { email: string; name: string | null 
 /** The numbers of a cell. */
 export function splitPhones(cell: string): string[] {
   if (!/[,;|/\r\n:]| (?:or?|ou|oder) /.test(cell)) return [cell];
-  const parts = split(cell, [/[|\r\n]+/, /;(?!\s*ext)/i, /\s+(?:or?|ou|oder)\s+/i]).flatMap((part) =>
-    numbersOf(part, /\s*,\s*/).flatMap((one) => numbersOf(one, /\s*\/\s*/)),
+  const parts = split(cell, [/[|\r\n]+/, /;(?!\s*ext)/i, /(?<=\s)(?:or?|ou|oder)(?=\s)/i]).flatMap((part) =>
+    numbersOf(part, ',').flatMap((one) => numbersOf(one, '/')),
   );
   return parts.map((part) => part.replace(/^tel:/i, '')).filter((part) => part !== '');
 }
 
 /** A comma or slash between two numbers separates them; within one it is a mark. */
-function numbersOf(text: string, separator: RegExp): string[] {
-  const parts = text.split(separator);
+function numbersOf(text: string, separator: string): string[] {
+  const parts = text.split(separator).map((part) => part.trim());
   return parts.length > 1 && parts.every((part) => part.replace(/\D/g, '').length >= 7) ? parts : [text];
 }
 
-export const splitWebsites = (cell: string): string[] => split(cell, [/[\s|]+/, /[;,]\s*(?=https?:|www\.)/i]);
+/** The websites of a cell; a text that has other words in it stays as it is. */
+export const splitWebsites = (cell: string): string[] =>
+  split(cell, []).flatMap((one) => {
+    const parts = split(one, [/[\s|]+/, /[;,]\s*(?=https?:|www\.)/i]);
+    return parts.every((part) => /[.:/]/.test(part)) ? parts : [one];
+  });
 
 /** `12203 Berlin`, `D-12203 Berlin`, `1012 AB Amsterdam`, `SW1A 1AA London`; what has no such code is a city. */
 export function splitPostalCode(cell: string): { postalCode?: string; city?: string } {

@@ -94,7 +94,9 @@ async function probe(of: Contents, store: OutsideStore, directory: string, confi
     const kept = await store.get(name, signal);
     if (!kept?.equals(body)) throw new Error('It gave back other bytes than it was given.');
     await store.remove(name, signal);
-  }).catch((error: StoreUnavailable) => {
+  }).catch(async (error: StoreUnavailable) => {
+    // It may have got there all the same, and no sweep comes by.
+    await withinTime(of, config.STORE_TIMEOUT_SECONDS, (signal) => store.remove(name, signal)).catch(() => undefined);
     const cause = error.cause instanceof Error ? ` (${error.cause.message.split('\n')[0]})` : '';
     throw new StartupError(`${of === 'FILES' ? 'Files' : 'Snapshots'} can’t be kept in ${where}: ${error.why}${cause}. Nothing was started.`);
   });
