@@ -78,7 +78,8 @@ export class ImportResolver {
   }
 
   @Mutation(() => ImportPayload, {
-    description: 'Applies an import whose dry run is done: a job creates and changes contacts. The same file with the same columns is applied once.',
+    description:
+      'Applies an import whose dry run is done: a job creates and changes contacts. Rows that a contact has come in the way of since, or whose contact does not match them any more, are refused with their reason. The same file with the same columns is applied once.',
   })
   applyImport(@Ctx() context: Context, @Arg('input', () => ImportInput, { description: 'Which import.' }) { id }: ImportInput): Promise<ImportPayload> {
     return changed(context, (app, viewer) => applyImport(app, viewer, decodeId('Import', id)));
@@ -86,7 +87,7 @@ export class ImportResolver {
 
   @Mutation(() => ImportPayload, {
     description:
-      'Takes an import back, for 30 days: contacts that it created are deleted, through a deletion, so that they too can be recovered; what it changed is put back; what was edited since is kept. A job does it.',
+      'Takes an import back, for 30 days: contacts that it created are deleted, through a deletion, so that they too can be recovered; what it changed is put back; what was edited since is kept. Where it changed contacts, this takes what changing them took. A job does it.',
   })
   undoImport(@Ctx() context: Context, @Arg('input', () => ImportInput, { description: 'Which import.' }) { id }: ImportInput): Promise<ImportPayload> {
     return changed(context, (app, viewer) => undoImport(app, viewer, decodeId('Import', id)));
@@ -116,7 +117,8 @@ export class ImportResolver {
   }
 
   @Subscription(() => Import, {
-    description: 'An import as it is now, then each change, at most ten a second, until nothing is under way with it; then the stream completes.',
+    description:
+      'An import as it is now, then each change, at most ten a second and fewer where showing what is asked for takes long, until nothing is under way with it; then the stream completes.',
     subscribe: ({ args, context }: { args: { id?: string }; context: Context }) => watchImport(context, args.id!),
   })
   importProgress(@Root() row: ImportRecord, @Arg('id', () => ID, { description: 'The id of the import.' }) _id: string): Import {
