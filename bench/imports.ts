@@ -84,7 +84,7 @@ interface Times {
 
 /** Begins an import of a file as if it had been uploaded. @returns its id */
 async function begin(file: string): Promise<string> {
-  const stored = await storeFile(app, organizationId, createReadStream(file), { expires: 24 });
+  const stored = await storeFile(app, organizationId, createReadStream(file), 24);
   const uploadId = newId();
   await app.database.transact(organizationId, (tx) =>
     tx.run(sql`

@@ -8,7 +8,8 @@ import { buffer } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { readConfig } from '../src/config.ts';
 import { meetDeadlines } from '../src/domain/deadlines.ts';
-import { appendPiece, beginFile, completeFile, inPieces, pieceBytes, readFile, removeFile, writeFile } from '../src/domain/files.ts';
+import { appendPiece, beginFile, completeFile, readFile, removeFile, writeFile } from '../src/domain/files.ts';
+import { inPieces, pieceBytes } from '../src/domain/pieces.ts';
 import { removeLeftCopies, withLocalCopy } from '../src/domain/local-copies.ts';
 import { FileStore } from '../src/snapshots/stores/bodies.ts';
 import { openFiles } from '../src/snapshots/stores/open.ts';
@@ -47,8 +48,7 @@ async function* chunksOf(content: Buffer, size = 60_000): AsyncGenerator<Buffer>
   for (let at = 0; at < content.length; at += size) yield content.subarray(at, at + size);
 }
 
-const write = (world: World, content: Buffer, mostBytes?: number) =>
-  writeFile(world.app, world.organizationId(), chunksOf(content), { expires: inAnHour(), ...(mostBytes === undefined ? {} : { mostBytes }) });
+const write = (world: World, content: Buffer) => writeFile(world.app, world.organizationId(), chunksOf(content), inAnHour());
 const read = (world: World, id: string, from?: { start: number }) => buffer(readFile(world.app, world.organizationId(), id, from));
 
 /** How many rows there are of files and of pieces. */
@@ -119,20 +119,18 @@ describe.each(Object.entries(places))('with files in %s', (_name, place) => {
     await expect(buffer(readFile(other, world.organizationId(), id))).rejects.toThrow(/it was sealed under master key \w+, and this process has another\./);
   });
 
-  it('of a file that is too large, or that ends in an error, nothing is left', async () => {
+  it('of a file that ends in an error nothing is left', async () => {
     await using kept = await place();
     await using world = await createWorld({ settings: kept.settings });
-    await expect(write(world, randomBytes(pieceBytes + 1), pieceBytes)).rejects.toMatchObject({ code: 'FILE_TOO_LARGE' });
     const broken = async function* () {
       yield randomBytes(pieceBytes + 1);
       throw new Error('Gone away.');
     };
-    await expect(writeFile(world.app, world.organizationId(), broken(), { expires: inAnHour() })).rejects.toThrow('Gone away.');
+    await expect(writeFile(world.app, world.organizationId(), broken(), inAnHour())).rejects.toThrow('Gone away.');
     expect(await rows(world)).toEqual([0, 0]);
-    expect(await kept.files()).toHaveLength(2);
+    expect(await kept.files()).toHaveLength(1);
     await runJobs(world);
     expect(await kept.files()).toEqual([]);
-    await write(world, randomBytes(pieceBytes), pieceBytes);
   });
 
   it('a removed file is gone with its key at once, its pieces after the commit, and no other file goes with it', async () => {
@@ -217,7 +215,7 @@ describe.each(Object.entries(places))('with files in %s', (_name, place) => {
     await using world = await createWorld({ settings: kept.settings });
     const full = () => Promise.reject(Object.assign(new Error('There is no space left.'), { code: 'ENOSPC' }));
     const files = new FileStore(world.app.files.kept, [{ ...world.app.files.at(world.app.files.kept), put: full }], 2);
-    await expect(writeFile({ ...world.app, files }, world.organizationId(), chunksOf(randomBytes(10)), { expires: inAnHour() })).rejects.toMatchObject({
+    await expect(writeFile({ ...world.app, files }, world.organizationId(), chunksOf(randomBytes(10)), inAnHour())).rejects.toMatchObject({
       code: 'FILE_STORE_UNAVAILABLE',
       message: expect.stringMatching(/^The file store can’t be used: it is full\./),
     });

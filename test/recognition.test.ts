@@ -1465,11 +1465,6 @@ describe('a row', () => {
     expect(fieldsOf({ Name: '', Company: 'Acme' })).toEqual({ company: 'Acme' });
   });
 
-  test('of a file without dates and numbers needs no looking through first', () => {
-    const needed = (header: string[]) => new Evidence(recognize(header, [], nothingKnown), settings, nothingKnown).needed;
-    expect([needed(['Name', 'Email']), needed(['Name', 'Birthday']), needed(['Name', 'Balance'])]).toEqual([false, true, true]);
-  });
-
   test('that the reader could not read keeps its reason', () => {
     const problem = { code: 'CELL_TOO_LONG', column: 'Name', message: 'Too long.' };
     const drafter = new Drafter(recognize(['Name'], [], nothingKnown), settings, nothingKnown);

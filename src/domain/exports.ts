@@ -3,6 +3,8 @@
 import { v7 as newId } from 'uuid';
 import type { ExportFormat } from '../entities/contact-export.ts';
 import { NotFound, Refusal } from '../errors.ts';
+import { csvType } from '../exports/csv.ts';
+import { vCardType } from '../exports/vcard.ts';
 import { xlsxType } from '../exports/xlsx.ts';
 import type { FieldGroup } from '../permissions/field-groups.ts';
 import { sql } from '../sql.ts';
@@ -104,10 +106,10 @@ function checkFetchable(viewer: Viewer, { state, requestedById, shownGroups, fie
 }
 
 const types = {
-  CSV: ['text/csv; charset=utf-8', 'csv'],
+  CSV: [csvType, 'csv'],
   XLSX: [xlsxType, 'xlsx'],
-  VCARD_3: ['text/vcard; charset=utf-8', 'vcf'],
-  VCARD_4: ['text/vcard; charset=utf-8', 'vcf'],
+  VCARD_3: [vCardType, 'vcf'],
+  VCARD_4: [vCardType, 'vcf'],
 } as const satisfies Record<ExportFormat, readonly [string, string]>;
 
 export const contactExportFile: FileKind<'CONTACT_EXPORT'> = {

@@ -9,9 +9,8 @@ import { newKey, open, seal } from '../snapshots/cipher.ts';
 import { clock, discardBodies, type Place } from '../snapshots/stores/bodies.ts';
 import { sql } from '../sql.ts';
 import type { App } from './app.ts';
+import { inPieces } from './pieces.ts';
 
-/** The most that a piece holds: what is in memory of a file. */
-export const pieceBytes = 4 * 1024 * 1024;
 /** How long a file may be written to. What a killed process had begun goes then. */
 const hoursOfWriting = 24;
 
@@ -30,13 +29,13 @@ export class DamagedFile extends Refusal {
 
 /**
  * Writes a file as it comes, holding a piece of it in memory. It is there once this resolves; of one that throws nothing is left.
- * @throws Refusal FILE_TOO_LARGE; StoreUnavailable; whatever `content` throws
+ * @throws StoreUnavailable; whatever `content` throws
  */
 export async function writeFile(
   app: App,
   organizationId: string,
   content: AsyncIterable<Uint8Array>,
-  { expires, mostBytes = Infinity }: { expires: Expiry; mostBytes?: number },
+  expires: Expiry,
 ): Promise<{ id: string; byteLength: number; sha256: Buffer }> {
   const { database } = app;
   const id = await database.transact(organizationId, (tx) => beginFile(tx, app));
@@ -44,8 +43,6 @@ export async function writeFile(
     const hash = createHash('sha256');
     let byteLength = 0;
     for await (const piece of inPieces(content)) {
-      if (byteLength + piece.length > mostBytes)
-        throw new Refusal('FILE_TOO_LARGE', `The file is larger than the ${mostBytes} bytes that it may have. Nothing of it was kept. Make it smaller.`);
       hash.update(piece);
       await appendPiece(app, organizationId, id, byteLength, piece);
       byteLength += piece.length;
@@ -240,41 +237,4 @@ export async function removeExpiredFiles(app: App, organizationId: string): Prom
       for (const { id } of expired) await removeFile(tx, id);
       return expired.length === batch;
     });
-}
-
-/**
- * What comes, cut into pieces that are full, but for the last. Of what was there when it ended in an error, multiples of
- * `salvaged` bytes are a piece as well, before the error is thrown.
- */
-export async function* inPieces(content: AsyncIterable<Uint8Array>, salvaged = Infinity): AsyncGenerator<Buffer> {
-  let piece: Buffer = Buffer.allocUnsafe(firstRoom);
-  let length = 0;
-  try {
-    for await (const chunk of content)
-      for (let at = 0; at < chunk.length;) {
-        const part = chunk.subarray(at, at + pieceBytes - length);
-        // Copied, because many small chunks take far more memory than what is in them.
-        if (length + part.length > piece.length) piece = withRoom(piece, length, length + part.length);
-        piece.set(part, length);
-        at += part.length;
-        length += part.length;
-        if (length < pieceBytes) continue;
-        yield piece;
-        [piece, length] = [Buffer.allocUnsafe(firstRoom), 0];
-      }
-  } catch (error) {
-    const whole = length - (length % salvaged);
-    if (whole > 0) yield piece.subarray(0, whole);
-    throw error;
-  }
-  if (length > 0) yield piece.subarray(0, length);
-}
-
-/** What there is room for at first; then for twice as much each time. */
-const firstRoom = 64 * 1024;
-
-function withRoom(piece: Buffer, length: number, wanted: number): Buffer {
-  const larger = Buffer.allocUnsafe(Math.min(Math.max(2 * piece.length, wanted), pieceBytes));
-  piece.copy(larger, 0, 0, length);
-  return larger;
 }

@@ -4,8 +4,9 @@ import { PassThrough, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ImportFile } from '../entities/import.ts';
 import { NotFound, Refusal } from '../errors.ts';
-import { writeCsv } from '../exports/csv.ts';
+import { csvType, writeCsv } from '../exports/csv.ts';
 import type { Cells, SheetColumn } from '../exports/sheet.ts';
+import { vCardType } from '../exports/vcard.ts';
 import { writeXlsx, xlsxType } from '../exports/xlsx.ts';
 import { globalId } from '../global-id.ts';
 import { readerLimits, readInChild, rowsOf } from '../imports/readers/reader.ts';
@@ -71,7 +72,7 @@ export const importFile: FileKind<'IMPORT'> = {
     const found = await readable(tx, viewer, importId, file);
     const { organizationId } = tx;
     const rows = (filter: RowFilter) => pagesOf(app, organizationId, importId, filter);
-    if (file === 'REPORT') return { type: 'text/csv; charset=utf-8', name: 'import-report.csv', content: writeCsv(reportHeader, reportPages(rows({}))) };
+    if (file === 'REPORT') return { type: csvType, name: 'import-report.csv', content: writeCsv(reportHeader, reportPages(rows({}))) };
     return refusedFile(app, organizationId, found, rows({ outcome: 'REFUSED' }));
   },
 };
@@ -119,9 +120,9 @@ function refusedFile(app: App, organizationId: string, { fileId, readOptions, fa
   const { format, separator, header } = facts!;
   const write = (path: string) => writeRefused({ format, separator, header }, refusedRows(path, readOptions, pages));
   const content = fromCopy(app, organizationId, fileId!, write);
-  if (format === 'VCARD') return { type: 'text/vcard; charset=utf-8', name: 'refused-cards.vcf', content };
+  if (format === 'VCARD') return { type: vCardType, name: 'refused-cards.vcf', content };
   if (format === 'XLSX') return { type: xlsxType, name: 'refused-rows.xlsx', content };
-  return { type: 'text/csv; charset=utf-8', name: 'refused-rows.csv', content };
+  return { type: csvType, name: 'refused-rows.csv', content };
 }
 
 /** What is made of a local copy of a file, which is removed when all of it was taken, or nobody takes it any more. */

@@ -2,17 +2,17 @@
 // field by field with what was before, which is what an undo goes by.
 import { v7 as newId } from 'uuid';
 import type { Transaction } from '../database.ts';
-import type { DuplicatePolicy, MatchKey, RowOutcome } from '../entities/import.ts';
+import type { DuplicatePolicy, RowOutcome } from '../entities/import.ts';
 import type { RowProblem } from '../imports/problems.ts';
-import { draftOf, type StagedDraft, type StagedOwned } from '../imports/staging.ts';
-import { raw, sql } from '../sql.ts';
+import { draftOf, type StagedDraft } from '../imports/staging.ts';
+import { sql } from '../sql.ts';
 import { logActions } from './action-log.ts';
 import type { Actor } from './app.ts';
-import { type ContactFieldName, contactFieldNames } from './contact-drafts.ts';
+import { contactFieldNames } from './contact-drafts.ts';
 import { addOwned, recordset } from './contact-writing.ts';
-import { derive, folded } from './derived-fields.ts';
-import { normalizeEmail } from './email.ts';
-import { type Applying, type Batch, lockContacts, ofBatch, openingDescription, takenProblem } from './import-batches.ts';
+import { derive } from './derived-fields.ts';
+import { type Applying, type Batch, lockContacts, ofBatch, openingDescription } from './import-batches.ts';
+import { another, type Fields, findTaken, gone, isStill, type Live, type Match, readLive, type Stored } from './import-matches.ts';
 import { outcome } from './import-rows.ts';
 
 /**
@@ -20,33 +20,6 @@ import { outcome } from './import-rows.ts';
  * not there before is null.
  */
 export type Changes = Record<string, { before: string | null; after: string | null }>;
-
-interface Match {
-  rowNumber: number;
-  contactId: string;
-  matchedBy: MatchKey;
-  draft: StagedDraft;
-  policy: DuplicatePolicy;
-}
-
-/** The same as the table has it. */
-type Stored = Omit<Match, 'draft'> & { draft: string[]; owned: StagedOwned | null };
-
-type Fields = { [name in ContactFieldName]: string | null };
-
-/** A live contact, as far as it matters to what a row may add. */
-interface Live extends Fields {
-  id: string;
-  /** `KIND|normalized` */
-  points: string[];
-  tags: string[];
-  notes: string[];
-  /** `plan|start` */
-  memberships: string[];
-  customFields: Record<string, string>;
-  /** Currencies that an opening balance is there in. */
-  opened: string[];
-}
 
 /** What a row changes. */
 interface Change {
@@ -120,74 +93,6 @@ export async function judgeMatches(tx: Transaction, importId: string, { from, to
     update import_row r set fills = given.fills, differs = given.differs from ${recordset(judged, sql`"rowNumber" int, fills boolean, differs boolean`)}
     where r.organization_id = ${tx.organizationId} and r.import_id = ${importId} and r.row_number >= ${from} and r.row_number < ${to} and r.row_number = given."rowNumber"`);
   return matches.length;
-}
-
-const gone: RowProblem = {
-  code: 'CONTACT_GONE',
-  message: 'The contact that the row matches was deleted since the dry run. The row was not imported. Import it again.',
-};
-
-const another: RowProblem = {
-  code: 'CONTACT_CHANGED',
-  message: 'The contact that the row matches was changed since the dry run, and does not match it any more. The row was not imported. Import it again.',
-};
-
-/** Whether a contact is still known by what the row matched it by. */
-function isStill({ matchedBy, draft }: Match, live: Live): boolean {
-  const own = (kind: 'EMAIL' | 'PHONE') => (draft.points ?? []).filter((point) => point.kind === kind).map(({ normalized }) => normalized);
-  const theirs = (kind: 'EMAIL' | 'PHONE') => live.points.flatMap((point) => (point.startsWith(`${kind}|`) ? [point.slice(kind.length + 1)] : []));
-  switch (matchedBy) {
-    case 'EMAIL': {
-      const emails = new Set([...theirs('EMAIL'), ...(live.email ? [normalizeEmail(live.email)] : [])]);
-      return [draft.emailNormalized, ...own('EMAIL')].some((email) => email !== null && emails.has(email));
-    }
-    case 'PHONE':
-      return own('PHONE').some((phone) => theirs('PHONE').some((other) => isSameNumber(phone, other)));
-    case 'MEMBER_NUMBER':
-      return draft.memberNumber === live.memberNumber;
-    case 'NAME_AND_BIRTH_DATE':
-      return draft.birthDate === live.birthDate && folded([draft.lastName, draft.firstName]) === folded([live.lastName, live.firstName]);
-  }
-}
-
-/** With or without the codes of the country and the area: so many digits tell a number. */
-const tellingDigits = 6;
-
-function isSameNumber(one: string, other: string): boolean {
-  const [a, b] = [one, other].map((number) => number.replace(/\D/g, '')) as [string, string];
-  return one === other || (Math.min(a.length, b.length) >= tellingDigits && a.slice(-tellingDigits) === b.slice(-tellingDigits));
-}
-
-async function readLive(tx: Transaction, ids: readonly string[]): Promise<Map<string, Live>> {
-  const org = tx.organizationId;
-  const list = (table: string, value: string) =>
-    raw(`array(select ${value} from ${table} t where t.organization_id = c.organization_id and t.contact_id = c.id)`);
-  const rows = await tx.rows<Live>(sql`
-    select c.id, c.member_number as "memberNumber", c.first_name as "firstName", c.last_name as "lastName", c.email, c.company, c.job_title as "jobTitle",
-      c.street, c.city, c.postal_code as "postalCode", c.country, c.birth_date as "birthDate",
-      ${list('contact_point', "t.kind || '|' || t.normalized")} as points, ${list('contact_tag', 't.tag_id::text')} as tags, ${list('note', 't.body')} as notes,
-      ${list('membership', "t.plan_id || '|' || t.starts_on")} as memberships,
-      coalesce((select jsonb_object_agg(v.definition_id, v.value) from custom_field_value v where v.organization_id = c.organization_id and v.contact_id = c.id), '{}') as "customFields",
-      array(select t.currency::text from ledger_entry t where t.organization_id = c.organization_id and t.contact_id = c.id and t.kind = 'OPENING') as opened
-    from contact c where c.organization_id = ${org} and c.id = any(${ids}::uuid[])`);
-  return new Map(rows.map((row) => [row.id, row]));
-}
-
-/** Tells of a row whether what it would give its contact is another contact's already. */
-async function findTaken(tx: Transaction, matches: readonly Pick<Match, 'draft'>[]): Promise<(match: Match, live: Live) => RowProblem | undefined> {
-  const given = matches.map(({ draft }) => draft);
-  const owners = await tx.rows<{ id: string; email: string | null; member: string | null }>(sql`
-    select id, email_normalized as email, member_number as member from contact c where c.organization_id = ${tx.organizationId} and (
-      c.email_normalized = any(${given.map(({ emailNormalized }) => emailNormalized)}::text[]) or c.member_number = any(${given.map(({ memberNumber }) => memberNumber)}::text[]))`);
-  const emails = new Map(owners.map(({ id, email }) => [email, id]));
-  const members = new Map(owners.map(({ id, member }) => [member, id]));
-  const others = (owner: string | undefined, id: string) => owner !== undefined && owner !== id;
-  return ({ draft, policy }, live) => {
-    const takes = (name: ContactFieldName) => draft[name] !== undefined && (policy === 'OVERWRITE' || live[name] === null);
-    if (takes('email') && others(emails.get(draft.emailNormalized), live.id)) return takenProblem('EMAIL_TAKEN', 'email address');
-    if (takes('memberNumber') && others(members.get(draft.memberNumber!), live.id)) return takenProblem('MEMBER_NUMBER_TAKEN', 'member number');
-    return undefined;
-  };
 }
 
 /** What a row changes on its contact; undefined when that is nothing. */

@@ -29,8 +29,9 @@ export async function applyImportRows(app: App, actor: Actor, organizationId: st
   const plan = await app.database.transact(organizationId, async (tx) => {
     const row = await tx.row<{ state: string; jobId: string; rowCount: number; left: number; first: number | null; last: number; overtaken: boolean }>(sql`
       select i.state, i.job_id as "jobId", i.row_count as "rowCount", r.left, r.first, r.last,
-        exists (select 1 from contact c where c.organization_id = i.organization_id and greatest(c.created_at, c.updated_at) > i.created_at)
-        or exists (select 1 from contact_point p where p.organization_id = i.organization_id and p.created_at > i.created_at) as overtaken
+        i.duplicate_policy is distinct from 'CREATE' and (i.deleted_policy = 'CREATE'
+          or exists (select 1 from contact c where c.organization_id = i.organization_id and greatest(c.created_at, c.updated_at) > i.created_at)
+          or exists (select 1 from contact_point p where p.organization_id = i.organization_id and p.created_at > i.created_at)) as overtaken
       from import i, lateral (
         select count(*)::int as left, min(row_number) as first, max(row_number) as last from import_row r
         where r.organization_id = i.organization_id and r.import_id = i.id and r.outcome is null) r
@@ -63,14 +64,14 @@ export async function applyImportRows(app: App, actor: Actor, organizationId: st
 
 /**
  * One batch.
- * @param overtaken contacts may have come or changed since the dry run
+ * @param overtaken somebody may have come since the dry run whom rows would create, and nobody wants twice
  * @returns how many rows it did
  */
 async function applyBatch(tx: Transaction, work: Applying, batch: Batch, overtaken: boolean): Promise<number> {
   await deferFlush(tx);
   const held = await holdImport(tx, work.importId, 'APPLYING');
   if (!held) return 0;
-  const late = held.duplicatePolicy === 'CREATE' ? 0 : await refuseLate(tx, work, batch, overtaken);
+  const late = overtaken ? await refuseLate(tx, work, batch) : 0;
   await joinByHash(tx);
   const tagIds = await makeTags(tx, work.importId, batch);
   const { created, refused } = await createContacts(tx, work, batch, tagIds);
@@ -87,7 +88,9 @@ async function applyBatch(tx: Transaction, work: Applying, batch: Batch, overtak
  * Refuses rows that would create somebody who is there by now: who was recovered since the dry run, or matches as a row did then.
  * Those that this import has created are none of these. @returns how many
  */
-async function refuseLate(tx: Transaction, work: Applying, batch: Batch, overtaken: boolean): Promise<number> {
+async function refuseLate(tx: Transaction, work: Applying, batch: Batch): Promise<number> {
+  await followIndexes(tx);
+  tx.planAnew();
   const refuse = async (problem: RowProblem, those: Sql): Promise<number> => {
     const { rowCount } = await tx.run(sql`
       update import_row r set outcome = 'REFUSED', draft = null, owned = null, problems = ${JSON.stringify([problem])}
@@ -98,9 +101,6 @@ async function refuseLate(tx: Transaction, work: Applying, batch: Batch, overtak
     { code: 'CONTACT_RECOVERED', message: 'The contact that the row matches was recovered since the dry run. The row was not imported. Import it again.' },
     sql`r.kind = 'DELETED' and exists (select 1 from contact c where c.organization_id = r.organization_id and c.id = r.deleted_contact_id)`,
   );
-  if (!overtaken) return recovered;
-  await followIndexes(tx);
-  tx.planAnew();
   const points = (kind: 'EMAIL' | 'PHONE') =>
     sql`array(select p ->> 'normalized' from jsonb_array_elements(r.owned -> 'points') p where p ->> 'kind' = ${kind})`;
   const staged = sql`(select r.draft, ${points('EMAIL')} || ${rowField('r', 'emailNormalized')} as emails, ${points('PHONE')} as phones) s`;

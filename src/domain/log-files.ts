@@ -1,5 +1,6 @@
 // The action log as a file, which is made while it is downloaded: no file takes more memory than a page of it.
 import { Refusal } from '../errors.ts';
+import { csvType } from '../exports/csv.ts';
 import { exportLog } from '../log/export.ts';
 import { logAction } from './action-log.ts';
 import type { App, Viewer } from './app.ts';
@@ -9,7 +10,7 @@ import { transactAs } from './writing.ts';
 type LogFile = Wanted<'ACTION_LOG'>;
 
 const types = {
-  CSV: ['text/csv; charset=utf-8', 'csv'],
+  CSV: [csvType, 'csv'],
   JSON_LINES: ['application/x-ndjson', 'jsonl'],
   PROOF: ['application/x-ndjson', 'proof.jsonl'],
 } as const;

@@ -94,7 +94,7 @@ async function writeOnce(app: App, actor: Actor, organizationId: string, begun: 
         await report({ phase: 'EXPORTING', done: (written.count += page.length), total });
       }
     };
-    file = await writeFile(app, organizationId, await writer(tx, row.format, begun, pages()), { expires: app.config.EXPORT_HOURS });
+    file = await writeFile(app, organizationId, await writer(tx, row.format, begun, pages()), app.config.EXPORT_HOURS);
   } finally {
     await app.database.end(tx, 'COMMIT');
   }

@@ -3,6 +3,8 @@ import { stringify } from 'csv-stringify/sync';
 import { defuse } from './formulas.ts';
 import type { Cells } from './sheet.ts';
 
+export const csvType = 'text/csv; charset=utf-8';
+
 export interface CsvOptions {
   /** `,` when left out. */
   separator?: string;

@@ -1,5 +1,7 @@
 // Contacts as vCards: 4.0 (RFC 6350), and 3.0 (RFC 2426), which phones import.
 
+export const vCardType = 'text/vcard; charset=utf-8';
+
 export type VCardVersion = '3.0' | '4.0';
 
 /** What a card tells. What is left out or null is not in it. */

@@ -11,7 +11,7 @@ import { publish, type Topic } from '../pubsub.ts';
 const payload = z.object({
   organizationId: z.uuid(),
   jobId: z.uuid(),
-  /** What the job is for: the deletion, the recovery request, the restore drill, the erasure, the snapshot or the export. */
+  /** What the job is for: the deletion, the recovery request, the restore drill, the erasure, the snapshot, the import or the export. */
   subjectId: z.uuid(),
   actor: z.object({
     id: z.uuid().nullable(),

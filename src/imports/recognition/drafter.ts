@@ -4,22 +4,18 @@ import { lineLength, textLength } from '../../domain/text.ts';
 import type { RowDraft } from '../draft.ts';
 import type { RowProblem } from '../problems.ts';
 import type { SheetRow } from '../sheet.ts';
-import { countryCode, countryName } from './countries.ts';
+import { type AddressField, addressFields, finishAddresses, newAddress } from './addresses.ts';
+import { countryCode } from './countries.ts';
 import {
   addEmail,
   addPoint,
   addTag,
-  type Address,
   check,
   compose,
-  finishAddresses,
   finishMemberships,
   finishNames,
   type Guard,
-  joinStreet,
-  oneAddress,
   oneLine,
-  pointLength,
   type Read,
   setOnce,
   tagLength,
@@ -29,7 +25,7 @@ import { faultOf, invalidEmail, tooLong, unknownPlan } from './faults.ts';
 import { type ColumnMapping, type ColumnTarget, type Known, labelKinds, pointKinds, type ValueSettings } from './mapping.ts';
 import { toE164 } from './phones.ts';
 import { foldWords } from './text.ts';
-import { splitAddress, splitEmails, splitPhones, splitPostalCode, splitTags, splitWebsites } from './values.ts';
+import { splitEmails, splitPhones, splitTags, splitWebsites } from './values.ts';
 import { amountReader, customReader, dateReader } from './value-readers.ts';
 
 interface Column {
@@ -110,6 +106,8 @@ export class Drafter {
         else read(value, work);
       };
     const field = (to: LineField) => guard(lineLength, (value, { draft, rest }) => setOnce(draft.fields, to, oneLine(value), name, rest));
+    const address = addressFields[target.field];
+    if (address) return this.addressReader(target, name, guard, address);
     switch (target.field) {
       case 'FIRST_NAME':
         return field('firstName');
@@ -145,37 +143,6 @@ export class Drafter {
           const text = label(work);
           for (const website of splitWebsites(value)) addPoint(work.draft.contactPoints, 'WEBSITE', website, text);
         });
-      case 'STREET':
-        return this.addressReader(
-          target,
-          guard,
-          (address, value) => void (address.street = address.street ? joinStreet(address.street, oneAddress(value)) : oneAddress(value)),
-        );
-      case 'CITY':
-        return this.addressReader(target, guard, (address, value, work) => setOnce(address, 'city', oneLine(value), name, work.rest));
-      case 'REGION':
-        return this.addressReader(target, guard, (address, value, work) => setOnce(address, 'region', oneLine(value), name, work.rest));
-      case 'POSTAL_CODE':
-        return this.addressReader(target, guard, (address, value, work) => setOnce(address, 'postalCode', oneLine(value), name, work.rest));
-      case 'POSTAL_CODE_AND_CITY':
-        return this.addressReader(target, guard, (address, value, work) => {
-          const { postalCode, city } = splitPostalCode(oneLine(value));
-          if (postalCode) setOnce(address, 'postalCode', postalCode, name, work.rest);
-          if (city) setOnce(address, 'city', city, name, work.rest);
-        });
-      case 'COUNTRY':
-        return this.addressReader(target, guard, (address, value, work) => setOnce(address, 'country', countryName(oneLine(value)), name, work.rest));
-      case 'FULL_ADDRESS':
-        return this.addressReader(
-          target,
-          guard,
-          (address, value, work) => {
-            const parts = splitAddress(value);
-            if (parts && address.street === undefined && address.city === undefined) Object.assign(address, parts, { country: countryName(parts.country) });
-            else setOnce(address, 'whole', oneAddress(value).replace(/\s{2,}/g, ', '), name, work.rest);
-          },
-          pointLength,
-        );
       case 'BIRTH_DATE': {
         const read = dateReader(mapping, this.settings);
         return (value, work) => {
@@ -244,23 +211,12 @@ export class Drafter {
     };
   }
 
-  private addressReader(target: ColumnTarget, guard: Guard, read: (address: Address, value: string, work: Work) => void, longest = lineLength): Read {
+  private addressReader(target: ColumnTarget, header: string, guard: Guard, { read, longest = lineLength }: AddressField): Read {
     const key = `${target.label ?? ''} ${target.ordinal ?? ''}`;
     const at = this.groups.get(key) ?? this.groups.size;
     this.groups.set(key, at);
     const label = this.labelOf(target);
-    return guard(longest, (value, work) => {
-      const address = (work.addresses[at] ??= {
-        label: label(work),
-        street: undefined,
-        city: undefined,
-        region: undefined,
-        postalCode: undefined,
-        country: undefined,
-        whole: undefined,
-      });
-      read(address, value, work);
-    });
+    return guard(longest, (value, work) => read((work.addresses[at] ??= newAddress(label(work))), value, header, work.rest));
   }
 
   private membershipAt({ ordinal }: ColumnTarget): number {

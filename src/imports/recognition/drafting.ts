@@ -2,6 +2,7 @@
 import { lineLength, textLength } from '../../domain/text.ts';
 import type { RowDraft } from '../draft.ts';
 import type { RowProblem } from '../problems.ts';
+import type { Address } from './addresses.ts';
 import { endsBeforeStart, incompleteMembership, mostValues, noName, plain, tooLong, tooManyValues } from './faults.ts';
 import { splitName } from './names.ts';
 import { foldWords } from './text.ts';
@@ -10,16 +11,6 @@ import { isSameEmail } from './values.ts';
 /** The longest value of a contact point, and the longest name of a tag, in characters. */
 export const pointLength = 1_000;
 export const tagLength = 100;
-
-export interface Address {
-  label: string | null;
-  street: string | undefined;
-  city: string | undefined;
-  region: string | undefined;
-  postalCode: string | undefined;
-  country: string | undefined;
-  whole: string | undefined;
-}
 
 interface Membership {
   planName?: string;
@@ -50,13 +41,9 @@ export type Read = (value: string, work: Work) => void;
 export type Guard = (longest: number, read: Read) => Read;
 
 export const compose = (cell: string): string => (plain.test(cell) ? cell : cell.normalize('NFC')).trim();
-const lineBreak = /(?<!\s)\s*[\r\n]\s*/g;
+export const lineBreak = /(?<!\s)\s*[\r\n]\s*/g;
 
 export const oneLine = (value: string): string => (value.includes('\n') || value.includes('\r') ? value.replace(lineBreak, ' ') : value);
-export const oneAddress = (value: string): string => (value.includes('\n') || value.includes('\r') ? value.replace(lineBreak, ', ') : value);
-
-/** A house number stands beside its street, anything else after it. */
-export const joinStreet = (street: string, more: string): string => (/^\d+\s?[a-z]?$/i.test(more) ? `${street} ${more}` : `${street}, ${more}`);
 
 /** A second value for a field that has one goes to the rest. */
 export function setOnce<Name extends string>(owner: { [name in Name]?: string | undefined }, name: Name, value: string, header: string, rest: string[]): void {
@@ -93,44 +80,13 @@ export function finishNames({ draft: { fields }, names, middleName, suffix, rest
   if (suffix) fields.lastName = fields.lastName === undefined ? suffix : `${fields.lastName} ${suffix}`;
 }
 
-const wordsOf = (texts: readonly (string | undefined)[]): Set<string> => new Set(texts.flatMap((one) => (one ? foldWords(one).split(' ') : [])));
+export const wordsOf = (texts: readonly (string | undefined)[]): Set<string> => new Set(texts.flatMap((one) => (one ? foldWords(one).split(' ') : [])));
 
 /** True where every word of a text is known. */
-const hasWords = (known: Set<string>, text: string): boolean =>
+export const hasWords = (known: Set<string>, text: string): boolean =>
   foldWords(text)
     .split(' ')
     .every((word) => known.has(word));
-
-export function finishAddresses({ draft, addresses }: Work): void {
-  let own: Address | undefined;
-  for (const address of addresses) {
-    if (!address) continue;
-    const { street, city, postalCode, country, region, whole } = address;
-    if (!own && (street ?? city ?? postalCode ?? country) !== undefined) {
-      own = address;
-      if (street !== undefined) draft.fields.street = street;
-      if (city !== undefined) draft.fields.city = city;
-      if (postalCode !== undefined) draft.fields.postalCode = postalCode;
-      if (country !== undefined) draft.fields.country = country;
-      if (region === undefined && (whole === undefined || hasWords(wordsOf([street, city, postalCode, country]), whole))) continue;
-    } else if (own && saysNoMore(address, own)) continue;
-    addPoint(draft.contactPoints, 'ADDRESS', wholeOf(address), address.label);
-  }
-}
-
-/** True for the own address once more: with the same parts, and nothing beside them. */
-function saysNoMore({ street, city, region, postalCode, country, whole }: Address, own: Address): boolean {
-  if (street !== own.street || city !== own.city || postalCode !== own.postalCode || country !== own.country || region !== own.region) return false;
-  return whole === undefined || whole === own.whole || hasWords(wordsOf([street, city, region, postalCode, country]), whole);
-}
-
-/** An address in one line: as the row has it where that says all, or from its parts. */
-function wholeOf({ street, city, region, postalCode, country, whole }: Address): string {
-  const parts = [street, city, region, postalCode, country].filter((part) => part !== undefined);
-  if (whole !== undefined && (parts.every((part) => whole.includes(part)) || hasWords(wordsOf([whole]), parts.join(' ')))) return whole;
-  const place = [[city, region].filter(Boolean).join(', '), postalCode].filter(Boolean).join(' ');
-  return [street, place, country, whole].filter(Boolean).join(', ');
-}
 
 export function finishMemberships({ memberships, draft, problems }: Work): void {
   for (const membership of memberships) {

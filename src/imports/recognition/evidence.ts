@@ -55,11 +55,6 @@ export class Evidence {
     this.numbers = mappings.filter((mapping) => holdsNumbers(mapping, known)).map((mapping) => ({ mapping, commas: 0, dots: 0, rows: [] }));
   }
 
-  /** True where looking through the file can settle something. */
-  get needed(): boolean {
-    return this.dates.length > 0 || this.numbers.length > 0;
-  }
-
   observe({ rowNumber, cells, problem }: SheetRow): void {
     if (problem) return;
     for (const evidence of this.dates) {
