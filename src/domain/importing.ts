@@ -46,11 +46,15 @@ export async function applyImportRows(app: App, actor: Actor, organizationId: st
   const batches: Batch[] = [];
   const batchRows = rowsPerContact * app.config.CHUNK_CONTACTS;
   if (plan.first !== null) for (let from = plan.first; from <= plan.last; from += batchRows) batches.push({ from, to: from + batchRows });
-  await eachInLanes(lanes, batches, async (batch) => {
-    signal.throwIfAborted();
-    done += await app.database.transact(organizationId, (tx) => applyBatch(tx, work, batch, plan.overtaken));
-    await report({ phase: 'APPLYING', done, total });
-  });
+  const eachBatch = (apply: (tx: Transaction, batch: Batch) => Promise<number>) =>
+    eachInLanes(lanes, batches, async (batch) => {
+      signal.throwIfAborted();
+      done += await app.database.transact(organizationId, (tx) => apply(tx, batch));
+      await report({ phase: 'APPLYING', done, total });
+    });
+  // Before the first is created: of a table that is being filled the planner knows too little to look each row up.
+  if (plan.overtaken) await eachBatch((tx, batch) => refuseLate(tx, work, batch));
+  await eachBatch((tx, batch) => applyBatch(tx, work, batch));
   await app.database.transact(organizationId, async (tx) => {
     const ended = await tx.run(sql`
       update import set state = 'APPLIED' where organization_id = ${organizationId} and id = ${importId} and state = 'APPLYING'`);
@@ -62,16 +66,11 @@ export async function applyImportRows(app: App, actor: Actor, organizationId: st
   });
 }
 
-/**
- * One batch.
- * @param overtaken somebody may have come since the dry run whom rows would create, and nobody wants twice
- * @returns how many rows it did
- */
-async function applyBatch(tx: Transaction, work: Applying, batch: Batch, overtaken: boolean): Promise<number> {
+/** One batch. @returns how many rows it did */
+async function applyBatch(tx: Transaction, work: Applying, batch: Batch): Promise<number> {
   await deferFlush(tx);
   const held = await holdImport(tx, work.importId, 'APPLYING');
   if (!held) return 0;
-  const late = overtaken ? await refuseLate(tx, work, batch) : 0;
   await joinByHash(tx);
   const tagIds = await makeTags(tx, work.importId, batch);
   const { created, refused } = await createContacts(tx, work, batch, tagIds);
@@ -81,14 +80,16 @@ async function applyBatch(tx: Transaction, work: Applying, batch: Batch, overtak
   const { rowCount } = await tx.run(sql`
     update import_row r set outcome = ${outcome}, draft = null, owned = null
     from import i where ${ofBatch(tx, work, batch)} and ${outcome} in ('SKIPPED', 'REFUSED')`);
-  return late + created.length + updated + refused + rowCount!;
+  return created.length + updated + refused + rowCount!;
 }
 
 /**
- * Refuses rows that would create somebody who is there by now: who was recovered since the dry run, or matches as a row did then.
- * Those that this import has created are none of these. @returns how many
+ * Refuses rows of a batch that would create somebody who is there by now: who was recovered since the dry run, or matches as a
+ * row did then. Those that this import has created are none of these. @returns how many
  */
 async function refuseLate(tx: Transaction, work: Applying, batch: Batch): Promise<number> {
+  await deferFlush(tx);
+  if (!(await holdImport(tx, work.importId, 'APPLYING'))) return 0;
   await followIndexes(tx);
   tx.planAnew();
   const refuse = async (problem: RowProblem, those: Sql): Promise<number> => {
