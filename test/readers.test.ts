@@ -179,13 +179,13 @@ describe('hostile samples', () => {
 
 describe('kinds of files', () => {
   test.for([
-    ['an old workbook, or one with a password', Buffer.from('d0cf11e0a1b11ae1', 'hex'), 'OLD_OR_LOCKED_WORKBOOK'],
+    ['an old workbook, or one with a password', Buffer.from('d0cf11e0a1b11ae1', 'hex'), 'UNSUPPORTED_FILE'],
     ['a PDF document', '%PDF-1.7\n', 'UNSUPPORTED_FILE'],
     ['a picture', Buffer.from('89504e470d0a1a0a', 'hex'), 'UNSUPPORTED_FILE'],
     ['a web page', '<!DOCTYPE html><table><tr><td>Email</td></tr></table>', 'UNSUPPORTED_FILE'],
     ['an XML document', '<?xml version="1.0"?><Workbook/>', 'UNSUPPORTED_FILE'],
     ['a compressed file', Buffer.from('1f8b0800', 'hex'), 'UNSUPPORTED_FILE'],
-    ['a program', Buffer.from(Array.from({ length: 4096 }, (_, index) => (index * 7) % 256)), 'NOT_TEXT'],
+    ['a program', Buffer.from(Array.from({ length: 4096 }, (_, index) => (index * 7) % 256)), 'UNSUPPORTED_FILE'],
     ['an empty file', '', 'EMPTY_FILE'],
     ['blank lines', '\n\r\n  \n,,\n', 'EMPTY_FILE'],
   ] as const)('%s is refused', async ([, content, code]) => {

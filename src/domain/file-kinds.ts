@@ -1,4 +1,5 @@
-// What a file is, by its first bytes and never by its name. This keeps out what is no contact file at all; the readers look closer.
+// What a file is, by its first bytes and never by its name. This keeps out what is no contact file at all, and says which reader
+// is to look closer.
 import type { FileKind } from '../entities/upload.ts';
 import { Refusal } from '../errors.ts';
 
@@ -13,7 +14,7 @@ const others: readonly [begins: RegExp, called: string][] = [
   [/^255044462d/, 'a PDF'],
   [/^(89504e47|ffd8ff|47494638|52494646.{8}57454250|49492a00|4d4d002a|.{8}66747970)/, 'an image or a film'],
   [/^(4d5a|7f454c46|feedfac[ef]|c[ef]faedfe|cafebabe|2321)/, 'a program'],
-  [/^d0cf11e0/, 'a workbook or document of an old Office (save it as .xlsx)'],
+  [/^d0cf11e0/, 'a workbook of Excel 97 to 2003, or one with a password (save it as .xlsx, and without one)'],
   [/^(1f8b|425a68|377abcaf|52617221|fd377a585a|28b52ffd)/, 'an archive (unpack it)'],
   [/^7b5c727466/, 'a text document'],
 ];
@@ -32,7 +33,7 @@ export function kindOf(content: Buffer): FileKind {
   const other = others.find(([begin]) => begin.test(begins));
   if (other) throw unsupported(other[1]);
   const text = textOf(start).trimStart();
-  if (/^BEGIN:VCARD\b/i.test(text)) return 'VCARD';
+  if (/^(?:[\w-]+\.)?BEGIN\s*:\s*VCARD\b/i.test(text)) return 'VCARD';
   if (markup.test(text.slice(0, 20).toLowerCase())) throw unsupported('a web page or XML');
   let odd = 0;
   for (let at = 0; at < text.length; at++) if (isOdd(text.charCodeAt(at))) odd++;
@@ -61,5 +62,5 @@ function textOf(bytes: Buffer): string {
 const unsupported = (called: string) =>
   new Refusal(
     'UNSUPPORTED_FILE',
-    `By its content the file is ${called}, whatever its name says. It was not kept. Upload contacts as CSV, as an .xlsx workbook or as vCards.`,
+    `By its content the file is ${called}, whatever its name says. Nothing was imported. Upload contacts as CSV, as an .xlsx workbook or as vCards.`,
   );

@@ -1,11 +1,12 @@
 // A contact file as a sheet, whatever it is: its kind is told by its content and never by its name.
 import { open } from 'node:fs/promises';
+import { kindOf, lookedAt } from '../../domain/file-kinds.ts';
 import type { ReadOptions, SheetFacts } from '../sheet.ts';
 import { checkOptions, openCsv } from './csv.ts';
 import { type SheetLimits, sheetLimits } from './limits.ts';
 import { refusal, saveAsCsv } from './refuse.ts';
 import { emptyFile, type OpenSheet } from './rows.ts';
-import { isVcard, openVcard } from './vcard.ts';
+import { openVcard } from './vcard.ts';
 import { openXlsx } from './xlsx.ts';
 
 /**
@@ -17,18 +18,17 @@ export async function openSheet(path: string, options: ReadOptions = {}, limits:
   const file = await open(path);
   try {
     const { size } = await file.stat();
-    const start = Buffer.alloc(4096);
+    const start = Buffer.alloc(lookedAt);
     const { bytesRead } = await file.read(start, 0, start.length, 0);
     if (bytesRead === 0) throw emptyFile();
-    const text = start.toString('latin1', 0, bytesRead);
-    refuseOthers(text);
-    if (text.startsWith('PK\x03\x04') || text.startsWith('PK\x05\x06')) {
+    const kind = kindOf(start.subarray(0, bytesRead));
+    if (kind === 'ZIP') {
       await file.close();
       const workbook = await openXlsx(path, size, options, limits);
-      if (!workbook) throw unsupported('a ZIP archive, or a workbook of another program');
+      if (!workbook) throw refusal('UNSUPPORTED_FILE', 'The file is not a table of contacts but a ZIP archive, or a workbook of another program.', saveAsCsv);
       return { ...workbook, rows: closing(workbook.rows, workbook.close) };
     }
-    const sheet = await (isVcard(text) ? openVcard : openCsv)(file, size, options, limits);
+    const sheet = await (kind === 'VCARD' ? openVcard : openCsv)(file, size, options, limits);
     return { ...sheet, rows: closing(sheet.rows, () => file.close()) };
   } catch (error) {
     await file.close();
@@ -43,22 +43,3 @@ async function* closing<T>(items: AsyncIterable<T>, close: () => void | Promise<
     await close();
   }
 }
-
-/* oxlint-disable no-control-regex -- files begin with them */
-const others: [pattern: RegExp, code: string, kind: string][] = [
-  [/^\xD0\xCF\x11\xE0/, 'OLD_OR_LOCKED_WORKBOOK', 'a workbook of Excel 97 to 2003, or one with a password'],
-  [/^\s*%PDF-/, 'UNSUPPORTED_FILE', 'a PDF document'],
-  [/^(?:\x89PNG|\xFF\xD8\xFF|GIF8|RIFF....WEBP|II\*\0|MM\0\*|\0\0\0.ftyp)/s, 'UNSUPPORTED_FILE', 'an image or a film'],
-  [/^(?:\x1F\x8B|7z\xBC\xAF|Rar!|BZh|\xFD7zXZ|\x28\xB5\x2F\xFD)/, 'UNSUPPORTED_FILE', 'a compressed file'],
-  [/^(?:\xEF\xBB\xBF)?\s*<(?:!doctype|html|head|body|meta|table|style)\b/i, 'UNSUPPORTED_FILE', 'a web page'],
-  [/^(?:\xEF\xBB\xBF)?\s*<\?xml\b/i, 'UNSUPPORTED_FILE', 'an XML document'],
-  [/^\s*\{\\rtf/, 'UNSUPPORTED_FILE', 'a text document'],
-];
-/* oxlint-enable no-control-regex */
-
-function refuseOthers(start: string): void {
-  const other = others.find(([pattern]) => pattern.test(start));
-  if (other) throw unsupported(other[2], other[1]);
-}
-
-const unsupported = (kind: string, code = 'UNSUPPORTED_FILE') => refusal(code, `The file is not a table of contacts but ${kind}.`, saveAsCsv);

@@ -90,8 +90,6 @@ async function detectEncoding(file: FileHandle, chosen?: Encoding | null): Promi
   const encoding = chosen ?? marked?.encoding ?? guessUtf16(start);
   const mark = marked && marked.encoding === encoding ? marked.mark : 0;
   if (encoding === 'UTF_16LE' || encoding === 'UTF_16BE') return { encoding, mark, mixed: false };
-  // oxlint-disable-next-line no-control-regex -- they are what is looked for
-  if (!chosen && (start.toString('latin1').match(/[\0-\x08\x0E-\x1F]/g)?.length ?? 0) > start.length / 10) throw notText();
   if (encoding === 'WINDOWS_1252') return { encoding, mark, mixed: false };
   if (await isAllUtf8(file)) return { encoding: 'UTF_8', mark, mixed: false };
   if (encoding === 'UTF_8') return { encoding, mark, mixed: true };

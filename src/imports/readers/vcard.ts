@@ -8,8 +8,6 @@ import type { SheetLimits } from './limits.ts';
 import { Batch, findProblem, mixedEncoding, type OpenSheet, shortened, tooManyRows } from './rows.ts';
 import { openText } from './text.ts';
 
-export const isVcard = (start: string) => /^(?:\xEF\xBB\xBF|\xFF\xFE|\xFE\xFF)?\s*(?:[\w-]+\.)?BEGIN\s*:\s*VCARD/i.test(start.replaceAll('\0', ''));
-
 export async function openVcard(file: FileHandle, totalBytes: number, options: ReadOptions, limits: SheetLimits): Promise<OpenSheet<SheetFacts>> {
   const text = await openText(file, options.encoding);
   return {
