@@ -31,6 +31,7 @@ import { Migration20261125230000 } from '../migrations/Migration20261125230000.t
 import { Migration20261125231000 } from '../migrations/Migration20261125231000.ts';
 import { Migration20261125232000 } from '../migrations/Migration20261125232000.ts';
 import { Migration20261125233000 } from '../migrations/Migration20261125233000.ts';
+import { Migration20261126010000 } from '../migrations/Migration20261126010000.ts';
 import { entities } from './entities/index.ts';
 import { StartupError } from './errors.ts';
 import { quoted } from './sql.ts';
@@ -62,6 +63,7 @@ const migrations = [
   Migration20261125231000,
   Migration20261125232000,
   Migration20261125233000,
+  Migration20261126010000,
 ];
 const oldestServer = 15;
 /** Any number, as long as every starter asks for the same. */

@@ -127,7 +127,10 @@ describe('an import that was applied', () => {
     // As it is when the job was given up after the first row.
     const stop = () =>
       world.owner.query(
-        `with rows as (update import_row set outcome = null where row_number = 3) update import set state = 'STOPPED', counts = null where id = $1`,
+        `with drafts as (
+          insert into import_draft (organization_id, import_id, row_number, contact_id, sort_name, search_text)
+          select organization_id, import_id, row_number, contact_id, '', '' from import_row where import_id = $1 and row_number = 3
+        ) update import set state = 'STOPPED', counts = null where id = $1`,
         [decodeId('Import', id)],
       );
     await stop();

@@ -9,7 +9,7 @@ export function derive({ memberNumber, firstName, lastName, email, company }: Na
   return {
     emailNormalized: email ? normalizeEmail(email) : null,
     // Folding can make 18 characters of one, and an index takes only so many bytes.
-    sortName: [...sortName].slice(0, 200).join(''),
+    sortName: sortName.length <= 200 ? sortName : [...sortName].slice(0, 200).join(''),
     searchText: folded([firstName, lastName, email, company, memberNumber]),
   };
 }

@@ -1,7 +1,8 @@
 // What creating, updating and taking back rows of an import share.
 import type { Transaction } from '../database.ts';
 import type { RowProblem } from '../imports/problems.ts';
-import { type Sql, sql } from '../sql.ts';
+import { draftColumns } from '../imports/staging.ts';
+import { raw, type Sql, sql } from '../sql.ts';
 import type { Actor, App } from './app.ts';
 
 export interface Applying {
@@ -11,16 +12,31 @@ export interface Applying {
   importId: string;
 }
 
-/** A batch: the rows with numbers from `from` to before `to` that are not done. */
+/** A batch: the rows with numbers from `from` to before `to` that are to be done. */
 export interface Batch {
   from: number;
   to: number;
 }
 
-/** The condition on rows, r, of the batch that are not done, with their import, i. */
-export const ofBatch = (tx: Transaction, { importId }: Pick<Applying, 'importId'>, { from, to }: Batch): Sql => sql`
-  i.organization_id = ${tx.organizationId} and i.id = ${importId} and r.organization_id = i.organization_id and r.import_id = i.id
-  and r.row_number >= ${from} and r.row_number < ${to} and r.outcome is null`;
+/** The condition on rows or drafts of the batch, by their name in the statement. */
+export const inBatch = (tx: Transaction, { importId }: Pick<Applying, 'importId'>, { from, to }: Batch, table: 'r' | 'd' = 'r'): Sql => {
+  const of = raw(table);
+  return sql`${of}.organization_id = ${tx.organizationId} and ${of}.import_id = ${importId} and ${of}.row_number >= ${from} and ${of}.row_number < ${to}`;
+};
+
+/** The condition on rows, r, of the batch that are still to be done, with their import, i, and their drafts, d. */
+export const isToDo = (tx: Transaction, { importId }: Pick<Applying, 'importId'>, batch: Batch): Sql => sql`
+  i.organization_id = ${tx.organizationId} and i.id = ${importId} and ${inBatch(tx, { importId }, batch)} and ${inBatch(tx, { importId }, batch, 'd')}
+  and d.row_number = r.row_number`;
+
+/** The draft, d, of a row, r. */
+export const draftOf = raw('d.organization_id = r.organization_id and d.import_id = r.import_id and d.row_number = r.row_number');
+
+/** A draft, d, as a `StagedDraft`. */
+export const stagedDraft = raw(`
+  jsonb_strip_nulls(jsonb_build_object('id', d.contact_id, ${Object.entries(draftColumns)
+    .map(([field, column]) => `'${field}', d.${column}`)
+    .join(', ')})) || coalesce(d.owned, '{}')`);
 
 /** Locks contacts, in one order. What is read of them afterwards, and not with it, is what was committed before. */
 export const lockContacts = (tx: Transaction, ids: readonly string[]): Promise<unknown> =>
@@ -41,6 +57,14 @@ export const takenProblem = (code: 'EMAIL_TAKEN' | 'MEMBER_NUMBER_TAKEN', what: 
  */
 export const takeStatistics = (app: App, organizationId: string, owned: boolean): Promise<unknown> =>
   app.database.transact(organizationId, (tx) => tx.run(sql`select analyze_contacts(${owned}::boolean)`));
+
+/** For this transaction: each row is looked up by an index. */
+export const joinByIndex = (tx: Transaction): Promise<unknown> => {
+  tx.planAnew();
+  return tx.run(sql`
+    select set_config('enable_hashjoin', 'off', true), set_config('enable_nestloop', 'on', true), set_config('enable_mergejoin', 'off', true),
+      set_config('enable_seqscan', 'off', true)`);
+};
 
 /**
  * For this transaction: sets of rows are joined by hashing. Of tables within a statement, and of those that are being filled, the

@@ -3,7 +3,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { canonical } from '../canonical.ts';
 import { Refusal } from '../errors.ts';
-import { type ReadBatch, readInChild, rowsOf } from '../imports/readers/reader.ts';
+import { type ReadBatch, type Reader, rowsOf, startReader } from '../imports/readers/reader.ts';
 import { type ColumnMapping, type Known, type ValueSettings } from '../imports/recognition/mapping.ts';
 import { Evidence, type Question } from '../imports/recognition/evidence.ts';
 import { recognize } from '../imports/recognition/recognize.ts';
@@ -44,11 +44,13 @@ export async function checkImport(app: App, organizationId: string, importId: st
   const check: Check = { app, organizationId, importId, runId: randomUUID(), signal };
   const order = await begin(check);
   if (!order) return;
+  // It starts while the rest is made ready.
+  await using reader = startReader(undefined, signal);
   await report({ phase: 'READING', done: 0, total: 0 });
   await takeStatistics(app, organizationId, false);
   const deleted = await readDeletedKeys(app, organizationId, signal);
   await withLocalCopy(app, organizationId, order.fileId, async (path) => {
-    const { facts, ...sampled } = await sample(order, path, signal);
+    const { facts, ...sampled } = await sample(order, reader, path);
     let { mapping } = sampled;
     if (!mapping.some(({ target }) => target)) {
       await keepColumns(check, facts, mapping);
@@ -58,7 +60,7 @@ export async function checkImport(app: App, organizationId: string, importId: st
     const settings = { ...order.settings, decimal: order.settings.decimal ?? (facts.format === 'XLSX' ? '.' : null) } as const;
     for (;;) {
       if (!(await clear(check))) return;
-      const result = await stage(check, { ...order, settings, mapping }, path, { deleted, matched: new SeenKeys() }, report);
+      const result = await stage(check, { ...order, settings, mapping }, reader, path, { deleted, matched: new SeenKeys() }, report);
       if (!result) return;
       const settled = JSON.stringify(result.mapping) === JSON.stringify(mapping);
       mapping = result.mapping;
@@ -85,10 +87,10 @@ async function begin({ app, organizationId, importId, runId }: Check): Promise<O
 /** Reads the first rows, and from them what the columns are for, where nobody has said so. */
 async function sample(
   { options, mapping, settings, known, barred }: Order,
+  reader: Reader,
   path: string,
-  signal: AbortSignal,
 ): Promise<{ facts: SheetFacts; mapping: ColumnMapping[] }> {
-  await using reading = await readInChild({ path, options, mode: 'rows', firstRows: sampleRows }, undefined, signal);
+  const reading = await reader.read({ path, options, mode: 'rows', firstRows: sampleRows });
   const rows = [];
   for await (const batch of reading.batches) rows.push(...rowsOf(batch));
   const { facts } = reading;
@@ -128,10 +130,12 @@ async function clear(check: Check): Promise<boolean> {
     const removed = await app.database.transact(organizationId, async (tx) => {
       await deferFlush(tx);
       if (!(await isMine(tx, check))) return undefined;
-      const { rowCount } = await tx.run(sql`
-        delete from import_row where organization_id = ${organizationId} and import_id = ${importId} and row_number in (
-          select row_number from import_row where organization_id = ${organizationId} and import_id = ${importId} order by row_number limit 20000)`);
-      return rowCount!;
+      const removed = await tx.row<{ rows: number }>(sql`
+        with next as materialized (select row_number from import_row where organization_id = ${organizationId} and import_id = ${importId} order by row_number limit 20000),
+          drafts as (delete from import_draft where organization_id = ${organizationId} and import_id = ${importId} and row_number in (select row_number from next)),
+          rows as (delete from import_row where organization_id = ${organizationId} and import_id = ${importId} and row_number in (select row_number from next) returning 1)
+        select count(*)::int as rows from rows`);
+      return removed!.rows;
     });
     if (removed === undefined) return false;
     if (removed === 0) return true;
@@ -139,7 +143,7 @@ async function clear(check: Check): Promise<boolean> {
 }
 
 /** Reads the whole file into the rows of the import. @returns undefined when another run has taken over, or the import was called off */
-async function stage(check: Check, order: Order, path: string, others: HeldAgainst, report: Report): Promise<StagingResult | undefined> {
+async function stage(check: Check, order: Order, reader: Reader, path: string, others: HeldAgainst, report: Report): Promise<StagingResult | undefined> {
   const { mapping, settings, known, options, customFields, plans } = order;
   const task: StagingTask = {
     mapping,
@@ -148,14 +152,14 @@ async function stage(check: Check, order: Order, path: string, others: HeldAgain
     customFields: customFields.map(({ key, id }) => [key, id]),
     plans: plans.map(({ name, id }) => [name, id]),
   };
-  await using reading = await readInChild({ path, options, mode: 'stage', task }, undefined, check.signal);
+  const reading = await reader.read({ path, options, mode: 'stage', task });
   let done = 0;
   let waiting: ReadBatch[] = [];
   let rows = 0;
   // The next rows are read while these are written.
   let writing: Promise<boolean> = Promise.resolve(true);
   const write = async (batches: readonly ReadBatch[], upTo: number): Promise<boolean> => {
-    const lines = batches.map((batch) => batch.lines);
+    const lines = batches.flatMap((batch) => batch.lines);
     if (!(await writeRows(check, lines, others))) return false;
     // How many rows a file has is known when it has been read.
     const read = batches.at(-1)!.bytesRead / reading.totalBytes;
@@ -191,11 +195,12 @@ async function finish(
   await app.database.transact(organizationId, async (tx) => {
     const ended = await tx.run(sql`
       update import set state = 'CHECKED', facts = ${JSON.stringify(facts)}, mapping = ${JSON.stringify(mapping)}, questions = ${JSON.stringify(questions)},
-        mapping_digest = ${digestOfMapping(facts, mapping, settings)}, checked_at = clock_timestamp(),
-        row_count = (select count(*)::int from import_row r where r.organization_id = ${organizationId} and r.import_id = ${importId})
+        mapping_digest = ${digestOfMapping(facts, mapping, settings)}, checked_at = clock_timestamp()
       where organization_id = ${organizationId} and id = ${importId} and state = 'CHECKING' and run_id = ${runId}`);
     if (ended.rowCount === 0) return;
-    await keepCounts(tx, importId);
+    const { createdCount, updatedCount, skippedCount, refusedCount } = await keepCounts(tx, importId);
+    await tx.run(sql`
+      update import set row_count = ${createdCount + updatedCount + skippedCount + refusedCount} where organization_id = ${organizationId} and id = ${importId}`);
     await endJob(tx, jobId, 'COMPLETED');
     await publish(tx, 'import', importId);
   });

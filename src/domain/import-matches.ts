@@ -2,7 +2,7 @@
 import type { Transaction } from '../database.ts';
 import type { DuplicatePolicy, MatchKey } from '../entities/import.ts';
 import type { RowProblem } from '../imports/problems.ts';
-import type { StagedDraft, StagedOwned } from '../imports/staging.ts';
+import type { StagedDraft } from '../imports/staging.ts';
 import { raw, sql } from '../sql.ts';
 import type { ContactFieldName } from './contact-drafts.ts';
 import { folded } from './derived-fields.ts';
@@ -17,9 +17,6 @@ export interface Match {
   draft: StagedDraft;
   policy: DuplicatePolicy;
 }
-
-/** The same as the table has it. */
-export type Stored = Omit<Match, 'draft'> & { draft: string[]; owned: StagedOwned | null };
 
 export type Fields = { [name in ContactFieldName]: string | null };
 
@@ -54,7 +51,7 @@ export function isStill({ matchedBy, draft }: Match, live: Live): boolean {
   switch (matchedBy) {
     case 'EMAIL': {
       const emails = new Set([...theirs('EMAIL'), ...(live.email ? [normalizeEmail(live.email)] : [])]);
-      return [draft.emailNormalized, ...own('EMAIL')].some((email) => email !== null && emails.has(email));
+      return [draft.emailNormalized, ...own('EMAIL')].some((email) => email !== undefined && emails.has(email));
     }
     case 'PHONE':
       return own('PHONE').some((phone) => theirs('PHONE').some((other) => isSameNumber(phone, other)));
@@ -100,7 +97,7 @@ export async function findTaken(tx: Transaction, matches: readonly Pick<Match, '
   const others = (owner: string | undefined, id: string) => owner !== undefined && owner !== id;
   return ({ draft, policy }, live) => {
     const takes = (name: ContactFieldName) => draft[name] !== undefined && (policy === 'OVERWRITE' || live[name] === null);
-    if (takes('email') && others(emails.get(draft.emailNormalized), live.id)) return takenProblem('EMAIL_TAKEN', 'email address');
+    if (takes('email') && others(emails.get(draft.emailNormalized!), live.id)) return takenProblem('EMAIL_TAKEN', 'email address');
     if (takes('memberNumber') && others(members.get(draft.memberNumber!), live.id)) return takenProblem('MEMBER_NUMBER_TAKEN', 'member number');
     return undefined;
   };

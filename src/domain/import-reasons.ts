@@ -1,6 +1,5 @@
 // What is said of a row: why it is refused or skipped, and what it says itself.
 import type { RowProblem } from '../imports/problems.ts';
-import { draftOf } from '../imports/staging.ts';
 import { groupOfField, groupOfPoint } from '../permissions/field-groups.ts';
 import type { Viewer } from './app.ts';
 import { contactFieldNames } from './contact-drafts.ts';
@@ -48,10 +47,9 @@ export function reasonsOf({
 }
 
 /** What a row says, without what the viewer does not see of contacts or may not read. */
-export function valuesOf(viewer: Pick<Viewer, 'hidden' | 'permissions'>, { draft: fields, owned, cells }: ImportRowRecord): { field: string; value: string }[] {
+export function valuesOf(viewer: Pick<Viewer, 'hidden' | 'permissions'>, { draft, cells }: ImportRowRecord): { field: string; value: string }[] {
   // Nobody knows what the cells of a row mean that was not understood.
-  if (!fields) return viewer.hidden.size === 0 ? (cells ?? []).map((value) => ({ field: 'cell', value })) : [];
-  const draft = draftOf(fields, owned);
+  if (!draft) return viewer.hidden.size === 0 ? (cells ?? []).map((value) => ({ field: 'cell', value })) : [];
   const shows = (...groups: Parameters<typeof sees>[1][number][]) => sees(viewer, groups);
   const all = <T>(field: string, list: readonly T[] | undefined, isShown: boolean, text: (one: T) => string) =>
     isShown ? (list ?? []).map((one) => ({ field, value: text(one) })) : [];

@@ -4,12 +4,14 @@ import { publish } from '../pubsub.ts';
 import { raw, sql } from '../sql.ts';
 import type { App } from './app.ts';
 import { removeFile } from './files.ts';
+import { draftOf } from './import-batches.ts';
 import { type ImportRecord, keepCounts, lockImport } from './import-rows.ts';
 
 /** Removes the file and the rows of an import. What it did and how much stays known; its file can be imported again. */
 export async function clearImport(tx: Transaction, { id, fileId }: Pick<ImportRecord, 'id' | 'fileId'>, state: 'DISCARDED' | null): Promise<void> {
   if (state === null) await keepCounts(tx, id);
   if (fileId) await removeFile(tx, fileId);
+  await tx.run(sql`delete from import_draft where organization_id = ${tx.organizationId} and import_id = ${id}`);
   await tx.run(sql`delete from import_row where organization_id = ${tx.organizationId} and import_id = ${id}`);
   await tx.run(sql`delete from import_tag where organization_id = ${tx.organizationId} and import_id = ${id}`);
   await tx.run(sql`
@@ -45,10 +47,13 @@ export async function eraseFromImports(tx: Transaction, contactIds: readonly str
   if (named.length === 0) return;
   const ids = [...new Set(named.map(({ importId }) => importId))];
   // Of rows that are done no more than their numbers is kept.
-  for (let last = named; last.length > 0;)
+  for (let last = named; last.length > 0;) {
+    const gone = sql`unnest(${last.map(({ importId }) => importId)}::uuid[], ${last.map(({ rowNumber }) => rowNumber)}::int[]) gone (id, number)`;
+    await tx.run(sql`delete from import_draft d using ${gone} where d.organization_id = ${org} and d.import_id = gone.id and d.row_number = gone.number`);
     last = await tx.rows(sql`
-      delete from import_row r using unnest(${last.map(({ importId }) => importId)}::uuid[], ${last.map(({ rowNumber }) => rowNumber)}::int[]) gone (id, number)
-      where r.organization_id = ${org} and r.import_id = gone.id and r.repeats = gone.number and r.outcome is null returning r.import_id as "importId", r.row_number as "rowNumber"`);
+      delete from import_row r using import_draft d, ${gone}
+      where r.organization_id = ${org} and r.import_id = gone.id and r.repeats = gone.number and ${draftOf} returning r.import_id as "importId", r.row_number as "rowNumber"`);
+  }
   await tx.run(sql`update import set counts = null where organization_id = ${org} and id = any(${ids}::uuid[]) and state in ('CHECKED', 'STOPPED')`);
   const files = await tx.rows<{ fileId: string }>(sql`
     update import i set file_id = null from import before

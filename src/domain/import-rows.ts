@@ -6,8 +6,9 @@ import type { RowProblem } from '../imports/problems.ts';
 import type { Question } from '../imports/recognition/evidence.ts';
 import type { ColumnMapping, ValueSettings } from '../imports/recognition/mapping.ts';
 import type { ReadOptions, SheetFacts } from '../imports/sheet.ts';
-import type { StagedOwned } from '../imports/staging.ts';
+import type { StagedDraft } from '../imports/staging.ts';
 import { raw, type Sql, sql } from '../sql.ts';
+import { draftOf, stagedDraft } from './import-batches.ts';
 
 export interface ImportRecord {
   id: string;
@@ -85,8 +86,8 @@ const twofold = sql`(r.matched_by in ('PHONE', 'NAME_AND_BIRTH_DATE') and r.take
 const judged = (changes: string) => raw(`case ${changes} when true then 'UPDATED' when false then 'SKIPPED' else 'REFUSED' end`);
 
 /**
- * What becomes of a row, r, of an import, i: what became of it, once it was applied; before, what its policies say.
- * In SQL and nowhere else, so that a dry run promises what applying does.
+ * What becomes of a row, r, of an import, i: what its policies say, before it is applied and after, but for what applying has
+ * found otherwise. In SQL and nowhere else, so that a dry run promises what applying does.
  */
 export const outcome = sql`
   coalesce(r.outcome, case r.kind
@@ -112,18 +113,19 @@ export interface ImportRowRecord {
   deletedContactId: string | null;
   deletionId: string | null;
   problems: RowProblem[] | null;
-  draft: (string | null)[] | null;
-  owned: StagedOwned | null;
+  /** Null once the row is done, and where nobody knows what it says. */
+  draft: StagedDraft | null;
   cells: string[] | null;
   undoOutcome: RowUndoOutcome | null;
 }
 
 const rowColumns = sql`
-  r.row_number as "rowNumber", r.kind, ${outcome} as outcome, r.contact_id as "contactId", r.matched_by as "matchedBy", r.taken, r.repeats,
-  r.deleted_contact_id as "deletedContactId", r.deletion_id as "deletionId", r.problems, r.draft, r.owned, r.cells, r.undo_outcome as "undoOutcome"`;
+  r.row_number as "rowNumber", r.kind, ${outcome} as outcome, case when r.kind <> 'NEW' or d.row_number is null then r.contact_id end as "contactId",
+  r.matched_by as "matchedBy", r.taken, r.repeats, r.deleted_contact_id as "deletedContactId", r.deletion_id as "deletionId", r.problems,
+  case when d.row_number is not null then ${stagedDraft} end as draft, r.cells, r.undo_outcome as "undoOutcome"`;
 
-const ofImport = (tx: Transaction, importId: string): Sql => sql`
-  import i join import_row r on r.organization_id = i.organization_id and r.import_id = i.id
+const ofImport = (tx: Transaction, importId: string, others = raw('')): Sql => sql`
+  import i join import_row r on r.organization_id = i.organization_id and r.import_id = i.id ${others}
   where i.organization_id = ${tx.organizationId} and i.id = ${importId}`;
 
 export interface RowFilter {
@@ -134,7 +136,7 @@ export interface RowFilter {
 /** In the order of the file, after the row of that number. */
 export const listImportRows = (tx: Transaction, importId: string, limit: number, after: number, filter: RowFilter): Promise<ImportRowRecord[]> =>
   tx.rows<ImportRowRecord>(sql`
-    select ${rowColumns} from ${ofImport(tx, importId)} and r.row_number > ${after}
+    select ${rowColumns} from ${ofImport(tx, importId, sql`left join import_draft d on ${draftOf}`)} and r.row_number > ${after}
       ${filter.outcome ? sql`and ${outcome} = ${filter.outcome}` : raw('')} ${filter.undoOutcome ? sql`and r.undo_outcome = ${filter.undoOutcome}` : raw('')}
     order by r.row_number limit ${limit}`);
 

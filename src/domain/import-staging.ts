@@ -5,7 +5,7 @@ import { from as copyFrom } from 'pg-copy-streams';
 import type { Transaction } from '../database.ts';
 import type { TakenKey } from '../entities/import.ts';
 import type { SeenKeys } from '../imports/seen-keys.ts';
-import { stageColumns, type StagedField, stagedFields } from '../imports/staging.ts';
+import { draftColumns, stageColumns } from '../imports/staging.ts';
 import { deferFlush } from '../snapshots/capture.ts';
 import { raw, sql } from '../sql.ts';
 import type { App } from './app.ts';
@@ -35,6 +35,8 @@ export interface HeldAgainst {
 const stageTable = 'staged_rows';
 const columnNames = stageColumns.map(([name]) => name).join(', ');
 const columnTypes = raw(stageColumns.map((column) => column.join(' ')).join(', '));
+/** Of a draft, in the temporary table and in that of drafts. */
+const ofDraft = raw(['row_number', 'contact_id', ...Object.values(draftColumns), 'owned'].join(', '));
 
 /** Writes lines of the reader as rows of the import, each with what it matches. @returns whether this run is still the one */
 export async function writeRows(check: Check, lines: readonly Buffer[], { deleted, matched: matchedBefore }: HeldAgainst): Promise<boolean> {
@@ -54,11 +56,14 @@ export async function writeRows(check: Check, lines: readonly Buffer[], { delete
     await tx.run(sql`select set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)`);
     const written = await tx.rows<{ first: number; last: number; matched: number; repeated: number }>(sql`
       with written as (
-        insert into import_row (organization_id, import_id, row_number, kind, matched_by, taken, repeats, contact_id, draft, owned, cells, problems)
+        insert into import_row (organization_id, import_id, row_number, kind, matched_by, taken, repeats, contact_id, owned_count, cells, problems)
         select ${organizationId}, ${importId}, s.row_number, case when s.kind = 'NEW' and m.id is not null then 'MATCH' else s.kind end,
-          coalesce(s.matched_by, m.by), s.taken, s.repeats, case when s.kind = 'NEW' then m.id end, s.draft, s.owned, s.cells, s.problems
+          coalesce(s.matched_by, m.by), s.taken, s.repeats, case when s.kind = 'NEW' then coalesce(m.id, s.contact_id) end, s.owned_count, s.cells, s.problems
         from ${raw(stageTable)} s left join lateral (${liveMatch(organizationId)}) m on s.kind = 'NEW'
         returning row_number, kind
+      ), drafts as (
+        insert into import_draft (organization_id, import_id, ${ofDraft})
+        select ${organizationId}, ${importId}, ${ofDraft} from ${raw(stageTable)} where kind <> 'REFUSED'
       )
       select min(row_number) as first, max(row_number) as last, count(*) filter (where kind = 'MATCH')::int as matched,
         count(*) filter (where kind = 'REPEATED')::int as repeated from written`);
@@ -73,26 +78,22 @@ export async function writeRows(check: Check, lines: readonly Buffer[], { delete
   });
 }
 
-/** A field of a row, by the row's name in the statement. */
-export const rowField = (row: string, field: StagedField) => raw(`${row}.draft[${stagedFields.indexOf(field) + 1}]`);
-/** A field of a staged row, s. */
-const staged = (field: StagedField) => rowField('s', field);
-const nameless = sql`(${staged('firstName')} is null and ${staged('lastName')} is null)`;
+const nameless = sql`(s.first_name is null and s.last_name is null)`;
 
 /** The live contact that a staged row, s, is, in the order of trust; none when it is new. People share a phone: who bears another name is somebody else. */
 export const liveMatch = (organizationId: string) => sql`
   select hit.id, hit.by, hit.rank in (0, 4) as "isUnique" from (
-    select c.id, 'EMAIL' as by, case when c.email_normalized = ${staged('emailNormalized')} then 0 else 1 end as rank from contact c where c.organization_id = ${organizationId} and c.email_normalized = any(s.emails)
+    select c.id, 'EMAIL' as by, case when c.email_normalized = s.email_normalized then 0 else 1 end as rank from contact c where c.organization_id = ${organizationId} and c.email_normalized = any(s.emails)
     union all
     select t.contact_id, 'EMAIL', 2 from contact_point t where t.organization_id = ${organizationId} and t.kind = 'EMAIL' and t.normalized = any(s.emails)
     union all
     select c.id, 'PHONE', 3 from contact_point t join contact c on c.organization_id = t.organization_id and c.id = t.contact_id
     where t.organization_id = ${organizationId} and t.kind = 'PHONE' and t.normalized = any(s.phones)
-      and (c.sort_name = ${staged('sortName')} or ${nameless} or (c.first_name is null and c.last_name is null))
+      and (c.sort_name = s.sort_name or ${nameless} or (c.first_name is null and c.last_name is null))
     union all
-    select c.id, 'MEMBER_NUMBER', 4 from contact c where c.organization_id = ${organizationId} and c.member_number = ${staged('memberNumber')}
+    select c.id, 'MEMBER_NUMBER', 4 from contact c where c.organization_id = ${organizationId} and c.member_number = s.member_number
     union all
-    select c.id, 'NAME_AND_BIRTH_DATE', 5 from contact c where c.organization_id = ${organizationId} and c.sort_name = ${staged('sortName')} and c.birth_date = ${staged('birthDate')}::date and not ${nameless}
+    select c.id, 'NAME_AND_BIRTH_DATE', 5 from contact c where c.organization_id = ${organizationId} and c.sort_name = s.sort_name and c.birth_date = s.birth_date and not ${nameless}
   ) hit order by hit.rank, hit.id limit 1`;
 
 /** A live contact is changed by one row of a file: those after it repeat that row. */
@@ -114,13 +115,13 @@ async function joinRepeats(tx: Transaction, importId: string, { from, to }: Batc
 /** Notes of rows that match or are repeated which of their keys a live contact has; another's before that of the one they match. */
 async function findTakenKeys(tx: Transaction, importId: string, { from, to }: Batch): Promise<void> {
   const org = tx.organizationId;
-  const held = (key: TakenKey, column: string, field: StagedField) => sql`
-    select ${key} as key, c.id from contact c where c.organization_id = ${org} and ${raw(`c.${column}`)} = ${rowField('r', field)}`;
+  const held = (key: TakenKey, column: string) => sql`
+    select ${key} as key, c.id from contact c where c.organization_id = ${org} and ${raw(`c.${column} = s.${column}`)}`;
   await tx.run(sql`
     update import_row r set taken = coalesce((
-      select one.key from (${held('EMAIL', 'email_normalized', 'emailNormalized')} union all ${held('MEMBER_NUMBER', 'member_number', 'memberNumber')}) one
+      select one.key from (${held('EMAIL', 'email_normalized')} union all ${held('MEMBER_NUMBER', 'member_number')}) one
       order by one.id is not distinct from r.contact_id, one.key limit 1), r.taken)
-    where r.organization_id = ${org} and r.import_id = ${importId} and r.row_number >= ${from} and r.row_number < ${to} and r.kind in ('MATCH', 'REPEATED')`);
+    from ${raw(stageTable)} s where s.row_number = r.row_number and r.organization_id = ${org} and r.import_id = ${importId} and r.row_number >= ${from} and r.row_number < ${to} and r.kind in ('MATCH', 'REPEATED')`);
 }
 
 /** Finds the staged rows that match no live contact and a deleted one. */
@@ -133,10 +134,10 @@ async function matchDeleted(tx: Transaction, importId: string, { from, to }: Bat
     name: string | null;
     birthDate: string | null;
   }>(sql`
-    select s.row_number as "rowNumber", s.emails, s.phones, ${staged('memberNumber')} as "memberNumber", case when not ${nameless} then ${staged('sortName')} end as name,
-      ${staged('birthDate')} as "birthDate"
+    select s.row_number as "rowNumber", s.emails, s.phones, s.member_number as "memberNumber", case when not ${nameless} then s.sort_name end as name,
+      s.birth_date as "birthDate"
     from ${raw(stageTable)} s join import_row r on r.organization_id = ${tx.organizationId} and r.import_id = ${importId} and r.row_number >= ${from} and r.row_number < ${to} and r.row_number = s.row_number
-    where r.kind in ('NEW', 'REPEATED') and r.contact_id is null`);
+    where r.kind = 'NEW' or (r.kind = 'REPEATED' and r.contact_id is null)`);
   const found = rows.flatMap(({ rowNumber, emails, phones, memberNumber, name, birthDate }) => {
     const match = deleted.find({ emails: emails ?? [], phones: phones ?? [], memberNumber, name: name ?? '', birthDate });
     return match ? [{ rowNumber, ...match }] : [];
@@ -144,7 +145,7 @@ async function matchDeleted(tx: Transaction, importId: string, { from, to }: Bat
   if (found.length === 0) return;
   await tx.run(sql`
     update import_row r set kind = case r.kind when 'NEW' then 'DELETED' else r.kind end, matched_by = case r.kind when 'NEW' then given.by else r.matched_by end,
-      deleted_contact_id = given.contact, deletion_id = given.deletion
+      contact_id = null, deleted_contact_id = given.contact, deletion_id = given.deletion
     from unnest(${found.map(({ rowNumber }) => rowNumber)}::int[], ${found.map(({ by }) => by)}::text[], ${found.map(({ contactId }) => contactId)}::uuid[],
       ${found.map(({ deletionId }) => deletionId)}::uuid[]) given (row_number, by, contact, deletion)
     where r.organization_id = ${tx.organizationId} and r.import_id = ${importId} and r.row_number >= ${from} and r.row_number < ${to}

@@ -4,15 +4,15 @@ import { v7 as newId } from 'uuid';
 import type { Transaction } from '../database.ts';
 import type { DuplicatePolicy, RowOutcome } from '../entities/import.ts';
 import type { RowProblem } from '../imports/problems.ts';
-import { draftOf, type StagedDraft } from '../imports/staging.ts';
+import type { StagedDraft } from '../imports/staging.ts';
 import { sql } from '../sql.ts';
 import { logActions } from './action-log.ts';
 import type { Actor } from './app.ts';
 import { contactFieldNames } from './contact-drafts.ts';
 import { addOwned, recordset } from './contact-writing.ts';
 import { derive } from './derived-fields.ts';
-import { type Applying, type Batch, lockContacts, ofBatch, openingDescription } from './import-batches.ts';
-import { another, type Fields, findTaken, gone, isStill, type Live, type Match, readLive, type Stored } from './import-matches.ts';
+import { type Applying, type Batch, inBatch, isToDo, lockContacts, openingDescription, stagedDraft } from './import-batches.ts';
+import { another, type Fields, findTaken, gone, isStill, type Live, type Match, readLive } from './import-matches.ts';
 import { outcome } from './import-rows.ts';
 
 /**
@@ -32,13 +32,12 @@ interface Change {
   opening: NonNullable<StagedDraft['opening']>;
 }
 
-/** Changes the contacts that rows of the batch match and are to change; each gets a log entry. @returns how many rows are done with */
-export async function updateMatches(tx: Transaction, work: Applying, batch: Batch, tagIds: ReadonlyMap<string, string>): Promise<number> {
-  const rows = await tx.rows<Stored>(sql`
-    select r.row_number as "rowNumber", r.contact_id as "contactId", r.matched_by as "matchedBy", r.draft, r.owned, i.duplicate_policy as policy from import i, import_row r
-    where ${ofBatch(tx, work, batch)} and ${outcome} = 'UPDATED' order by r.row_number for update of r`);
-  if (rows.length === 0) return 0;
-  const matches: Match[] = rows.map(({ draft, owned, ...row }) => ({ ...row, draft: draftOf(draft, owned) }));
+/** Changes the contacts that rows of the batch match and are to change; each gets a log entry. */
+export async function updateMatches(tx: Transaction, work: Applying, batch: Batch, tagIds: ReadonlyMap<string, string>): Promise<void> {
+  const matches = await tx.rows<Match>(sql`
+    select r.row_number as "rowNumber", r.contact_id as "contactId", r.matched_by as "matchedBy", ${stagedDraft} as draft, i.duplicate_policy as policy
+    from import i, import_row r, import_draft d where ${isToDo(tx, work, batch)} and ${outcome} = 'UPDATED' order by r.row_number for update of d`);
+  if (matches.length === 0) return;
   const ids = [...new Set(matches.map(({ contactId }) => contactId))];
   // Locked first and read then: what was committed while this waited is seen.
   await lockContacts(tx, ids);
@@ -56,23 +55,20 @@ export async function updateMatches(tx: Transaction, work: Applying, batch: Batc
   const actionIds = await write(tx, work, changed);
   changed.forEach(({ match }, index) => done.push({ rowNumber: match.rowNumber, outcome: 'UPDATED', problems: null, actionId: actionIds[index]! }));
   await tx.run(sql`
-    update import_row r set outcome = given.outcome, problems = given.problems, action_id = given."actionId", draft = null, owned = null
+    update import_row r set outcome = given.outcome, problems = given.problems, action_id = given."actionId"
     from ${recordset(done, sql`"rowNumber" int, outcome text, problems jsonb, "actionId" uuid`)}
-    where r.organization_id = ${tx.organizationId} and r.import_id = ${work.importId} and r.row_number >= ${batch.from} and r.row_number < ${batch.to}
-      and r.row_number = given."rowNumber"`);
-  return matches.length;
+    where ${inBatch(tx, work, batch)} and r.row_number = given."rowNumber"`);
 }
 
 /**
  * Says of rows of the batch that match a contact what they would change there: with what fills what is empty, and with all
  * that they have. By the same code that changes it. @returns how many there are
  */
-export async function judgeMatches(tx: Transaction, importId: string, { from, to }: Batch): Promise<number> {
-  const rows = await tx.rows<Omit<Stored, 'policy'>>(sql`
-    select row_number as "rowNumber", contact_id as "contactId", matched_by as "matchedBy", draft, owned from import_row
-    where organization_id = ${tx.organizationId} and import_id = ${importId} and row_number >= ${from} and row_number < ${to} and kind = 'MATCH'`);
-  if (rows.length === 0) return 0;
-  const matches = rows.map(({ draft, owned, ...row }) => ({ ...row, draft: draftOf(draft, owned) }));
+export async function judgeMatches(tx: Transaction, importId: string, batch: Batch): Promise<number> {
+  const matches = await tx.rows<Omit<Match, 'policy'>>(sql`
+    select r.row_number as "rowNumber", r.contact_id as "contactId", r.matched_by as "matchedBy", ${stagedDraft} as draft from import_row r, import_draft d
+    where ${inBatch(tx, { importId }, batch)} and ${inBatch(tx, { importId }, batch, 'd')} and d.row_number = r.row_number and r.kind = 'MATCH'`);
+  if (matches.length === 0) return 0;
   const live = await readLive(tx, [...new Set(matches.map(({ contactId }) => contactId))]);
   const names = [...new Set(matches.flatMap(({ draft }) => draft.tags ?? []))];
   const tags = await tx.rows<{ id: string; name: string }>(
@@ -91,7 +87,7 @@ export async function judgeMatches(tx: Transaction, importId: string, { from, to
   });
   await tx.run(sql`
     update import_row r set fills = given.fills, differs = given.differs from ${recordset(judged, sql`"rowNumber" int, fills boolean, differs boolean`)}
-    where r.organization_id = ${tx.organizationId} and r.import_id = ${importId} and r.row_number >= ${from} and r.row_number < ${to} and r.row_number = given."rowNumber"`);
+    where ${inBatch(tx, { importId }, batch)} and r.row_number = given."rowNumber"`);
   return matches.length;
 }
 

@@ -184,7 +184,7 @@ export async function applyImport(app: App, viewer: Viewer, id: string): Promise
 const givesNotes = async (tx: Transaction, importId: string): Promise<boolean> =>
   Boolean(
     await tx.row(sql`
-      select 1 from import_row r where r.organization_id = ${tx.organizationId} and r.import_id = ${importId} and r.outcome is null and r.owned ? 'notes' limit 1`),
+      select 1 from import_draft d where d.organization_id = ${tx.organizationId} and d.import_id = ${importId} and d.owned ? 'notes' limit 1`),
   );
 
 const sameFile = (at: Date) =>

@@ -10,9 +10,9 @@ import { join, name, raw, type Sql, sql } from '../sql.ts';
 import { logAction } from './action-log.ts';
 import type { Actor, App, Viewer } from './app.ts';
 import { removeAndLog } from './deleting.ts';
-import { type Batch, lockContacts, takeStatistics } from './import-batches.ts';
+import { type Batch, draftOf, inBatch, lockContacts, takeStatistics } from './import-batches.ts';
 import { mustFill } from './import-choices.ts';
-import { holdImport, keepCounts, lockImport, readImports } from './import-rows.ts';
+import { holdImport, keepCounts, lockImport, outcome, readImports } from './import-rows.ts';
 import { endJob, queueJob, type Report } from './jobs.ts';
 import { revertUpdated, type UpdatedRow } from './reverting-updates.ts';
 import { closeUndoDeletion, readUndoDeletion, startUndoDeletion, type UndoDeletion } from './undo-deletions.ts';
@@ -44,7 +44,7 @@ export async function undoImport(app: App, viewer: Viewer, id: string): Promise<
         path,
       );
     const { total, updated } = (await tx.row<{ total: number; updated: boolean }>(sql`
-      select count(*)::int as total, coalesce(bool_or(r.outcome = 'UPDATED'), false) as updated from import_row r where ${toUndo(tx, id)}`))!;
+      select count(*)::int as total, coalesce(bool_or(${outcome} = 'UPDATED'), false) as updated from import i, import_row r where ${toUndo(tx, id)}`))!;
     // What it changed on contacts that were there is changed back, which takes what changing it took.
     if (updated) {
       mustHold(viewer, 'contacts:update');
@@ -62,9 +62,10 @@ export async function undoImport(app: App, viewer: Viewer, id: string): Promise<
   });
 }
 
-/** The condition on rows, r, that changed something and are still to be taken back. */
+/** The condition on rows, r, of an import, i, that changed something and are still to be taken back. */
 const toUndo = (tx: Transaction, importId: string): Sql => sql`
-  r.organization_id = ${tx.organizationId} and r.import_id = ${importId} and r.outcome in ('CREATED', 'UPDATED') and r.undo_outcome is null`;
+  i.organization_id = ${tx.organizationId} and i.id = ${importId} and r.organization_id = i.organization_id and r.import_id = i.id
+  and ${outcome} in ('CREATED', 'UPDATED') and r.undo_outcome is null and not exists (select 1 from import_draft d where ${draftOf})`;
 
 interface Undo {
   app: App;
@@ -80,7 +81,7 @@ export async function revertImport(app: App, actor: Actor, organizationId: strin
     const left = await tx.row<{ count: number; first: number | null; last: number; done: number }>(sql`
       select count(*)::int as count, min(r.row_number) as first, max(r.row_number) as last, (
         select count(*)::int from import_row d where d.organization_id = ${organizationId} and d.import_id = ${importId} and d.undo_outcome is not null) as done
-      from import_row r where ${toUndo(tx, importId)}`);
+      from import i, import_row r where ${toUndo(tx, importId)}`);
     return { found: found!, deletion: await readUndoDeletion(tx, found!.undoDeletionId), left: left! };
   });
   if (found.state !== 'UNDOING' || !deletion) return;
@@ -153,8 +154,8 @@ async function revertBatch(tx: Transaction, undo: Undo, batch: Batch): Promise<n
   await followIndexes(tx);
   tx.planAnew();
   const rows = await tx.rows<Row>(sql`
-    select r.row_number as "rowNumber", r.outcome, r.contact_id as "contactId", r.owned_count as "ownedCount", r.action_id as "actionId"
-    from import_row r where ${toUndo(tx, importId)} and r.row_number >= ${batch.from} and r.row_number < ${batch.to} order by r.row_number for update`);
+    select r.row_number as "rowNumber", ${outcome} as outcome, r.contact_id as "contactId", r.owned_count as "ownedCount", r.action_id as "actionId"
+    from import i, import_row r where ${toUndo(tx, importId)} and ${inBatch(tx, undo, batch)} order by r.row_number for update of r`);
   if (rows.length === 0) return 0;
   const of = (outcome: Row['outcome']) => rows.filter((row) => row.outcome === outcome);
   const chunkNumber = Math.floor(batch.from / undo.app.config.CHUNK_CONTACTS) + 1;

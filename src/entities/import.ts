@@ -1,6 +1,6 @@
 // Contacts read from a spreadsheet: the import, what stands in each of its rows, and mappings that are kept under a name.
 import { defineEntity, p } from '@mikro-orm/postgresql';
-import { createdNow, instant, ofOneOrganization, rootKey } from './columns.ts';
+import { calendarDate, createdNow, instant, ofOneOrganization, rootKey } from './columns.ts';
 
 export const importStates = ['CHECKING', 'CHECKED', 'APPLYING', 'STOPPED', 'APPLIED', 'UNDOING', 'UNDONE', 'FAILED', 'DISCARDED'] as const;
 export type ImportState = (typeof importStates)[number];
@@ -102,7 +102,7 @@ export const ImportRow = defineEntity({
     /** As the spreadsheet shows it. */
     rowNumber: p.integer().primary(),
     kind: p.enum(rowKinds),
-    /** The contact that it is to become or has become, or the live one that it matches. */
+    /** The live contact that it matches, or else the one that it has become; of a new row also while it has a draft, the one that it is to become. */
     contactId: p.uuid().nullable(),
     matchedBy: p.enum(matchKeys).nullable(),
     /** Of a row that is repeated: the earlier one. */
@@ -115,16 +115,13 @@ export const ImportRow = defineEntity({
     /** Of a match: whether it has something for what is empty there, and whether anything in it differs; null where it can't be written. */
     fills: p.boolean().nullable(),
     differs: p.boolean().nullable(),
-    /** What the row says, ready to be written: see imports/staging.ts. Gone once it is applied. */
-    draft: p.array().columnType('text[]').nullable(),
-    owned: p.json().nullable(),
     /** The cells of a row that has no draft. */
     cells: p.json().nullable(),
     /** Why it is refused: see imports/problems.ts. */
     problems: p.json().nullable(),
-    /** Null until it is applied. */
+    /** What became of it, where that does not follow from the import's policies: see `outcome` in domain/import-rows.ts. */
     outcome: p.enum(rowOutcomes).nullable(),
-    /** Of a created contact: how many rows it owned then. */
+    /** How many rows a contact owns that is created of it. */
     ownedCount: p.integer().nullable(),
     /** Of an updated one: the log entry, beside which the prior values lie. */
     actionId: p.uuid().nullable(),
@@ -134,6 +131,36 @@ export const ImportRow = defineEntity({
     { properties: ['organizationId', 'contactId'], where: 'contact_id is not null' },
     { properties: ['organizationId', 'deletedContactId'], where: 'deleted_contact_id is not null' },
   ],
+});
+
+/** What a row says that is still to be done, ready to be written: applying takes it away, so that it is done once. */
+export const ImportDraft = defineEntity({
+  name: 'ImportDraft',
+  tableName: 'import_draft',
+  ...ofOneOrganization,
+  properties: {
+    organizationId: p.uuid().primary(),
+    importId: p.uuid().primary(),
+    rowNumber: p.integer().primary(),
+    /** The contact that would be created of it. */
+    contactId: p.uuid(),
+    memberNumber: p.text().nullable(),
+    firstName: p.text().nullable(),
+    lastName: p.text().nullable(),
+    email: p.text().nullable(),
+    emailNormalized: p.text().nullable(),
+    company: p.text().nullable(),
+    jobTitle: p.text().nullable(),
+    street: p.text().nullable(),
+    city: p.text().nullable(),
+    postalCode: p.text().nullable(),
+    country: p.text().nullable(),
+    birthDate: calendarDate().nullable(),
+    sortName: p.text(),
+    searchText: p.text(),
+    /** See imports/staging.ts. */
+    owned: p.json().nullable(),
+  },
 });
 
 /** The files that an import gives. */

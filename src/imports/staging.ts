@@ -1,6 +1,6 @@
 // From rows to what the database takes in: runs in the readers' process, so that the one that serves the API stays free.
 import { comparableForm } from '../domain/contact-points.ts';
-import { derive, folded } from '../domain/derived-fields.ts';
+import { derive } from '../domain/derived-fields.ts';
 import { newIdOfMany as newId } from '../ids.ts';
 import type { MatchKey } from '../entities/import.ts';
 import type { RowDraft } from './draft.ts';
@@ -12,40 +12,42 @@ import { Evidence, type Question } from './recognition/evidence.ts';
 import type { ColumnMapping, Known, ValueSettings } from './recognition/mapping.ts';
 import type { SheetRow } from './sheet.ts';
 
+/** What a row says of its contact itself, and the columns that have it. */
+export const draftColumns = {
+  memberNumber: 'member_number',
+  firstName: 'first_name',
+  lastName: 'last_name',
+  email: 'email',
+  emailNormalized: 'email_normalized',
+  company: 'company',
+  jobTitle: 'job_title',
+  street: 'street',
+  city: 'city',
+  postalCode: 'postal_code',
+  country: 'country',
+  birthDate: 'birth_date',
+  sortName: 'sort_name',
+  searchText: 'search_text',
+} as const satisfies { [field in keyof RowDraft['fields'] | keyof ReturnType<typeof derive>]: string };
+type DraftField = keyof typeof draftColumns;
+const draftFields = Object.keys(draftColumns) as DraftField[];
+
 /** The columns of a line, as a temporary table has them. */
-export const stageColumns = [
+export const stageColumns: readonly (readonly [name: string, type: string])[] = [
   ['row_number', 'int'],
   ['kind', 'text'],
   ['matched_by', 'text'],
   ['repeats', 'int'],
   ['taken', 'text'],
-  ['draft', 'text[]'],
-  ['owned', 'jsonb'],
   ['cells', 'jsonb'],
   ['problems', 'jsonb'],
+  ['contact_id', 'uuid'],
+  ...draftFields.map((field) => [draftColumns[field], field === 'birthDate' ? 'date' : 'text'] as const),
+  ['owned', 'jsonb'],
+  ['owned_count', 'int'],
   ['emails', 'text[]'],
   ['phones', 'text[]'],
-] as const;
-
-/** What stands at which place of `draft`, from 1, as PostgreSQL counts. JSON for it would take twice the room and time. */
-export const stagedFields = [
-  'id',
-  'memberNumber',
-  'firstName',
-  'lastName',
-  'email',
-  'emailNormalized',
-  'company',
-  'jobTitle',
-  'street',
-  'city',
-  'postalCode',
-  'country',
-  'birthDate',
-  'sortName',
-  'searchText',
-] as const;
-export type StagedField = (typeof stagedFields)[number];
+];
 
 /** What the reading process needs to know. */
 export interface StagingTask {
@@ -83,18 +85,7 @@ export interface StagedOwned {
 }
 
 /** A contact ready to be written. */
-export interface StagedDraft
-  extends StagedOwned, ReturnType<typeof derive>, Partial<Record<Exclude<StagedField, 'id' | keyof ReturnType<typeof derive>>, string>> {
-  id: string;
-}
-
-/** The draft in the columns of a row. */
-export function draftOf(fields: readonly (string | null)[], owned: StagedOwned | null): StagedDraft {
-  const values = Object.fromEntries(
-    stagedFields.flatMap((name, place) => (fields[place] == null && name !== 'emailNormalized' ? [] : [[name, fields[place]]])),
-  );
-  return { ...(values as unknown as StagedDraft), ...owned };
-}
+export type StagedDraft = StagedOwned & { [field in DraftField]?: string } & { id: string };
 
 /** More tags than this are no tags but texts of some other kind. */
 const mostTags = 2_000;
@@ -136,18 +127,19 @@ export class Stager {
     const owned = own(read.draft, this.#references);
     const phones = phoneForms(read.draft, owned);
     const emails = emailForms(derived.emailNormalized, owned);
-    const name = folded([fields.lastName, fields.firstName]);
     const repeats = this.#repeated(row.rowNumber, {
       emails,
       phones: numbersOf(read.draft, phones),
       memberNumber: fields.memberNumber,
-      name,
+      // As the database holds it against live contacts.
+      name: fields.lastName === undefined && fields.firstName === undefined ? '' : derived.sortName,
       birthDate: fields.birthDate,
     });
-    const given: Partial<Record<StagedField, string | null>> = { id: newId(), ...fields, ...derived };
-    const draft = list(stagedFields.map((field) => given[field]));
+    const given: { [field in DraftField]?: string | null } = { ...fields, ...derived };
+    let draft = newId();
+    for (const field of draftFields) draft += given[field] == null ? '\t\\N' : `\t${escaped(given[field])}`;
     const told = owned === null ? '\\N' : json(owned);
-    return `${row.rowNumber}\t${repeats ? 'REPEATED' : 'NEW'}\t${repeats?.by ?? '\\N'}\t${repeats?.row ?? '\\N'}\t${repeats?.taken ?? '\\N'}\t${draft}\t${told}\t\\N\t\\N\t${list(emails)}\t${list(phones)}\n`;
+    return `${row.rowNumber}\t${repeats ? 'REPEATED' : 'NEW'}\t${repeats?.by ?? '\\N'}\t${repeats?.row ?? '\\N'}\t${repeats?.taken ?? '\\N'}\t\\N\t\\N\t${draft}\t${told}\t${countOf(owned)}\t${list(emails)}\t${list(phones)}\n`;
   }
 
   /** The earlier row of the same contact, and what it is told by, in the order of trust. */
@@ -187,12 +179,21 @@ function own(draft: RowDraft, references: StagingReferences): StagedOwned | null
   return null;
 }
 
+/** How many rows it makes. Balances are sums and not counted. */
+function countOf(owned: StagedOwned | null): number {
+  let count = 0;
+  for (const list of Object.values(owned ?? {})) count += list.length;
+  return count;
+}
+
 const some = <Name extends string, Given, Made>(name: Name, list: readonly Given[], make: (given: Given) => Made): { [name in Name]?: Made[] } =>
   list.length > 0 ? ({ [name]: list.map(make) } as { [name in Name]?: Made[] }) : {};
 
-const emailForms = (email: string | null, owned: StagedOwned | null): string[] => [
-  ...new Set([...(email ? [email] : []), ...(owned?.points ?? []).filter(({ kind }) => kind === 'EMAIL').map(({ normalized }) => normalized)]),
-];
+function emailForms(email: string | null, owned: StagedOwned | null): string[] {
+  const forms = email ? [email] : [];
+  for (const { kind, normalized } of owned?.points ?? []) if (kind === 'EMAIL') addOnce(forms, normalized);
+  return forms;
+}
 
 /** A key for each number: within a file all that could be understood are written alike. */
 const numbersOf = ({ phones, contactPoints }: RowDraft, forms: string[]): string[] =>
@@ -200,15 +201,26 @@ const numbersOf = ({ phones, contactPoints }: RowDraft, forms: string[]): string
 
 /** The numbers as the row has them and in E.164, with and without the plus: a live contact's may have been written in any of these. */
 function phoneForms({ phones }: RowDraft, owned: StagedOwned | null): string[] {
-  const forms = new Set((owned?.points ?? []).filter(({ kind }) => kind === 'PHONE').map(({ normalized }) => normalized));
-  for (const phone of phones) forms.add(phone).add(phone.slice(1));
-  return [...forms];
+  const forms: string[] = [];
+  for (const { kind, normalized } of owned?.points ?? []) if (kind === 'PHONE') addOnce(forms, normalized);
+  for (const phone of phones) {
+    addOnce(forms, phone);
+    addOnce(forms, phone.slice(1));
+  }
+  return forms;
+}
+
+function addOnce(texts: string[], text: string): void {
+  if (!texts.includes(text)) texts.push(text);
 }
 
 function refused({ rowNumber, cells, card }: SheetRow, problems: readonly RowProblem[]): string {
   const kept = (card === undefined ? cells : [card]).slice(0, shown.cells).map((cell) => storable(cell.slice(0, shown.length)));
-  return `${rowNumber}\tREFUSED\t\\N\t\\N\t\\N\t\\N\t\\N\t${json(kept)}\t${json(problems)}\t\\N\t\\N\n`;
+  return `${rowNumber}\tREFUSED\t\\N\t\\N\t\\N\t${json(kept)}\t${json(problems)}${noDraft}\n`;
 }
+
+/** The columns of a line behind the problems. */
+const noDraft = '\t\\N'.repeat(stageColumns.length - 7);
 
 /** What PostgreSQL can't keep is shown as what it is: something that could not be read. */
 const storable = (cell: string): string => cell.toWellFormed().replaceAll('\0', '�');

@@ -13,6 +13,7 @@ const records = new Set([
   'action_salt',
   'deletion_contact',
   'erasure_subject',
+  'import_draft',
   'import_row',
   'recovery_chunk',
   'recovery_conflict',

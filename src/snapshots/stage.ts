@@ -30,18 +30,27 @@ export const pairsOf = (pairs: ReadonlyMap<string, string>): string => `unnest($
 /** What a transaction has staged so far, by the names of the temporary tables. */
 const stagedIn = new WeakMap<Transaction, Set<string>>();
 
+/** Makes those of the temporary tables that are missing. They are empty again after each transaction, and `restore_rows` may read them. */
+export async function makeStages(tx: Transaction, stages: readonly { name: string; shape: string }[]): Promise<void> {
+  const missing = await tx.rows<{ place: number }>(sql`
+    select place::int - 1 as place from unnest(${stages.map(({ name }) => name)}::text[]) with ordinality s (name, place)
+    where to_regclass('pg_temp.' || quote_ident(name)) is null`);
+  for (const { place } of missing) {
+    const { name, shape } = stages[place]!;
+    await plain(tx, `create temporary table ${quoted(name)} (${shape}) on commit delete rows; grant select on ${quoted(name)} to public`);
+  }
+}
+
 /** Copies parts into temporary tables, which are empty again after the transaction. @returns their quoted names */
 export async function stageParts(tx: Transaction, parts: readonly Part[]): Promise<string[]> {
   const used = stagedIn.get(tx) ?? new Set();
   stagedIn.set(tx, used);
   const shapes = parts.map(({ columns }) => columns.map(({ name, type }) => `${quoted(name)} ${type}`).join(', '));
   const names = parts.map(({ table }, index) => `stage_${table}_${createHash('sha256').update(shapes[index]!).digest('hex').slice(0, 8)}`);
-  const missing = await tx.rows<{ place: number }>(sql`
-    select place::int - 1 as place from unnest(${names}::text[]) with ordinality s (name, place) where to_regclass('pg_temp.' || quote_ident(name)) is null`);
-  for (const { place } of missing) {
-    const stage = quoted(names[place]!);
-    await plain(tx, `create temporary table ${stage} (${shapes[place]}) on commit delete rows; grant select on ${stage} to public`);
-  }
+  await makeStages(
+    tx,
+    names.map((name, index) => ({ name, shape: shapes[index]! })),
+  );
   const stages = names.map(quoted);
   const again = stages.filter((stage) => used.has(stage));
   if (again.length > 0) await plain(tx, `truncate ${again.join(', ')}`);

@@ -1,10 +1,11 @@
-// The process that reads one file. What it reads may be made to break readers, so it holds no secret, and its parent
-// kills it as soon as it takes too much. It is asked by one line on stdin, and ends when stdin does.
+// The process that reads a file. What it reads may be made to break readers, so it holds no secret, and its parent
+// kills it as soon as it takes too much. It is asked by lines on stdin, one after another, and ends when stdin does.
+import { Socket } from 'node:net';
 import { constants, setPriority } from 'node:os';
 import { createInterface } from 'node:readline';
 import { Refusal } from '../../errors.ts';
-import type { SheetFacts, SheetRow } from '../sheet.ts';
-import type { StagingTask } from '../staging.ts';
+import type { SheetRow } from '../sheet.ts';
+import { Stager, type StagingTask } from '../staging.ts';
 import { openSheet } from './open-sheet.ts';
 import { type ChildRequest, type Message, tooLargeExit } from './messages.ts';
 
@@ -15,20 +16,27 @@ interface Transform {
   result?(): unknown;
 }
 
-/** By the name of the mode; made once for a file, of its facts and of the task that came with the request. */
-const modes: Record<string, (facts: SheetFacts, task: unknown) => Promise<Transform>> = {
-  rows: async () => ({ lines: (rows) => rows.map((row) => `${JSON.stringify(row)}\n`).join('') }),
-  // Loaded for this mode only: it is the larger part.
-  stage: async (_facts, task) => new (await import('../staging.ts')).Stager(task as StagingTask),
+/** By the name of the mode; made once for a file, of the task that came with the request. */
+const modes: Record<string, (task: unknown) => Transform> = {
+  rows: () => ({ lines: (rows) => rows.map((row) => `${JSON.stringify(row)}\n`).join('') }),
+  stage: (task) => new Stager(task as StagingTask),
 };
 
+/** Asking the system takes as long as two rows. */
+const checkedEveryMs = 10;
+
 async function answer({ path, options, limits, memoryBytes, mode, task, firstRows }: ChildRequest): Promise<void> {
+  let checkedAt = 0;
   const checkMemory = () => {
+    const now = performance.now();
+    if (now - checkedAt < checkedEveryMs) return;
+    checkedAt = now;
     if (process.memoryUsage.rss() > memoryBytes) process.exit(tooLargeExit);
   };
-  setInterval(checkMemory, 50);
+  // What takes long without a row to show for it is checked by the clock.
+  const watch = setInterval(checkMemory, 50);
   const sheet = await openSheet(path, options, limits);
-  const transform = await modes[mode]!(sheet.facts, task);
+  const transform = modes[mode]!(task);
   await send({ kind: 'FACTS', facts: sheet.facts, totalBytes: sheet.totalBytes });
   let wanted = firstRows ?? Infinity;
   for await (const batch of sheet.rows) {
@@ -38,14 +46,23 @@ async function answer({ path, options, limits, memoryBytes, mode, task, firstRow
     await send({ kind: 'ROWS', rows: rows.length, bytesRead: sheet.bytesRead() }, transform.lines(rows));
     if (wanted === 0) break;
   }
+  clearInterval(watch);
   await send({ kind: 'END', result: transform.result?.() });
 }
 
-/** A line of JSON that says how many bytes follow it, and these. Waits for the parent to take them. */
+// `process.stdout` would have all wait for the parent; this is written beside the reading.
+const output = new Socket({ fd: 1, readable: false, writable: true });
+let sent: Promise<unknown> = Promise.resolve();
+
+/** A line of JSON that says how many bytes follow it, and these. Waits until the parent has taken what was sent before. */
 async function send(message: Message, text = ''): Promise<void> {
   const body = Buffer.from(text);
-  const head = Buffer.from(`${JSON.stringify({ ...message, length: body.length })}\n`);
-  await new Promise((taken) => void process.stdout.write(Buffer.concat([head, body]), taken));
+  const head = `${JSON.stringify({ ...message, length: body.length })}\n`;
+  await sent;
+  output.cork();
+  output.write(head);
+  sent = new Promise((taken) => void output.write(body, taken));
+  output.uncork();
 }
 
 const sendError = (error: unknown) =>
@@ -55,9 +72,11 @@ const sendError = (error: unknown) =>
 
 setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 const lines = createInterface(process.stdin);
-lines.once('line', (line) => {
-  void answer(JSON.parse(line) as ChildRequest)
-    .catch(sendError)
-    .then(() => process.exit());
+lines.on('line', (line) => {
+  answer(JSON.parse(line) as ChildRequest).catch(async (error: unknown) => {
+    await sendError(error);
+    await sent;
+    process.exit();
+  });
 });
 lines.once('close', () => process.exit());

@@ -21,19 +21,17 @@ export interface ReaderLimits {
 
 export const readerLimits: ReaderLimits = { sheet: sheetLimits, memoryBytes: 300 * 1_048_576, idleMs: 30_000, totalMs: 1_800_000 };
 
-/** What a mode made of up to 500 rows. */
+/** What a mode made of up to 100 rows. */
 export interface ReadBatch {
   rows: number;
-  /** In UTF-8. */
-  lines: Buffer;
+  /** In UTF-8, cut anywhere. */
+  lines: Buffer[];
   /** Of the file, so far. */
   bytesRead: number;
 }
 
-/** A file that is being read. Use with `await using`: the process is gone when this is disposed of. */
-export interface Reading extends AsyncDisposable {
-  /** Of the process. */
-  pid: number;
+/** A file that is being read. */
+export interface Reading {
   facts: SheetFacts;
   totalBytes: number;
   /** Once. Slower than the reader, it makes the reader wait. @throws Refusal */
@@ -42,21 +40,46 @@ export interface Reading extends AsyncDisposable {
   readonly result: unknown;
 }
 
-/** @throws Refusal when the file can't be read, here or from its batches: act on them only when they have ended */
-export async function readInChild(request: ReadRequest, limits: ReaderLimits = readerLimits, signal?: AbortSignal): Promise<Reading> {
-  const child = new ReadingProcess(request, limits, signal);
+/** A process that reads what it is asked for, one thing after another. Use with `await using`: it is gone when this is disposed of. */
+export interface Reader extends AsyncDisposable {
+  pid: number;
+  /**
+   * Begins a reading, when the one before has ended.
+   * @throws Refusal when the file can't be read, here or from its batches: act on them only when they have ended
+   */
+  read(request: ReadRequest): Promise<Reading>;
+}
+
+/** Starts a process, which reads nothing until it is asked. */
+export function startReader(limits: ReaderLimits = readerLimits, signal?: AbortSignal): Reader {
+  const child = new ReadingProcess(limits, signal);
+  return { pid: child.pid, read: (request) => read(child, request), [Symbol.asyncDispose]: () => child.end() };
+}
+
+/** Reads one file in a process of its own, which is gone when all is read, or this is disposed of. @throws Refusal, like `Reader.read` */
+export async function readInChild(
+  request: ReadRequest,
+  limits: ReaderLimits = readerLimits,
+  signal?: AbortSignal,
+): Promise<Reading & AsyncDisposable & { pid: number }> {
+  const child = new ReadingProcess(limits, signal);
+  const reading = await read(child, request, true);
+  return Object.assign(reading, { pid: child.pid, [Symbol.asyncDispose]: () => child.end() });
+}
+
+async function read(child: ReadingProcess, request: ReadRequest, isOnly = false): Promise<Reading> {
   try {
+    child.ask(request);
     const first = await child.next();
     if (first?.kind !== 'FACTS') throw failed();
+    let result: unknown;
     return {
-      pid: child.pid,
       facts: first.facts,
       totalBytes: first.totalBytes,
-      batches: batchesOf(child),
+      batches: batchesOf(child, isOnly, (told) => (result = told)),
       get result() {
-        return child.result;
+        return result;
       },
-      [Symbol.asyncDispose]: () => child.end(),
     };
   } catch (error) {
     await child.end();
@@ -65,16 +88,19 @@ export async function readInChild(request: ReadRequest, limits: ReaderLimits = r
 }
 
 /** Of the mode `rows`. */
-export const rowsOf = ({ lines }: ReadBatch): SheetRow[] => JSON.parse(`[${lines.toString().trimEnd().replaceAll('\n', ',')}]`) as SheetRow[];
+export const rowsOf = ({ lines }: ReadBatch): SheetRow[] => JSON.parse(`[${Buffer.concat(lines).toString().trimEnd().replaceAll('\n', ',')}]`) as SheetRow[];
 
-async function* batchesOf(child: ReadingProcess): AsyncGenerator<ReadBatch> {
+async function* batchesOf(child: ReadingProcess, isOnly: boolean, end: (result: unknown) => void): AsyncGenerator<ReadBatch> {
+  let ended = false;
   try {
     let message = await child.next();
     for (; message.kind === 'ROWS'; message = await child.next()) yield { rows: message.rows, bytesRead: message.bytesRead, lines: message.body };
     if (message.kind !== 'END') throw failed();
-    child.result = message.result;
+    end(message.result);
+    ended = true;
   } finally {
-    await child.end();
+    // What was left half read can't be told from what comes next.
+    if (isOnly || !ended) await child.end();
   }
 }
 
@@ -90,7 +116,6 @@ const entry = new URL(`process.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`
 const environment = process.platform === 'win32' ? { SystemRoot: process.env.SystemRoot } : {};
 
 class ReadingProcess {
-  result: unknown;
   readonly #child: ChildProcess;
   readonly #closed: Promise<unknown>;
   readonly #chunks: AsyncIterator<Buffer>;
@@ -100,7 +125,6 @@ class ReadingProcess {
   #reason: unknown;
 
   constructor(
-    request: ReadRequest,
     private readonly limits: ReaderLimits,
     private readonly signal?: AbortSignal,
   ) {
@@ -119,9 +143,12 @@ class ReadingProcess {
     signal?.addEventListener('abort', this.#abort);
     // It may end before it has read what it is asked for; that is told by its end.
     this.#child.stdin!.on('error', () => {});
-    this.#child.stdin!.write(
-      `${JSON.stringify({ ...request, path: resolve(request.path), limits: limits.sheet, memoryBytes: limits.memoryBytes } satisfies ChildRequest)}\n`,
-    );
+  }
+
+  ask(request: ReadRequest): void {
+    const { sheet, memoryBytes } = this.limits;
+    this.#spentMs = 0;
+    this.#child.stdin!.write(`${JSON.stringify({ ...request, path: resolve(request.path), limits: sheet, memoryBytes } satisfies ChildRequest)}\n`);
   }
 
   get pid(): number {
@@ -136,7 +163,7 @@ class ReadingProcess {
   }
 
   /** What it says next. @throws Refusal when it refuses or ends without a word */
-  async next(): Promise<Message & { body: Buffer }> {
+  async next(): Promise<Message & { body: Buffer[] }> {
     const begun = performance.now();
     const patience = Math.min(this.limits.idleMs, this.limits.totalMs - this.#spentMs);
     const timer = setTimeout(() => this.#kill(tooSlow()), Math.max(patience, 0));
@@ -152,7 +179,7 @@ class ReadingProcess {
     }
   }
 
-  async #receive(): Promise<Message & { body: Buffer }> {
+  async #receive(): Promise<Message & { body: Buffer[] }> {
     const message = parseMessage(await this.#line());
     return { ...message, body: await this.#body(message.length) };
   }
@@ -173,15 +200,19 @@ class ReadingProcess {
     }
   }
 
-  /** The next bytes, so many. */
-  async #body(length: number): Promise<Buffer> {
+  /** The next bytes, so many, as they come. */
+  async #body(length: number): Promise<Buffer[]> {
     if (length > longestBody) throw failed('It says more at once than it should.');
-    const parts = [this.#received];
-    let came = this.#received.length;
-    while (came < length) came += parts[parts.push(await this.#chunk()) - 1]!.length;
-    const all = parts.length > 1 ? Buffer.concat(parts, came) : parts[0]!;
-    this.#received = all.subarray(length);
-    return all.subarray(0, length);
+    const parts: Buffer[] = [];
+    let left = length;
+    for (let chunk = this.#received; ; chunk = await this.#chunk()) {
+      const part = chunk.subarray(0, left);
+      if (part.length > 0) parts.push(part);
+      left -= part.length;
+      if (left > 0) continue;
+      this.#received = chunk.subarray(part.length);
+      return parts;
+    }
   }
 
   async #chunk(): Promise<Buffer> {

@@ -5,7 +5,7 @@ import type { SheetLimits } from './limits.ts';
 import { refusal } from './refuse.ts';
 
 /** So many rows are handed on at once, and fewer where they hold more text than this. */
-const batchSize = 500;
+const batchSize = 100;
 const batchLength = 1_048_576;
 
 /** Rows on their way out. */
@@ -42,7 +42,7 @@ export const sampleSize = 30;
 /** A sheet that was opened: its header is known, its rows are still to be read, once. */
 export interface OpenSheet<Facts> {
   facts: Facts;
-  /** In batches of up to 500, and once. */
+  /** In batches of up to 100, and once. */
   rows: AsyncIterable<SheetRow[]>;
   /** So far, of `totalBytes`. */
   bytesRead(): number;

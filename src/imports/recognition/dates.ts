@@ -45,10 +45,25 @@ export function readDate(cell: string, orders: number, latestYear: number): Read
   return readWords(text, latestYear);
 }
 
+/** Undefined when it is no such date. Most files have these, so it is read without cutting the text up. */
 function isoDate(cell: string): ReadDate | undefined {
-  if (!/^\d{4}-\d\d-\d\d$/.test(cell)) return undefined;
-  if (cell === '0000-00-00') return none;
-  return isDay(+cell.slice(0, 4), +cell.slice(5, 7), +cell.slice(8)) ? { kind: 'DATE', date: cell, orders: everyOrder } : invalid;
+  const year = digits(cell, 0, 4);
+  const month = digits(cell, 5, 7);
+  const day = digits(cell, 8, 10);
+  if (year < 0 || month < 0 || day < 0) return undefined;
+  if (year === 0 && month === 0 && day === 0) return none;
+  return isDay(year, month, day) ? { kind: 'DATE', date: cell, orders: everyOrder } : invalid;
+}
+
+/** The number that a part of a text is; negative when it is none. */
+function digits(text: string, start: number, end: number): number {
+  let number = 0;
+  for (let at = start; at < end; at++) {
+    const digit = text.charCodeAt(at) - 48;
+    if (digit < 0 || digit > 9) return -1;
+    number = number * 10 + digit;
+  }
+  return number;
 }
 
 function readNumbers([, a, separator, b, c]: RegExpExecArray, orders: number, latestYear: number): ReadDate {
