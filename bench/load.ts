@@ -2,6 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { Agent, request } from 'node:http';
+import { join } from 'node:path';
 
 const connections = 16;
 
@@ -9,9 +10,12 @@ export function median(values: number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 }
 
+/** A benchmark as it was built. */
+export const script = (file: string): string => join(import.meta.dirname, file);
+
 export async function serve(file: string, settings: NodeJS.ProcessEnv): Promise<{ process: ChildProcess; port: number }> {
-  const child = fork(file, {
-    execArgv: ['--max-semi-space-size=8', '--import', 'tsx'],
+  const child = fork(script(file), {
+    execArgv: ['--max-semi-space-size=8'],
     env: { PATH: process.env['PATH'], NODE_ENV: 'production', ...settings },
   });
   const [{ port }] = (await once(child, 'message')) as [{ port: number }];

@@ -2,11 +2,11 @@
 // million of them take to verify, and how much memory that needs. Argument: how many entries (1,000,000).
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { createContact } from '../src/domain/contact-writing.ts';
 import { Transaction } from '../src/database.ts';
 import { sealEntries } from '../src/log/sealing.ts';
 import { openBench, readViewer, seconds } from './bench.ts';
+import { script } from './load.ts';
 
 const entries = Number(process.argv[2] ?? 1_000_000);
 const rounds = 100;
@@ -70,7 +70,7 @@ async function sealAndVerify(): Promise<void> {
   const sealing = await seconds(async () => (sealed = await sealEntries(app, organizationId)));
   console.log(`sealed: ${sealed} entries in ${sealing.toFixed(1)} s, ${Math.round(sealed / sealing)} a second`);
   await owner.query('vacuum analyze');
-  const alone = fork(join(import.meta.dirname, 'verify-log.ts'), [app.database.url, organizationId, bench.masterKey], {
+  const alone = fork(script('verify-log.js'), [app.database.url, organizationId, bench.masterKey], {
     execArgv: [...process.execArgv, '--expose-gc'],
   });
   const [[code]] = await Promise.all([once(alone, 'close'), once(alone, 'message').then(([report]) => console.log(report))]);
