@@ -32,6 +32,7 @@ import { Migration20261125231000 } from '../migrations/Migration20261125231000.t
 import { Migration20261125232000 } from '../migrations/Migration20261125232000.ts';
 import { Migration20261125233000 } from '../migrations/Migration20261125233000.ts';
 import { Migration20261126010000 } from '../migrations/Migration20261126010000.ts';
+import { Migration20261126020000 } from '../migrations/Migration20261126020000.ts';
 import { entities } from './entities/index.ts';
 import { StartupError } from './errors.ts';
 import { quoted } from './sql.ts';
@@ -64,6 +65,7 @@ const migrations = [
   Migration20261125232000,
   Migration20261125233000,
   Migration20261126010000,
+  Migration20261126020000,
 ];
 const oldestServer = 15;
 /** Any number, as long as every starter asks for the same. */
@@ -223,13 +225,13 @@ async function grantAppRole(owner: pg.Client, encodedRole: string): Promise<void
 }
 
 /**
- * Who may call `restore_rows`, and as whom it works. Checking foreign keys row by row is half of what restoring costs, and
- * PostgreSQL leaves it out only where a superuser allows that. It is allowed to a role that nobody can log in as, which has no
- * other use than this function, and the function checks every key itself. Where no superuser ever migrated, the function works
- * as its caller, and the keys' own triggers check as well.
+ * Who may call `restore_rows` and `remove_contacts`, and as whom they work. Checking foreign keys row by row is half of what
+ * restoring and removing cost, and PostgreSQL leaves it out only where a superuser allows that. It is allowed to a role that
+ * nobody can log in as, which has no other use than these functions, and they check every key themselves. Where no superuser
+ * ever migrated, they work as their caller, and the keys' own triggers check as well.
  */
 async function grantRestoring(owner: pg.Client, encodedRole: string): Promise<void> {
-  await owner.query(`grant execute on function restore_rows to ${quoted(decodeURIComponent(encodedRole))}`);
+  await owner.query(`grant execute on function restore_rows, remove_contacts to ${quoted(decodeURIComponent(encodedRole))}`);
   const { rows: found } = await owner.query<{ superuser: boolean; restorer: string | null; into: string; referred: string }>(`
     select (select rolsuper from pg_roles where rolname = current_user) as superuser,
       (select proowner::regrole::text from pg_proc where oid = 'restore_rows'::regproc and prosecdef) as restorer, k.*
@@ -243,10 +245,11 @@ async function grantRestoring(owner: pg.Client, encodedRole: string): Promise<vo
     revoke all on all tables in schema public from ${restorer};
     grant usage on schema public to ${restorer};
     grant select, insert on ${into} to ${restorer};
+    grant delete on contact to ${restorer};
     grant select, update (organization_id) on ${referred} to ${restorer}`);
 }
 
-/** @returns the quoted name of the role that `restore_rows` works as in this database, which it has made if it wasn't there */
+/** @returns the quoted name of the role that these functions work as in this database, which it has made if it wasn't there */
 async function makeRestorer(owner: pg.Client): Promise<string> {
   const { rows } = await owner.query<{ name: string; present: boolean }>(`
     select name, exists (select 1 from pg_roles where rolname = name) as present from left(current_database() || '_restorer', 63) name`);
@@ -260,6 +263,8 @@ async function makeRestorer(owner: pg.Client): Promise<string> {
     grant set on parameter session_replication_role to ${restorer};
     alter function restore_rows owner to ${restorer};
     alter function restore_rows security definer set session_replication_role = replica;
+    alter function remove_contacts owner to ${restorer};
+    alter function remove_contacts security definer set session_replication_role = replica;
     commit`);
   return restorer;
 }

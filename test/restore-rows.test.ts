@@ -41,7 +41,7 @@ describe('restore_rows', () => {
         (select string_agg(c.relname || ':' || p, ' ' order by c.relname, p) from pg_class c, unnest('{UPDATE,DELETE,TRUNCATE}'::text[]) p
           where c.relnamespace = 'public'::regnamespace and c.relkind = 'r' and has_table_privilege(r.oid, c.oid, p)) as changes
       from pg_proc join pg_roles r on r.oid = proowner where pg_proc.oid = 'restore_rows'::regproc`);
-    expect(rows).toEqual([{ name: `${world.template.name}_restorer`, prosecdef: true, replica: true, more: false, changes: null }]);
+    expect(rows).toEqual([{ name: `${world.template.name}_restorer`, prosecdef: true, replica: true, more: false, changes: 'contact:DELETE' }]);
     await asServer(world, async (client) => {
       expect(await refusal(client.query('set local session_replication_role = replica'))).toMatchObject({ code: '42501' });
     });

@@ -43,7 +43,7 @@ const platformTables = ['action_unsealed', 'organization'];
 
 /** The functions that the server may call, PostgreSQL's own left out. */
 const functions =
-  /^(restore_rows\(anyelement,regclass,uuid\[\]\)|prune_action_log\(text,bytea\)|analyze_contacts\(boolean\)|log_retention_days\(\)|in_tag_scope\(uuid,uuid\)|graphile_worker\.\w+\(.*\))$/;
+  /^(restore_rows\(anyelement,regclass,uuid\[\]\)|remove_contacts\(uuid,uuid\[\]\)|prune_action_log\(text,bytea\)|analyze_contacts\(boolean\)|log_retention_days\(\)|in_tag_scope\(uuid,uuid\)|graphile_worker\.\w+\(.*\))$/;
 
 interface Table {
   name: string;
@@ -204,6 +204,7 @@ describe('the catalogue', () => {
     expect(elevated).toEqual([
       { proname: 'analyze_contacts', fixed: true },
       { proname: 'prune_action_log', fixed: true },
+      { proname: 'remove_contacts', fixed: true },
       { proname: 'restore_rows', fixed: true },
     ]);
     const owned = await catalogue(
@@ -313,6 +314,7 @@ describe('the server’s role', () => {
       `set session_replication_role = replica`,
       `alter function restore_rows owner to current_user`,
       `alter function restore_rows set session_replication_role = origin`,
+      `alter function remove_contacts owner to current_user`,
       `alter default privileges for role ${quoted(owner)} grant all on tables to public`,
       `create table public.shadow (id int)`,
       `create view public.shadow as select 1`,
@@ -497,6 +499,19 @@ describe('restore_rows', () => {
         constraint: 'note_organization_id_contact_id_foreign',
       });
     });
+  });
+});
+
+describe('remove_contacts', () => {
+  it('removes nothing of another organization, whichever is named', async () => {
+    const before = await rowsOf(world);
+    const ids = (await catalogue<{ id: string }>('select id from contact where organization_id = $1', [theirs])).map(({ id }) => id);
+    for (const organization of [mine, theirs])
+      await asServer(world, async (client) => {
+        expect((await client.query('select * from remove_contacts($1, $2)', [organization, ids])).rows).toEqual([]);
+        await client.query('commit');
+      });
+    expect(await rowsOf(world)).toEqual(before);
   });
 });
 

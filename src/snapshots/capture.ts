@@ -8,6 +8,7 @@ import { type Chunk, type ChunkName, digestGraphs, type Part, sealChunk } from '
 import { LostKey, newSnapshotKey, unwrapSnapshotKey } from './cipher.ts';
 import { copyOut } from './copy.ts';
 import { columnList, type ContactGraph, contactGraph, type GraphTable, rowOrder, schemaVersion } from './graph.ts';
+import { root } from './graph-checks.ts';
 import { References, wantedBy } from './referred.ts';
 
 const graphs = new WeakMap<object, ContactGraph>();
@@ -111,8 +112,11 @@ export async function removeGraphs(tx: Transaction, app: App, contactIds: readon
     await tx.run(sql`delete from ${name(table)} where organization_id = ${tx.organizationId} and contact_id = any(${contactIds}::uuid[])`);
   const counts: RowCounts = {};
   for (const table of graph.tables.toReversed()) {
-    const { rowCount } = await tx.run(sql`
-      delete from ${name(table.name)} where organization_id = ${tx.organizationId} and ${name(table.contactColumn)} = any(${contactIds}::uuid[])`);
+    const { rowCount } = await tx.run(
+      table.name === root
+        ? sql`select from remove_contacts(${tx.organizationId}, ${contactIds}::uuid[])`
+        : sql`delete from ${name(table.name)} where organization_id = ${tx.organizationId} and ${name(table.contactColumn)} = any(${contactIds}::uuid[])`,
+    );
     if (rowCount) counts[table.kind] = rowCount;
   }
   return counts;
@@ -149,8 +153,9 @@ export async function storeChunk(tx: Transaction, app: App, name: ChunkName, chu
       row_counts = excluded.row_counts, balances = excluded.balances, raw_bytes = excluded.raw_bytes, stored_bytes = excluded.stored_bytes, digest = excluded.digest`);
 }
 
-/** Removes the rows of a table and gives them, in the order that they are digested in. */
+/** Removes the rows of a table and gives them, in the order that they are digested in. Of the contacts all keys are checked at once. */
 function removal(organizationId: string, table: GraphTable, batch: string): string {
+  if (table.name === root) return `select ${columnList(table.columns)} from remove_contacts('${organizationId}', array(${batch})) order by ${rowOrder(table)}`;
   return `with gone as (
       delete from ${quoted(table.name)} t where t.organization_id = '${organizationId}' and t.${quoted(table.contactColumn)} = any (array(${batch})) returning t.*
     ) select ${columnList(table.columns)} from gone order by ${rowOrder(table)}`;
