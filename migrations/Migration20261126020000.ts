@@ -19,6 +19,10 @@ export class Migration20261126020000 extends Migration {
         if exists (select from pg_trigger where tgrelid = 'public.contact'::regclass and not tgisinternal) then
           raise exception 'The table contact has triggers of its own. Nothing was removed.' using errcode = 'wrong_object_type';
         end if;
+        -- The keys' own triggers see what was committed a moment ago, whatever the transaction sees.
+        if current_setting('transaction_isolation') <> 'read committed' then
+          raise exception 'Contacts are removed in a transaction that sees what others commit. Nothing was removed.' using errcode = 'invalid_transaction_state';
+        end if;
         return query execute 'delete from public.contact c where c.organization_id = $1 and c.id = any ($2) returning c.*' using organization, contacts;
         -- What the caller does not see may refer to them as well.
         perform set_config('app.tag_scope', '', true);

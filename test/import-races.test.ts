@@ -2,6 +2,8 @@
 // written to the wrong contact, and nobody does what they may not.
 import { describe, expect, it, vi } from 'vitest';
 import * as sdk from '../sdk/generated.ts';
+import type { Transaction } from '../src/database.ts';
+import { eraseFromImports } from '../src/domain/import-removal.ts';
 import { checkImportJob } from '../src/jobs/imports.ts';
 import type { Permission } from '../src/permissions/catalogue.ts';
 import { decodeId } from '../src/schema/common.ts';
@@ -13,10 +15,11 @@ import { createWorld, type World } from './harness.ts';
 import { codeOf, count, csv, Importer, importerAs, make, phoneOf, shortCounts } from './importing.ts';
 
 /** Works while somebody else has done something and not committed it yet; they do when so many wait for them. */
-async function behind(world: World, statements: Sql[], work: () => Promise<unknown>, waiting: number): Promise<void> {
+async function behind(world: World, statements: Sql[] | ((tx: Transaction) => Promise<unknown>), work: () => Promise<unknown>, waiting: number): Promise<void> {
   const { database } = world.app;
   const tx = await database.begin(world.organizationId());
-  for (const statement of statements) await tx.run(statement);
+  if (typeof statements === 'function') await statements(tx);
+  else for (const statement of statements) await tx.run(statement);
   const working = work();
   const locked = `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
   await vi.waitFor(async () => expect((await world.owner.query(locked)).rowCount).toBe(waiting), 30_000);
@@ -25,6 +28,40 @@ async function behind(world: World, statements: Sql[], work: () => Promise<unkno
 }
 
 describe('applying', () => {
+  it('leaves a row alone that another worker has just done, whoever has come meanwhile', async () => {
+    await using world = await createWorld();
+    const admin = await importerAs(world, 'Super admin');
+    const { id } = await admin.check(csv('First name,Last name,Phone', 'Pho,Ned,+1 415 555 0144'));
+    await admin.order(id);
+    await make(admin.client, { firstName: 'Pho', lastName: 'Ned', contactPoints: phoneOf('+14155550144') });
+    // What the other worker does with it.
+    const done = sql`
+      with mine as (delete from import_draft where organization_id = ${world.organizationId()} returning *)
+      insert into contact (organization_id, id, first_name, last_name, sort_name, search_text) select organization_id, contact_id, first_name, last_name, sort_name, search_text from mine`;
+    await behind(world, [done], () => runJobs(world), 1);
+    expect([await admin.outcomes(id), await count(world, 'contact')]).toEqual([['2 CREATED'], 2]);
+    const { rows } = await world.owner.query('select 1 from import_row r join contact c on c.id = r.contact_id');
+    expect(rows).toHaveLength(1);
+  });
+
+  it('and the erasure of somebody whom its rows are about wait for each other', async () => {
+    await using world = await createWorld();
+    const admin = await importerAs(world, 'Super admin');
+    const ids = await make(admin.client, { firstName: 'Pho', lastName: 'Ned', contactPoints: phoneOf('+14155550144') });
+    await deleteThem(world, { contactIds: Object.values(ids) });
+    const { id } = await admin.check(csv('First name,Last name,Phone', 'Pho,Ned,+1 415 555 0144', 'Pho,Ned,+1 415 555 0144', 'New,One,'), {
+      deletedPolicy: 'CREATE',
+    });
+    await admin.order(id);
+    await behind(
+      world,
+      (tx) => eraseFromImports(tx, [decodeId('Contact', ids['Pho']!)]),
+      () => runJobs(world),
+      1,
+    );
+    expect([await admin.outcomes(id), await count(world, 'contact'), await count(world, 'import_draft')]).toEqual([['4 CREATED'], 1, 0]);
+  });
+
   it('gives a contact once what two imports have for it at the same time', async () => {
     await using world = await createWorld();
     const admin = await importerAs(world, 'Super admin');

@@ -14,7 +14,7 @@ import { CsvRows } from '../src/imports/readers/csv-rows.ts';
 import { sheetLimits } from '../src/imports/readers/limits.ts';
 import { undefuse } from '../src/exports/formulas.ts';
 import { vCard, type VCardVersion } from '../src/exports/vcard.ts';
-import { readerLimits, type ReaderLimits, readInChild, rowsOf } from '../src/imports/readers/reader.ts';
+import { readerLimits, type ReaderLimits, readInChild, rowsOf, startReader } from '../src/imports/readers/reader.ts';
 import { readXml } from '../src/imports/readers/xml.ts';
 import type { ReadOptions, SheetFacts, SheetRow } from '../src/imports/sheet.ts';
 import { patchZip, row, workbook, zipOf } from './workbooks.ts';
@@ -1110,6 +1110,24 @@ describe('the process that reads', () => {
     const found: SheetRow[] = [];
     for await (const batch of reading.batches) found.push(...rowsOf(batch));
     expect(found.map(({ rowNumber }) => rowNumber)).toEqual(Array.from({ length: 700 }, (_, index) => index + 2));
+  });
+
+  test('reads one thing after another, whatever stands in a request, and nothing after what was left half read', async () => {
+    await writeFile(path, rows(20_000));
+    await using reader = startReader();
+    const first = await reader.read({ path, mode: 'rows', firstRows: 150 });
+    const sizes: number[] = [];
+    for await (const batch of first.batches) sizes.push(batch.rows);
+    expect(sizes).toEqual([100, 50]);
+    const mapping = [{ index: 0, header: 'Na\u2028me\u2029', target: { field: 'FIRST_NAME' }, confidence: 1 }];
+    const settings = { country: null, decimal: null, currency: 'USD', dateOrder: null };
+    const second = await reader.read({ path, mode: 'stage', task: { mapping, settings, known: { customFields: [], plans: [] }, customFields: [], plans: [] } });
+    let all = 0;
+    for await (const batch of second.batches) all += batch.rows;
+    expect([all, second.result]).toMatchObject([20_000, { mapping: [{ header: 'Na\u2028me\u2029' }] }]);
+    const third = await reader.read({ path, mode: 'rows' });
+    for await (const _ of third.batches) break;
+    expect(await refused(() => reader.read({ path, mode: 'rows' }))).toMatchObject({ code: 'READER_FAILED' });
   });
 
   test('hands on little at once where rows are long', async () => {

@@ -109,6 +109,16 @@ describe('remove_contacts', () => {
     );
   });
 
+  it('works in no transaction that would not see what was added to a contact a moment ago', async () => {
+    await using world = await createWorld();
+    await add(world);
+    for (const level of ['repeatable read', 'serializable'])
+      await asServer(world, async (client) => {
+        await client.query(`rollback; begin isolation level ${level}; set local app.organization_id = '${world.organizationId()}'`);
+        expect(await refusal(client.query(remove, [world.organizationId(), [contact]]))).toMatchObject({ code: '25000' });
+      });
+  });
+
   it('is not led astray by tables of the session, nor by triggers', async () => {
     await using world = await createWorld();
     await fill(world, 3);

@@ -29,8 +29,13 @@ export const isToDo = (tx: Transaction, { importId }: Pick<Applying, 'importId'>
   i.organization_id = ${tx.organizationId} and i.id = ${importId} and ${inBatch(tx, { importId }, batch)} and ${inBatch(tx, { importId }, batch, 'd')}
   and d.row_number = r.row_number`;
 
-/** The draft, d, of a row, r. */
-export const draftOf = raw('d.organization_id = r.organization_id and d.import_id = r.import_id and d.row_number = r.row_number');
+/**
+ * The draft of a row, r, as a table of its own, looked up by its whole key: of drafts that have just come the planner knows
+ * nothing, and would go through all of the import for each row.
+ */
+export const draftOf = raw(
+  '(select * from import_draft d where d.organization_id = r.organization_id and d.import_id = r.import_id and d.row_number = r.row_number offset 0)',
+);
 
 /** A draft, d, as a `StagedDraft`. */
 export const stagedDraft = raw(`

@@ -45,12 +45,12 @@ export async function checkImport(app: App, organizationId: string, importId: st
   const order = await begin(check);
   if (!order) return;
   // It starts while the rest is made ready.
-  await using reader = startReader(undefined, signal);
+  await using first = startReader(undefined, signal);
   await report({ phase: 'READING', done: 0, total: 0 });
   await takeStatistics(app, organizationId, false);
   const deleted = await readDeletedKeys(app, organizationId, signal);
   await withLocalCopy(app, organizationId, order.fileId, async (path) => {
-    const { facts, ...sampled } = await sample(order, reader, path);
+    const { facts, ...sampled } = await sample(order, first, path);
     let { mapping } = sampled;
     if (!mapping.some(({ target }) => target)) {
       await keepColumns(check, facts, mapping);
@@ -58,8 +58,10 @@ export async function checkImport(app: App, organizationId: string, importId: st
     }
     // The numbers of a workbook are numbers, whatever they look like to people.
     const settings = { ...order.settings, decimal: order.settings.decimal ?? (facts.format === 'XLSX' ? '.' : null) } as const;
-    for (;;) {
+    for (let pass = 1; ; pass++) {
       if (!(await clear(check))) return;
+      // What a whole file leaves in a process must not count against the next pass.
+      await using reader = pass === 1 ? first : startReader(undefined, signal);
       const result = await stage(check, { ...order, settings, mapping }, reader, path, { deleted, matched: new SeenKeys() }, report);
       if (!result) return;
       const settled = JSON.stringify(result.mapping) === JSON.stringify(mapping);

@@ -40,6 +40,11 @@ export async function clearExpiredImports(app: App, organizationId: string): Pro
  */
 export async function eraseFromImports(tx: Transaction, contactIds: readonly string[]): Promise<void> {
   const org = tx.organizationId;
+  // Whoever applies or checks one of these imports has a share of it until the commit.
+  await tx.run(sql`
+    select 1 from import where organization_id = ${org} and id in (
+      select import_id from import_row where organization_id = ${org} and contact_id = any(${contactIds}::uuid[])
+      union select import_id from import_row where organization_id = ${org} and deleted_contact_id = any(${contactIds}::uuid[])) order by id for update`);
   const removed = (column: 'contact_id' | 'deleted_contact_id') =>
     tx.rows<{ importId: string; rowNumber: number }>(sql`
       delete from import_row where organization_id = ${org} and ${raw(column)} = any(${contactIds}::uuid[]) returning import_id as "importId", row_number as "rowNumber"`);
@@ -51,8 +56,8 @@ export async function eraseFromImports(tx: Transaction, contactIds: readonly str
     const gone = sql`unnest(${last.map(({ importId }) => importId)}::uuid[], ${last.map(({ rowNumber }) => rowNumber)}::int[]) gone (id, number)`;
     await tx.run(sql`delete from import_draft d using ${gone} where d.organization_id = ${org} and d.import_id = gone.id and d.row_number = gone.number`);
     last = await tx.rows(sql`
-      delete from import_row r using import_draft d, ${gone}
-      where r.organization_id = ${org} and r.import_id = gone.id and r.repeats = gone.number and ${draftOf} returning r.import_id as "importId", r.row_number as "rowNumber"`);
+      delete from import_row r using ${gone}
+      where r.organization_id = ${org} and r.import_id = gone.id and r.repeats = gone.number and exists ${draftOf} returning r.import_id as "importId", r.row_number as "rowNumber"`);
   }
   await tx.run(sql`update import set counts = null where organization_id = ${org} and id = any(${ids}::uuid[]) and state in ('CHECKED', 'STOPPED')`);
   const files = await tx.rows<{ fileId: string }>(sql`

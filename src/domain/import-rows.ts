@@ -136,7 +136,7 @@ export interface RowFilter {
 /** In the order of the file, after the row of that number. */
 export const listImportRows = (tx: Transaction, importId: string, limit: number, after: number, filter: RowFilter): Promise<ImportRowRecord[]> =>
   tx.rows<ImportRowRecord>(sql`
-    select ${rowColumns} from ${ofImport(tx, importId, sql`left join import_draft d on ${draftOf}`)} and r.row_number > ${after}
+    select ${rowColumns} from ${ofImport(tx, importId, sql`left join lateral ${draftOf} d on true`)} and r.row_number > ${after}
       ${filter.outcome ? sql`and ${outcome} = ${filter.outcome}` : raw('')} ${filter.undoOutcome ? sql`and r.undo_outcome = ${filter.undoOutcome}` : raw('')}
     order by r.row_number limit ${limit}`);
 

@@ -7,7 +7,7 @@ import { eachInLanes } from '../snapshots/lanes.ts';
 import { type Sql, sql } from '../sql.ts';
 import { logAction } from './action-log.ts';
 import type { Actor, App } from './app.ts';
-import { type Applying, type Batch, inBatch, isToDo, joinByHash, joinByIndex, takeStatistics } from './import-batches.ts';
+import { type Applying, type Batch, draftOf, inBatch, joinByHash, joinByIndex, takeStatistics } from './import-batches.ts';
 import { holdImport, keepCounts, outcome, updatesContacts } from './import-rows.ts';
 import { liveMatch } from './import-staging.ts';
 import { createContacts, findLists, makeTags } from './import-creations.ts';
@@ -99,11 +99,14 @@ async function refuseLate(tx: Transaction, work: Applying, batch: Batch): Promis
   const refuse = async (problem: RowProblem, those: Sql): Promise<number> => {
     const { rowCount } = await tx.run(sql`
       with late as (
-        update import_row r set outcome = 'REFUSED', contact_id = null, problems = ${JSON.stringify([problem])}
-        from import i, import_draft d where ${isToDo(tx, work, batch)} and ${outcome} = 'CREATED' and ${those}
-        returning r.row_number
+        select r.row_number from import i, import_row r, lateral ${draftOf} d
+        where i.organization_id = ${tx.organizationId} and i.id = ${work.importId} and ${inBatch(tx, work, batch)} and ${outcome} = 'CREATED' and ${those}
+      ), taken as (
+        -- Whoever has the draft has the row.
+        delete from import_draft d where ${inBatch(tx, work, batch, 'd')} and d.row_number = any (array(select row_number from late)) returning d.row_number
       )
-      delete from import_draft d using late where ${inBatch(tx, work, batch, 'd')} and d.row_number = late.row_number`);
+      update import_row r set outcome = 'REFUSED', contact_id = null, problems = ${JSON.stringify([problem])}
+      where ${inBatch(tx, work, batch)} and r.row_number = any (array(select row_number from taken))`);
     return rowCount!;
   };
   const recovered = await refuse(

@@ -65,7 +65,7 @@ export async function undoImport(app: App, viewer: Viewer, id: string): Promise<
 /** The condition on rows, r, of an import, i, that changed something and are still to be taken back. */
 const toUndo = (tx: Transaction, importId: string): Sql => sql`
   i.organization_id = ${tx.organizationId} and i.id = ${importId} and r.organization_id = i.organization_id and r.import_id = i.id
-  and ${outcome} in ('CREATED', 'UPDATED') and r.undo_outcome is null and not exists (select 1 from import_draft d where ${draftOf})`;
+  and ${outcome} in ('CREATED', 'UPDATED') and r.undo_outcome is null and not exists ${draftOf}`;
 
 interface Undo {
   app: App;

@@ -131,7 +131,7 @@ export class Stager {
       emails,
       phones: numbersOf(read.draft, phones),
       memberNumber: fields.memberNumber,
-      // As the database holds it against live contacts.
+      // As the database holds it against live contacts: its first 200 characters.
       name: fields.lastName === undefined && fields.firstName === undefined ? '' : derived.sortName,
       birthDate: fields.birthDate,
     });
@@ -219,8 +219,8 @@ function refused({ rowNumber, cells, card }: SheetRow, problems: readonly RowPro
   return `${rowNumber}\tREFUSED\t\\N\t\\N\t\\N\t${json(kept)}\t${json(problems)}${noDraft}\n`;
 }
 
-/** The columns of a line behind the problems. */
-const noDraft = '\t\\N'.repeat(stageColumns.length - 7);
+/** The columns of a line from the contact's id on. */
+const noDraft = '\t\\N'.repeat(stageColumns.length - stageColumns.findIndex(([column]) => column === 'contact_id'));
 
 /** What PostgreSQL can't keep is shown as what it is: something that could not be read. */
 const storable = (cell: string): string => cell.toWellFormed().replaceAll('\0', '�');

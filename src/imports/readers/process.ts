@@ -72,11 +72,13 @@ const sendError = (error: unknown) =>
 
 setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 const lines = createInterface(process.stdin);
-lines.on('line', (line) => {
-  answer(JSON.parse(line) as ChildRequest).catch(async (error: unknown) => {
+lines.on('line', async (line) => {
+  try {
+    await answer(JSON.parse(line) as ChildRequest);
+  } catch (error) {
     await sendError(error);
     await sent;
     process.exit();
-  });
+  }
 });
 lines.once('close', () => process.exit());

@@ -145,10 +145,12 @@ class ReadingProcess {
     this.#child.stdin!.on('error', () => {});
   }
 
+  /** By one line: where `readline` sees the end of one is written as JSON's escape. */
   ask(request: ReadRequest): void {
     const { sheet, memoryBytes } = this.limits;
     this.#spentMs = 0;
-    this.#child.stdin!.write(`${JSON.stringify({ ...request, path: resolve(request.path), limits: sheet, memoryBytes } satisfies ChildRequest)}\n`);
+    const line = JSON.stringify({ ...request, path: resolve(request.path), limits: sheet, memoryBytes } satisfies ChildRequest);
+    this.#child.stdin!.write(`${line.replace(/[\u2028\u2029]/g, (end) => `\\u${end.charCodeAt(0).toString(16)}`)}\n`);
   }
 
   get pid(): number {
@@ -232,7 +234,7 @@ class ReadingProcess {
 
   async end(): Promise<void> {
     this.signal?.removeEventListener('abort', this.#abort);
-    this.#child.kill('SIGKILL');
+    this.#kill(failed('It was ended.'));
     this.#child.stdout!.destroy();
     await this.#closed;
   }
