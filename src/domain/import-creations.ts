@@ -1,6 +1,7 @@
 // What an import creates: contacts with all that they own, and the tags that rows name.
 import type { Transaction } from '../database.ts';
 import { draftColumns, type StagedOwned } from '../imports/staging.ts';
+import { uniqueViolation } from '../snapshots/restore.ts';
 import { makeStages } from '../snapshots/stage.ts';
 import { join, name, raw, type Sql, sql } from '../sql.ts';
 import { logEach } from './action-log.ts';
@@ -13,10 +14,10 @@ const listNames = ['points', 'notes', 'memberships', 'customFields', 'tags', 'op
 
 /** The lists that drafts of the batch have. */
 export async function findLists(tx: Transaction, work: Applying, batch: Batch): Promise<(keyof StagedOwned)[]> {
-  const lists = listNames.map(
-    (list) => sql`exists (select 1 from import_draft d where ${inBatch(tx, work, batch, 'd')} and d.owned ? ${list}) as ${name(list)}`,
+  const lists = listNames.map((list) => raw(`bool_or(d.owned ? '${list}') as "${list}"`));
+  const found = await tx.row<Record<keyof StagedOwned, boolean | null>>(
+    sql`select ${join(lists, ', ')} from import_draft d where ${inBatch(tx, work, batch, 'd')}`,
   );
-  const found = await tx.row<Record<keyof StagedOwned, boolean>>(sql`select ${join(lists, ', ')}`);
   return listNames.filter((list) => found![list]);
 }
 
@@ -122,14 +123,14 @@ export async function createContacts(
     owned.map(({ table, columns }) => ({ name: stageOf(table), shape: ['organization_id uuid', 'contact_id uuid', ...columns].join(', ') })),
   );
   const staged = owned.map(({ table, values }) => sql`, ${name(table)} as (insert into ${name(stageOf(table))} select ${org}, m.id, ${values})`);
-  const rows = await tx.rows<{ id: string | null } & RefusedRow>(sql`
+  const create = (onConflict: string) =>
+    tx.rows<{ id: string | null } & RefusedRow>(sql`
     with i as materialized (
       select * from import where organization_id = ${org} and id = ${work.importId}
     ), mine as (
       delete from import_draft d using i, import_row r where ${isToDo(tx, work, batch)} and ${outcome} = 'CREATED' returning d.*, r.kind
     ), new as (
-      insert into contact (organization_id, id, ${fields}) select ${org}, contact_id, ${fields} from mine
-      on conflict do nothing returning id
+      insert into contact (organization_id, id, ${fields}) select ${org}, contact_id, ${fields} from mine ${raw(onConflict)} returning id
     ), made as materialized (
       select new.id, m.row_number, m.kind, m.owned from mine m join new on new.id = m.contact_id
     )${join(staged, '')}, known as (
@@ -138,6 +139,13 @@ export async function createContacts(
     )
     select new.id, m.row_number as "rowNumber", case when new.id is null then m.email_normalized end as email
     from mine m left join new on new.id = m.contact_id`);
+  // Most often nothing is in the way, and looking for it before each row takes a quarter of what inserting takes.
+  await tx.run(sql`savepoint created`);
+  const rows = await create('').catch(async (error: { code?: string }) => {
+    if (error.code !== uniqueViolation) throw error;
+    await tx.run(sql`rollback to savepoint created`);
+    return create('on conflict do nothing');
+  });
   if (owned.length > 0) await addOwned(tx, owned);
   const created = rows.flatMap(({ id }) => id ?? []);
   const refused = rows.filter(({ id }) => id === null);

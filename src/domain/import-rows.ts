@@ -172,7 +172,7 @@ async function countImportRows(tx: Transaction, importId: string): Promise<Impor
       count(*) filter (where deletion_id is not null)::int as "deletedCount",
       count(*) filter (where undo_outcome = 'REVERTED')::int as "revertedCount", count(*) filter (where undo_outcome = 'KEPT')::int as "keptCount",
       count(*) filter (where undo_outcome = 'GONE')::int as "goneCount"
-    from (select ${outcome} as o, r.deletion_id, r.undo_outcome from ${ofImport(tx, importId)}) counted`);
+    from (select ${outcome} as o, r.deletion_id, r.undo_outcome from ${ofImport(tx, importId)} offset 0) counted`);
   return counts!;
 }
 

@@ -117,7 +117,7 @@ function contactIdsOf(contacts: Staged, rows: Buffer): string[] {
   return ids;
 }
 
-const uniqueViolation = '23505';
+export const uniqueViolation = '23505';
 
 /**
  * Inserts what the contacts own, but for those `leftOut`. A row whose id is live already, because a merge once moved it to another contact, stays
