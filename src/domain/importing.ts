@@ -57,8 +57,8 @@ export async function applyImportRows(app: App, actor: Actor, organizationId: st
   // Before the first is created: of a table that is being filled the planner knows too little to look each row up.
   if (plan.overtaken) await eachBatch([first, ...others], (tx, batch) => refuseLate(tx, work, batch));
   await eachBatch([first], (tx, batch) => applyBatch(tx, work, batch));
-  // Of a table that was empty the planner thinks that it is, however much is there by now.
-  if (others.length > 0) await takeStatistics(app, organizationId, true);
+  // Of a table that was empty the planner thinks that it is, however much is there by now. One batch more does not show it.
+  if (others.length > 1) await takeStatistics(app, organizationId, true);
   await eachBatch(others, (tx, batch) => applyBatch(tx, work, batch));
   await app.database.transact(organizationId, async (tx) => {
     const ended = await tx.run(sql`
