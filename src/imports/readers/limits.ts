@@ -23,3 +23,15 @@ export const sheetLimits: SheetLimits = {
   inflatedBytes: 4_294_967_296,
   sharedTextBytes: 134_217_728,
 };
+
+export interface ReaderLimits {
+  sheet: SheetLimits;
+  /** Of the process, as the system counts it. */
+  memoryBytes: number;
+  /** How long it may take to the next rows; while nobody asks for them, nothing counts. */
+  idleMs: number;
+  /** How long the reading may take in all, counted in the same way. */
+  totalMs: number;
+}
+
+export const readerLimits: ReaderLimits = { sheet: sheetLimits, memoryBytes: 300 * 1_048_576, idleMs: 30_000, totalMs: 1_800_000 };
