@@ -3,6 +3,7 @@ import { v7 as newId } from 'uuid';
 import type { Transaction } from '../database.ts';
 import { Refusal } from '../errors.ts';
 import { groupOfField, groupOfPoint } from '../permissions/field-groups.ts';
+import { ownColumns, textColumns } from './contact-columns.ts';
 import { comparableForm } from './contact-points.ts';
 import type { ContactPointRow } from './contacts.ts';
 import { normalizeEmail } from './email.ts';
@@ -10,11 +11,10 @@ import { type CustomFieldDefinitionRow, readCustomFields, readPlans, readTagName
 import { checkLength, readDate, readText, requireText, textLength } from './text.ts';
 import { mustSee, type Sight, sees } from './visibility.ts';
 
-const lines = ['memberNumber', 'firstName', 'lastName', 'email', 'company', 'jobTitle', 'street', 'city', 'postalCode', 'country'] as const;
-
+export type ContactFieldName = keyof typeof ownColumns;
 /** The names of a contact's own fields. */
-export const contactFieldNames = [...lines, 'birthDate'] as const;
-export type ContactFieldName = (typeof contactFieldNames)[number];
+export const contactFieldNames = Object.keys(ownColumns) as ContactFieldName[];
+const lines = Object.keys(textColumns) as (keyof typeof textColumns)[];
 
 /** A contact's own fields. Absent: not given; null or empty: none. */
 export type ContactFields = { [name in ContactFieldName]?: string | null };

@@ -7,6 +7,7 @@ import { NotFound, Refusal } from '../errors.ts';
 import { type Sql, sql } from '../sql.ts';
 import { logAction, logActions } from './action-log.ts';
 import { type Actor, type App, authorOf, type Viewer } from './app.ts';
+import { writtenFields, writtenList, writtenShape } from './contact-columns.ts';
 import { checkNamed, type ContactDraft, type ContactFields, type NewContact, readDraft, readFields, readReferences } from './contact-drafts.ts';
 import { type ContactRow, readContacts } from './contacts.ts';
 import { derive } from './derived-fields.ts';
@@ -101,15 +102,8 @@ function attempt<T>(work: () => T): T | Refusal {
 async function insertContacts(tx: Transaction, contacts: readonly NewContact[]): Promise<Set<string>> {
   const rows = contacts.map(({ id, fields }) => ({ id, ...fields, ...derive(fields) }));
   const { rows: created } = await tx.run(sql`
-    insert into contact (organization_id, id, member_number, first_name, last_name, email, email_normalized, company, job_title,
-      street, city, postal_code, country, birth_date, sort_name, search_text)
-    select ${tx.organizationId}, id, "memberNumber", "firstName", "lastName", email, "emailNormalized", company, "jobTitle",
-      street, city, "postalCode", country, "birthDate", "sortName", "searchText"
-    from ${recordset(
-      rows,
-      sql`id uuid, "memberNumber" text, "firstName" text, "lastName" text, email text, "emailNormalized" text,
-      company text, "jobTitle" text, street text, city text, "postalCode" text, country text, "birthDate" date, "sortName" text, "searchText" text`,
-    )}
+    insert into contact (organization_id, id, ${writtenList})
+    select ${tx.organizationId}, id, ${writtenFields} from ${recordset(rows, sql`id uuid, ${writtenShape}`)}
     on conflict do nothing returning id`);
   return new Set((created as { id: string }[]).map(({ id }) => id));
 }

@@ -1,9 +1,10 @@
 // What creating, updating and taking back rows of an import share.
 import type { Transaction } from '../database.ts';
 import type { RowProblem } from '../imports/problems.ts';
-import { draftColumns } from '../imports/staging.ts';
 import { raw, type Sql, sql } from '../sql.ts';
+import { followIndexes } from '../snapshots/capture.ts';
 import type { Actor, App } from './app.ts';
+import { writtenColumns } from './contact-columns.ts';
 
 export interface Applying {
   app: App;
@@ -24,8 +25,8 @@ export const inBatch = (tx: Transaction, { importId }: Pick<Applying, 'importId'
   return sql`${of}.organization_id = ${tx.organizationId} and ${of}.import_id = ${importId} and ${of}.row_number >= ${from} and ${of}.row_number < ${to}`;
 };
 
-/** The condition on rows, r, of the batch that are still to be done, with their import, i, and their drafts, d. */
-export const isToDo = (tx: Transaction, { importId }: Pick<Applying, 'importId'>, batch: Batch): Sql => sql`
+/** The condition on rows, r, of the batch that are not done yet, with their import, i, and their drafts, d. */
+export const isPending = (tx: Transaction, { importId }: Pick<Applying, 'importId'>, batch: Batch): Sql => sql`
   i.organization_id = ${tx.organizationId} and i.id = ${importId} and ${inBatch(tx, { importId }, batch)} and ${inBatch(tx, { importId }, batch, 'd')}
   and d.row_number = r.row_number`;
 
@@ -39,7 +40,7 @@ export const draftOf = raw(
 
 /** A draft, d, as a `StagedDraft`. */
 export const stagedDraft = raw(`
-  jsonb_strip_nulls(jsonb_build_object('id', d.contact_id, ${Object.entries(draftColumns)
+  jsonb_strip_nulls(jsonb_build_object('id', d.contact_id, ${Object.entries(writtenColumns)
     .map(([field, column]) => `'${field}', d.${column}`)
     .join(', ')})) || coalesce(d.owned, '{}')`);
 
@@ -64,12 +65,10 @@ export const takeStatistics = (app: App, organizationId: string, owned: boolean)
   app.database.transact(organizationId, (tx) => tx.run(sql`select analyze_contacts(${owned}::boolean)`));
 
 /** For this transaction: each row is looked up by an index. */
-export const joinByIndex = (tx: Transaction): Promise<unknown> => {
+export async function joinByIndex(tx: Transaction): Promise<void> {
   tx.planAnew();
-  return tx.run(sql`
-    select set_config('enable_hashjoin', 'off', true), set_config('enable_nestloop', 'on', true), set_config('enable_mergejoin', 'off', true),
-      set_config('enable_seqscan', 'off', true)`);
-};
+  await followIndexes(tx);
+}
 
 /**
  * For this transaction: sets of rows are joined by hashing. Of tables within a statement, and of those that are being filled, the

@@ -1,12 +1,13 @@
 // What an import creates: contacts with all that they own, and the tags that rows name.
 import type { Transaction } from '../database.ts';
-import { draftColumns, type StagedOwned } from '../imports/staging.ts';
+import type { StagedOwned } from '../imports/staging.ts';
 import { uniqueViolation } from '../snapshots/restore.ts';
 import { makeStages } from '../snapshots/stage.ts';
 import { join, name, raw, type Sql, sql } from '../sql.ts';
 import { logEach } from './action-log.ts';
 import { authorOf } from './app.ts';
-import { type Applying, type Batch, inBatch, isToDo, joinByIndex, openingDescription, takenProblem } from './import-batches.ts';
+import { writtenList } from './contact-columns.ts';
+import { type Applying, type Batch, inBatch, isPending, joinByIndex, openingDescription, takenProblem } from './import-batches.ts';
 import { outcome } from './import-rows.ts';
 import { ensureTags } from './references.ts';
 
@@ -26,7 +27,7 @@ export async function makeTags(tx: Transaction, work: Applying, batch: Batch): P
   const named = await tx.rows<{ name: string; there: boolean }>(sql`
     select name, exists (select 1 from tag t where t.organization_id = ${tx.organizationId} and t.name = named.name) as there from (
       select distinct jsonb_array_elements_text(d.owned -> 'tags') as name from import i, import_row r, import_draft d
-      where ${isToDo(tx, work, batch)} and ${outcome} in ('CREATED', 'UPDATED')) named`);
+      where ${isPending(tx, work, batch)} and ${outcome} in ('CREATED', 'UPDATED')) named`);
   if (named.length === 0) return new Map();
   const ids = await ensureTags(
     tx,
@@ -102,9 +103,6 @@ const ownedOf = ({ actor }: Applying, tagIds: ReadonlyMap<string, string>): Reco
   ],
 });
 
-/** What the contact of a draft is written with as it stands there. */
-const fields = raw(Object.values(draftColumns).join(', '));
-
 /**
  * Creates the contacts of the batch with all that they own, and logs each. A row whose email or member number somebody has taken
  * since the dry run is refused. @returns how many were created, and how many refused
@@ -128,9 +126,9 @@ export async function createContacts(
     with i as materialized (
       select * from import where organization_id = ${org} and id = ${work.importId}
     ), mine as (
-      delete from import_draft d using i, import_row r where ${isToDo(tx, work, batch)} and ${outcome} = 'CREATED' returning d.*, r.kind
+      delete from import_draft d using i, import_row r where ${isPending(tx, work, batch)} and ${outcome} = 'CREATED' returning d.*, r.kind
     ), new as (
-      insert into contact (organization_id, id, ${fields}) select ${org}, contact_id, ${fields} from mine ${raw(onConflict)} returning id
+      insert into contact (organization_id, id, ${writtenList}) select ${org}, contact_id, ${writtenList} from mine ${raw(onConflict)} returning id
     ), made as materialized (
       select new.id, m.row_number, m.kind, m.owned from mine m join new on new.id = m.contact_id
     )${join(staged, '')}, known as (

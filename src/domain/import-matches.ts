@@ -4,6 +4,7 @@ import type { DuplicatePolicy, MatchKey } from '../entities/import.ts';
 import type { RowProblem } from '../imports/problems.ts';
 import type { StagedDraft } from '../imports/staging.ts';
 import { raw, sql } from '../sql.ts';
+import { ownFields } from './contact-columns.ts';
 import type { ContactFieldName } from './contact-drafts.ts';
 import { folded } from './derived-fields.ts';
 import { normalizeEmail } from './email.ts';
@@ -76,8 +77,7 @@ export async function readLive(tx: Transaction, ids: readonly string[]): Promise
   const list = (table: string, value: string) =>
     raw(`array(select ${value} from ${table} t where t.organization_id = c.organization_id and t.contact_id = c.id)`);
   const rows = await tx.rows<Live>(sql`
-    select c.id, c.member_number as "memberNumber", c.first_name as "firstName", c.last_name as "lastName", c.email, c.company, c.job_title as "jobTitle",
-      c.street, c.city, c.postal_code as "postalCode", c.country, c.birth_date as "birthDate",
+    select c.id, ${ownFields('c')},
       ${list('contact_point', "t.kind || '|' || t.normalized")} as points, ${list('contact_tag', 't.tag_id::text')} as tags, ${list('note', 't.body')} as notes,
       ${list('membership', "t.plan_id || '|' || t.starts_on")} as memberships,
       coalesce((select jsonb_object_agg(v.definition_id, v.value) from custom_field_value v where v.organization_id = c.organization_id and v.contact_id = c.id), '{}') as "customFields",

@@ -5,12 +5,13 @@ import { from as copyFrom } from 'pg-copy-streams';
 import type { Transaction } from '../database.ts';
 import type { TakenKey } from '../entities/import.ts';
 import type { SeenKeys } from '../imports/seen-keys.ts';
-import { draftColumns, stageColumns } from '../imports/staging.ts';
+import { stageColumns } from '../imports/staging.ts';
 import { deferFlush } from '../snapshots/capture.ts';
 import { raw, sql } from '../sql.ts';
 import type { App } from './app.ts';
+import { writtenList } from './contact-columns.ts';
 import type { DeletedKeys } from './deleted-keys.ts';
-import { type Batch, joinByHash } from './import-batches.ts';
+import { type Batch, inBatch, joinByHash } from './import-batches.ts';
 import { holdImport } from './import-rows.ts';
 import { judgeMatches } from './import-updates.ts';
 
@@ -36,7 +37,7 @@ const stageTable = 'staged_rows';
 const columnNames = stageColumns.map(([name]) => name).join(', ');
 const columnTypes = raw(stageColumns.map((column) => column.join(' ')).join(', '));
 /** Of a draft, in the temporary table and in that of drafts. */
-const ofDraft = raw(['row_number', 'contact_id', ...Object.values(draftColumns), 'owned'].join(', '));
+const ofDraft = sql`row_number, contact_id, ${writtenList}, owned`;
 
 /** Writes lines of the reader as rows of the import, each with what it matches. @returns whether this run is still the one */
 export async function writeRows(check: Check, lines: readonly Buffer[], { deleted, matched: matchedBefore }: HeldAgainst): Promise<boolean> {
@@ -97,11 +98,10 @@ export const liveMatch = (organizationId: string) => sql`
   ) hit order by hit.rank, hit.id limit 1`;
 
 /** A live contact is changed by one row of a file: those after it repeat that row. */
-async function joinRepeats(tx: Transaction, importId: string, { from, to }: Batch, matched: SeenKeys): Promise<void> {
-  const org = tx.organizationId;
+async function joinRepeats(tx: Transaction, importId: string, batch: Batch, matched: SeenKeys): Promise<void> {
   const rows = await tx.rows<{ rowNumber: number; contactId: string }>(sql`
-    select row_number as "rowNumber", contact_id as "contactId" from import_row
-    where organization_id = ${org} and import_id = ${importId} and row_number >= ${from} and row_number < ${to} and kind = 'MATCH' order by row_number`);
+    select r.row_number as "rowNumber", r.contact_id as "contactId" from import_row r
+    where ${inBatch(tx, { importId }, batch)} and r.kind = 'MATCH' order by r.row_number`);
   const repeated = rows
     .map(({ rowNumber, contactId }) => ({ rowNumber, first: matched.first([contactId], rowNumber) }))
     .filter(({ rowNumber, first }) => first !== rowNumber);
@@ -109,23 +109,22 @@ async function joinRepeats(tx: Transaction, importId: string, { from, to }: Batc
   await tx.run(sql`
     update import_row r set kind = 'REPEATED', repeats = given.first
     from unnest(${repeated.map(({ rowNumber }) => rowNumber)}::int[], ${repeated.map(({ first }) => first)}::int[]) given (number, first)
-    where r.organization_id = ${org} and r.import_id = ${importId} and r.row_number >= ${from} and r.row_number < ${to} and r.row_number = given.number`);
+    where ${inBatch(tx, { importId }, batch)} and r.row_number = given.number`);
 }
 
 /** Notes of rows that match or are repeated which of their keys a live contact has; another's before that of the one they match. */
-async function findTakenKeys(tx: Transaction, importId: string, { from, to }: Batch): Promise<void> {
-  const org = tx.organizationId;
+async function findTakenKeys(tx: Transaction, importId: string, batch: Batch): Promise<void> {
   const held = (key: TakenKey, column: string) => sql`
-    select ${key} as key, c.id from contact c where c.organization_id = ${org} and ${raw(`c.${column} = s.${column}`)}`;
+    select ${key} as key, c.id from contact c where c.organization_id = ${tx.organizationId} and ${raw(`c.${column} = s.${column}`)}`;
   await tx.run(sql`
     update import_row r set taken = coalesce((
       select one.key from (${held('EMAIL', 'email_normalized')} union all ${held('MEMBER_NUMBER', 'member_number')}) one
       order by one.id is not distinct from r.contact_id, one.key limit 1), r.taken)
-    from ${raw(stageTable)} s where s.row_number = r.row_number and r.organization_id = ${org} and r.import_id = ${importId} and r.row_number >= ${from} and r.row_number < ${to} and r.kind in ('MATCH', 'REPEATED')`);
+    from ${raw(stageTable)} s where ${inBatch(tx, { importId }, batch)} and s.row_number = r.row_number and r.kind in ('MATCH', 'REPEATED')`);
 }
 
 /** Finds the staged rows that match no live contact and a deleted one. */
-async function matchDeleted(tx: Transaction, importId: string, { from, to }: Batch, deleted: DeletedKeys): Promise<void> {
+async function matchDeleted(tx: Transaction, importId: string, batch: Batch, deleted: DeletedKeys): Promise<void> {
   const rows = await tx.rows<{
     rowNumber: number;
     emails: string[] | null;
@@ -136,7 +135,7 @@ async function matchDeleted(tx: Transaction, importId: string, { from, to }: Bat
   }>(sql`
     select s.row_number as "rowNumber", s.emails, s.phones, s.member_number as "memberNumber", case when not ${nameless} then s.sort_name end as name,
       s.birth_date as "birthDate"
-    from ${raw(stageTable)} s join import_row r on r.organization_id = ${tx.organizationId} and r.import_id = ${importId} and r.row_number >= ${from} and r.row_number < ${to} and r.row_number = s.row_number
+    from ${raw(stageTable)} s join import_row r on ${inBatch(tx, { importId }, batch)} and r.row_number = s.row_number
     where r.kind = 'NEW' or (r.kind = 'REPEATED' and r.contact_id is null)`);
   const found = rows.flatMap(({ rowNumber, emails, phones, memberNumber, name, birthDate }) => {
     const match = deleted.find({ emails: emails ?? [], phones: phones ?? [], memberNumber, name: name ?? '', birthDate });
@@ -148,8 +147,7 @@ async function matchDeleted(tx: Transaction, importId: string, { from, to }: Bat
       contact_id = null, deleted_contact_id = given.contact, deletion_id = given.deletion
     from unnest(${found.map(({ rowNumber }) => rowNumber)}::int[], ${found.map(({ by }) => by)}::text[], ${found.map(({ contactId }) => contactId)}::uuid[],
       ${found.map(({ deletionId }) => deletionId)}::uuid[]) given (row_number, by, contact, deletion)
-    where r.organization_id = ${tx.organizationId} and r.import_id = ${importId} and r.row_number >= ${from} and r.row_number < ${to}
-      and r.row_number = given.row_number
+    where ${inBatch(tx, { importId }, batch)} and r.row_number = given.row_number
       -- One that was recovered is live, under whatever it is known by now.
       and not exists (select 1 from contact c where c.organization_id = r.organization_id and c.id = given.contact)`);
 }

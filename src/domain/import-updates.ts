@@ -8,10 +8,11 @@ import type { StagedDraft } from '../imports/staging.ts';
 import { sql } from '../sql.ts';
 import { logActions } from './action-log.ts';
 import type { Actor } from './app.ts';
+import { writtenFrom, writtenShape } from './contact-columns.ts';
 import { contactFieldNames } from './contact-drafts.ts';
 import { addOwned, recordset } from './contact-writing.ts';
 import { derive } from './derived-fields.ts';
-import { type Applying, type Batch, inBatch, isToDo, lockContacts, openingDescription, stagedDraft } from './import-batches.ts';
+import { type Applying, type Batch, inBatch, isPending, lockContacts, openingDescription, stagedDraft } from './import-batches.ts';
 import { another, type Fields, findTaken, gone, isStill, type Live, type Match, readLive } from './import-matches.ts';
 import { outcome } from './import-rows.ts';
 
@@ -36,7 +37,7 @@ interface Change {
 export async function updateMatches(tx: Transaction, work: Applying, batch: Batch, tagIds: ReadonlyMap<string, string>): Promise<void> {
   const matches = await tx.rows<Match>(sql`
     select r.row_number as "rowNumber", r.contact_id as "contactId", r.matched_by as "matchedBy", ${stagedDraft} as draft, i.duplicate_policy as policy
-    from import i, import_row r, import_draft d where ${isToDo(tx, work, batch)} and ${outcome} = 'UPDATED' order by r.row_number for update of d`);
+    from import i, import_row r, import_draft d where ${isPending(tx, work, batch)} and ${outcome} = 'UPDATED' order by r.row_number for update of d`);
   if (matches.length === 0) return;
   const ids = [...new Set(matches.map(({ contactId }) => contactId))];
   // Locked first and read then: what was committed while this waited is seen.
@@ -179,15 +180,8 @@ export async function writeFields(tx: Transaction, contacts: readonly (Fields & 
   if (contacts.length === 0) return;
   const rows = contacts.map((contact) => ({ ...contact, ...derive(contact) }));
   await tx.run(sql`
-    update contact c set member_number = given."memberNumber", first_name = given."firstName", last_name = given."lastName", email = given.email,
-      email_normalized = given."emailNormalized", company = given.company, job_title = given."jobTitle", street = given.street, city = given.city,
-      postal_code = given."postalCode", country = given.country, birth_date = given."birthDate", sort_name = given."sortName", search_text = given."searchText",
-      version = c.version + 1, updated_at = now()
-    from ${recordset(
-      rows,
-      sql`id uuid, "memberNumber" text, "firstName" text, "lastName" text, email text, "emailNormalized" text, company text, "jobTitle" text,
-      street text, city text, "postalCode" text, country text, "birthDate" date, "sortName" text, "searchText" text`,
-    )}
+    update contact c set ${writtenFrom('given')}, version = c.version + 1, updated_at = now()
+    from ${recordset(rows, sql`id uuid, ${writtenShape}`)}
     where c.organization_id = ${tx.organizationId} and c.id = given.id`);
 }
 

@@ -4,6 +4,7 @@ import type { Transaction } from '../database.ts';
 import type { RowUndoOutcome } from '../entities/import.ts';
 import { raw, type Sql, sql } from '../sql.ts';
 import type { Actor } from './app.ts';
+import { ownFields } from './contact-columns.ts';
 import { type ContactFieldName, contactFieldNames } from './contact-drafts.ts';
 import { normalizeEmail } from './email.ts';
 import { type Changes, logChanges, type OwnedKind, writeFields } from './import-updates.ts';
@@ -22,8 +23,7 @@ export async function revertUpdated(tx: Transaction, actor: Actor, rows: readonl
   if (rows.length === 0) return outcomes;
   const ids = rows.map(({ contactId }) => contactId);
   const contacts = await tx.rows<Contact>(sql`
-    select c.id, c.member_number as "memberNumber", c.first_name as "firstName", c.last_name as "lastName", c.email, c.company, c.job_title as "jobTitle",
-      c.street, c.city, c.postal_code as "postalCode", c.country, c.birth_date as "birthDate"
+    select c.id, ${ownFields('c')}
     from contact c where c.organization_id = ${tx.organizationId} and c.id = any(${ids}::uuid[]) order by c.id for update`);
   const details = await tx.rows<{ actionId: string; changes: Changes }>(sql`
     select d.action_id as "actionId", d.changes from action_detail d

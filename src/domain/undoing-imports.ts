@@ -4,13 +4,13 @@ import type { Transaction } from '../database.ts';
 import type { RowUndoOutcome } from '../entities/import.ts';
 import { Refusal } from '../errors.ts';
 import { publish } from '../pubsub.ts';
-import { deferFlush, followIndexes, graphOf } from '../snapshots/capture.ts';
+import { deferFlush, graphOf } from '../snapshots/capture.ts';
 import { eachInLanes } from '../snapshots/lanes.ts';
 import { join, name, raw, type Sql, sql } from '../sql.ts';
 import { logAction } from './action-log.ts';
 import type { Actor, App, Viewer } from './app.ts';
 import { removeAndLog } from './deleting.ts';
-import { type Batch, draftOf, inBatch, lockContacts, takeStatistics } from './import-batches.ts';
+import { type Batch, draftOf, inBatch, joinByIndex, lockContacts, takeStatistics } from './import-batches.ts';
 import { mustFill } from './import-choices.ts';
 import { holdImport, keepCounts, lockImport, outcome, readImports } from './import-rows.ts';
 import { endJob, queueJob, type Report } from './jobs.ts';
@@ -151,8 +151,7 @@ async function revertBatch(tx: Transaction, undo: Undo, batch: Batch): Promise<n
   await deferFlush(tx);
   const { importId } = undo;
   if (!(await holdImport(tx, importId, 'UNDOING'))) return 0;
-  await followIndexes(tx);
-  tx.planAnew();
+  await joinByIndex(tx);
   const rows = await tx.rows<Row>(sql`
     select r.row_number as "rowNumber", ${outcome} as outcome, r.contact_id as "contactId", r.owned_count as "ownedCount", r.action_id as "actionId"
     from import i, import_row r where ${toUndo(tx, importId)} and ${inBatch(tx, undo, batch)} order by r.row_number for update of r`);

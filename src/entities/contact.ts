@@ -4,26 +4,31 @@ import { defineEntity, p } from '@mikro-orm/postgresql';
 import { calendarDate, createdNow, currencyCode, instant, minorUnits, ofOneOrganization, ofScopedContacts, rootKey, tenantKey } from './columns.ts';
 import { StaffMember } from './staff.ts';
 
+/** What is written of a contact: its own fields, and what is computed from them. */
+export const writtenFields = () => ({
+  memberNumber: p.text().nullable(),
+  firstName: p.text().nullable(),
+  lastName: p.text().nullable(),
+  email: p.text().nullable(),
+  emailNormalized: p.text().nullable(),
+  company: p.text().nullable(),
+  jobTitle: p.text().nullable(),
+  street: p.text().nullable(),
+  city: p.text().nullable(),
+  postalCode: p.text().nullable(),
+  country: p.text().nullable(),
+  birthDate: calendarDate().nullable(),
+  sortName: p.text(),
+  searchText: p.text(),
+});
+
 export const Contact = defineEntity({
   name: 'Contact',
   tableName: 'contact',
   ...ofScopedContacts('id'),
   properties: {
     ...tenantKey,
-    memberNumber: p.text().nullable(),
-    firstName: p.text().nullable(),
-    lastName: p.text().nullable(),
-    email: p.text().nullable(),
-    emailNormalized: p.text().nullable(),
-    company: p.text().nullable(),
-    jobTitle: p.text().nullable(),
-    street: p.text().nullable(),
-    city: p.text().nullable(),
-    postalCode: p.text().nullable(),
-    country: p.text().nullable(),
-    birthDate: calendarDate().nullable(),
-    sortName: p.text(),
-    searchText: p.text(),
+    ...writtenFields(),
     version: p.integer().default(1),
     createdAt: createdNow(),
     updatedAt: createdNow(),

@@ -1,6 +1,7 @@
 // Contacts read from a spreadsheet: the import, what stands in each of its rows, and mappings that are kept under a name.
 import { defineEntity, p } from '@mikro-orm/postgresql';
-import { calendarDate, createdNow, instant, ofOneOrganization, rootKey } from './columns.ts';
+import { createdNow, instant, ofOneOrganization, rootKey } from './columns.ts';
+import { writtenFields } from './contact.ts';
 
 export const importStates = ['CHECKING', 'CHECKED', 'APPLYING', 'STOPPED', 'APPLIED', 'UNDOING', 'UNDONE', 'FAILED', 'DISCARDED'] as const;
 export type ImportState = (typeof importStates)[number];
@@ -144,20 +145,7 @@ export const ImportDraft = defineEntity({
     rowNumber: p.integer().primary(),
     /** The contact that would be created of it. */
     contactId: p.uuid(),
-    memberNumber: p.text().nullable(),
-    firstName: p.text().nullable(),
-    lastName: p.text().nullable(),
-    email: p.text().nullable(),
-    emailNormalized: p.text().nullable(),
-    company: p.text().nullable(),
-    jobTitle: p.text().nullable(),
-    street: p.text().nullable(),
-    city: p.text().nullable(),
-    postalCode: p.text().nullable(),
-    country: p.text().nullable(),
-    birthDate: calendarDate().nullable(),
-    sortName: p.text(),
-    searchText: p.text(),
+    ...writtenFields(),
     /** See imports/staging.ts. */
     owned: p.json().nullable(),
   },

@@ -1,4 +1,5 @@
 // From rows to what the database takes in: runs in the readers' process, so that the one that serves the API stays free.
+import { writtenColumns, writtenTypes } from '../domain/contact-columns.ts';
 import { comparableForm } from '../domain/contact-points.ts';
 import { derive } from '../domain/derived-fields.ts';
 import { newIdOfMany as newId } from '../ids.ts';
@@ -12,25 +13,8 @@ import { Evidence, type Question } from './recognition/evidence.ts';
 import type { ColumnMapping, Known, ValueSettings } from './recognition/mapping.ts';
 import type { SheetRow } from './sheet.ts';
 
-/** What a row says of its contact itself, and the columns that have it. */
-export const draftColumns = {
-  memberNumber: 'member_number',
-  firstName: 'first_name',
-  lastName: 'last_name',
-  email: 'email',
-  emailNormalized: 'email_normalized',
-  company: 'company',
-  jobTitle: 'job_title',
-  street: 'street',
-  city: 'city',
-  postalCode: 'postal_code',
-  country: 'country',
-  birthDate: 'birth_date',
-  sortName: 'sort_name',
-  searchText: 'search_text',
-} as const satisfies { [field in keyof RowDraft['fields'] | keyof ReturnType<typeof derive>]: string };
-type DraftField = keyof typeof draftColumns;
-const draftFields = Object.keys(draftColumns) as DraftField[];
+type DraftField = keyof typeof writtenColumns;
+const draftFields = Object.keys(writtenColumns) as DraftField[];
 
 /** The columns of a line, as a temporary table has them. */
 export const stageColumns: readonly (readonly [name: string, type: string])[] = [
@@ -42,7 +26,7 @@ export const stageColumns: readonly (readonly [name: string, type: string])[] = 
   ['cells', 'jsonb'],
   ['problems', 'jsonb'],
   ['contact_id', 'uuid'],
-  ...draftFields.map((field) => [draftColumns[field], field === 'birthDate' ? 'date' : 'text'] as const),
+  ...writtenTypes,
   ['owned', 'jsonb'],
   ['owned_count', 'int'],
   ['emails', 'text[]'],

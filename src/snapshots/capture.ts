@@ -26,7 +26,9 @@ export function graphOf(app: App): ContactGraph {
  * statistics say. Sets are given as `= any (array(…))`, which is looked up in the index; a join may be turned around.
  */
 export async function followIndexes(tx: Transaction): Promise<void> {
-  await tx.run(sql`select set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), set_config('enable_seqscan', 'off', true)`);
+  await tx.run(sql`
+    select set_config('enable_hashjoin', 'off', true), set_config('enable_nestloop', 'on', true), set_config('enable_mergejoin', 'off', true),
+      set_config('enable_seqscan', 'off', true)`);
 }
 
 /**

@@ -1,6 +1,7 @@
 // What is live where a contact of a snapshot wants to be.
 import type { Transaction } from '../database.ts';
 import type { ConflictKind, ConflictPolicy } from '../entities/recovery.ts';
+import { textColumns } from '../domain/contact-columns.ts';
 import { sql } from '../sql.ts';
 import type { Chunk, Part } from './chunk.ts';
 import { eachRow, textAt, uuidAt } from './copy.ts';
@@ -63,33 +64,7 @@ export async function conflictsOf(tx: Transaction, contacts: Part, asked: (id: s
 }
 
 /** The fields of a contact as a snapshot has them. */
-export interface RecoveredContact {
-  id: string;
-  memberNumber: string | null;
-  firstName: string | null;
-  lastName: string | null;
-  email: string | null;
-  company: string | null;
-  jobTitle: string | null;
-  street: string | null;
-  city: string | null;
-  postalCode: string | null;
-  country: string | null;
-  updatedAt: Date;
-}
-
-const texts = {
-  memberNumber: 'member_number',
-  firstName: 'first_name',
-  lastName: 'last_name',
-  email: 'email',
-  company: 'company',
-  jobTitle: 'job_title',
-  street: 'street',
-  city: 'city',
-  postalCode: 'postal_code',
-  country: 'country',
-} as const;
+export type RecoveredContact = { [field in keyof typeof textColumns]: string | null } & { id: string; updatedAt: Date };
 
 /** PostgreSQL counts microseconds from here. */
 const epoch = Date.UTC(2000, 0, 1);
@@ -103,9 +78,9 @@ export function recoveredContacts({ parts }: Chunk, ids: ReadonlySet<string>): M
   eachRow(part.rows, (_start, _end, starts) => {
     const id = uuidAt(part.rows, starts[at('id')]!);
     if (!ids.has(id)) return;
-    const fields = Object.fromEntries(Object.entries(texts).map(([field, column]) => [field, textAt(part.rows, starts[at(column)]!)]));
+    const fields = Object.fromEntries(Object.entries(textColumns).map(([field, column]) => [field, textAt(part.rows, starts[at(column)]!)]));
     const updatedAt = new Date(epoch + Number(part.rows.readBigInt64BE(starts[at('updated_at')]!) / 1000n));
-    found.set(id, { ...(fields as Record<keyof typeof texts, string | null>), id, updatedAt });
+    found.set(id, { ...(fields as Record<keyof typeof textColumns, string | null>), id, updatedAt });
   });
   return found;
 }
