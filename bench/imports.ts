@@ -45,7 +45,7 @@ await owner.query("insert into membership_plan (organization_id, id, name, price
 await owner.query('commit');
 
 // Made in a process of its own, whose memory is none of the import's.
-const made = spawnSync(process.execPath, [script('members.js'), String(count), directory], { stdio: 'inherit' });
+const made = spawnSync(process.execPath, [script('members'), String(count), directory], { stdio: 'inherit' });
 if (made.status !== 0) throw new Error('The files could not be made.');
 const files = { CSV: join(directory, 'members.csv'), XLSX: join(directory, 'members.xlsx') };
 
@@ -128,7 +128,7 @@ console.log(`${count.toLocaleString('en')} rows of ${header.length} columns`);
 if (underLoad) {
   const { tokens } = await signIn(app, { id: 'bench', address: null, agent: null }, bench.email, bench.password);
   const accessToken = tokens!.accessToken;
-  const server = await serve('serve.js', { DATABASE_URL: bench.ownerUrl, MASTER_KEY: bench.masterKey, PORT: '0', COST_PER_MINUTE: '1000000000' });
+  const server = await serve('serve', { DATABASE_URL: bench.ownerUrl, MASTER_KEY: bench.masterKey, PORT: '0', COST_PER_MINUTE: '1000000000' });
   // The page is of contacts that are there already.
   await owner.query(`begin; set local app.organization_id = '${organizationId}'`);
   await makeContacts(owner, organizationId, 1_000, 1);

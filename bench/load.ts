@@ -10,11 +10,11 @@ export function median(values: number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 }
 
-/** A benchmark as it was built. */
-export const script = (file: string): string => join(import.meta.dirname, file);
+/** A file of this folder, by its name, as it was built. */
+export const script = (name: string): string => join(import.meta.dirname, `${name}.js`);
 
-export async function serve(file: string, settings: NodeJS.ProcessEnv): Promise<{ process: ChildProcess; port: number }> {
-  const child = fork(script(file), {
+export async function serve(name: string, settings: NodeJS.ProcessEnv): Promise<{ process: ChildProcess; port: number }> {
+  const child = fork(script(name), {
     execArgv: ['--max-semi-space-size=8'],
     env: { PATH: process.env['PATH'], NODE_ENV: 'production', ...settings },
   });

@@ -70,7 +70,7 @@ async function sealAndVerify(): Promise<void> {
   const sealing = await seconds(async () => (sealed = await sealEntries(app, organizationId)));
   console.log(`sealed: ${sealed} entries in ${sealing.toFixed(1)} s, ${Math.round(sealed / sealing)} a second`);
   await owner.query('vacuum analyze');
-  const alone = fork(script('verify-log.js'), [app.database.url, organizationId, bench.masterKey], {
+  const alone = fork(script('verify-log'), [app.database.url, organizationId, bench.masterKey], {
     execArgv: [...process.execArgv, '--expose-gc'],
   });
   const [[code]] = await Promise.all([once(alone, 'close'), once(alone, 'message').then(([report]) => console.log(report))]);

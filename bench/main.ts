@@ -3,21 +3,21 @@ import { spawnSync } from 'node:child_process';
 import { script } from './load.ts';
 
 const runs = [
-  ['recovery.js'],
-  ['reads.js'],
-  ['snapshots.js'],
-  ['exports.js'],
-  ['readers.js'],
-  ['imports.js'],
-  ['imports.js', '1048575'],
-  ['imports.js', '1048575', 'load'],
-  ['log.js'],
-  ['sign-in.js'],
-  ['recovery.js', '500000', 'alone'],
+  ['recovery'],
+  ['reads'],
+  ['snapshots'],
+  ['exports'],
+  ['readers'],
+  ['imports'],
+  ['imports', '1048575'],
+  ['imports', '1048575', 'load'],
+  ['log'],
+  ['sign-in'],
+  ['recovery', '500000', 'alone'],
 ] as const;
 
-for (const [file, ...args] of runs) {
-  console.log(`\n${[file, ...args].join(' ')}`);
-  const { status } = spawnSync(process.execPath, ['--max-semi-space-size=8', script(file), ...args], { stdio: 'inherit' });
+for (const [name, ...args] of runs) {
+  console.log(`\n${[name, ...args].join(' ')}`);
+  const { status } = spawnSync(process.execPath, ['--max-semi-space-size=8', script(name), ...args], { stdio: 'inherit' });
   if (status !== 0) process.exitCode = 1;
 }

@@ -21,9 +21,9 @@ const { tokens } = await signIn(app, { id: 'bench', address: null, agent: null }
 const { accessToken } = tokens!;
 
 const settings = { DATABASE_URL: bench.ownerUrl, MASTER_KEY: bench.masterKey, PORT: '0', COST_PER_MINUTE: '1000000000' };
-const ours = await serve('serve.js', settings);
-const unguarded = await serve('serve-unguarded.js', settings);
-const bare = await serve('bare-apollo.js', { DATABASE_URL: bench.ownerUrl, ORGANIZATION_ID: organizationId });
+const ours = await serve('serve', settings);
+const unguarded = await serve('serve-unguarded', settings);
+const bare = await serve('bare-apollo', { DATABASE_URL: bench.ownerUrl, ORGANIZATION_ID: organizationId });
 const pages = {
   nested: {
     ours: `{ contacts(first: 50, orderBy: { field: CREATED_AT, direction: ASC }) { nodes { id firstName lastName email memberNumber

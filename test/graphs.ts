@@ -104,6 +104,14 @@ export async function deleteThem(
 }
 
 /** The recovery of a whole deletion. */
+/** Deletes all contacts and recovers them. */
+export async function deleteAndRecover(world: World): Promise<void> {
+  const { deletion } = await deleteThem(world, { filter: {} });
+  const ordered = await orderRecovery(world, deletion!.id);
+  await pay(world, ordered.recoveryRequest!.invoice.id);
+  await runJobs(world);
+}
+
 export const whole = (deletionId: string): RecoveryPlanInput => ({ selection: { deletionId } });
 
 /** Plans and orders a recovery as whoever asks; gives what the mutation gave. */

@@ -7,9 +7,12 @@ import { parse } from 'csv-parse/sync';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { Client } from '../sdk/client.ts';
 import * as sdk from '../sdk/generated.ts';
+import { listImportRows } from '../src/domain/import-rows.ts';
 import { sheetLimits } from '../src/imports/readers/limits.ts';
 import { openSheet } from '../src/imports/readers/open-sheet.ts';
 import type { SheetFacts, SheetRow } from '../src/imports/sheet.ts';
+import { decodeId } from '../src/schema/common.ts';
+import { sql } from '../src/sql.ts';
 import { hireWith } from './custom-roles.ts';
 import { runJobs } from './graphs.ts';
 import { createWorld, type World } from './harness.ts';
@@ -60,6 +63,21 @@ const actionsOf = async (world: World) =>
   (await world.owner.query<{ action: string }>(`select action from action_log where action like '%ile%' order by occurred_at`)).rows.map(
     ({ action }) => action,
   );
+
+describe('the rows of an import', () => {
+  test('are read a page at a time without going through all that the import has, however new it is to the database', async () => {
+    await using world = await createWorld();
+    const admin = await importerAs(world);
+    const { id } = await admin.check(csv('First name', ...Array.from({ length: 3_000 }, (_, place) => `Ann ${place}`)));
+    const looked = await world.app.database.transact(world.organizationId(), async (tx) => {
+      expect(await listImportRows(tx, decodeId('Import', id), 100, 2_000, {})).toHaveLength(100);
+      return tx.row<{ drafts: number }>(sql`
+        select (coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0))::int as drafts from pg_stat_xact_user_tables where relname = 'import_draft'`);
+    });
+    expect(looked!.drafts).toBeGreaterThanOrEqual(100);
+    expect(looked!.drafts).toBeLessThan(3_000);
+  });
+});
 
 describe('the report', () => {
   const rows = csv('First name,Email,Birth date', 'New,new@club.example,', 'Bad,nope,1990-02-31', 'Again,NEW@club.example,', ',,1990-01-01');

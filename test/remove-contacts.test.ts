@@ -1,6 +1,6 @@
 // The database function that removes contacts checks what refers to them itself, because it works without the keys' own triggers.
 import { describe, expect, it } from 'vitest';
-import { deleteThem, everything, fill, orderRecovery, pay, runJobs } from './graphs.ts';
+import { deleteAndRecover, everything, fill } from './graphs.ts';
 import { createWorld, type World } from './harness.ts';
 import { until } from './processes.ts';
 import { asServer, refusal } from './server-role.ts';
@@ -56,10 +56,7 @@ describe('remove_contacts', () => {
     await fill(world, 3);
     await world.owner.query('alter function remove_contacts security invoker reset session_replication_role');
     const before = await everything(world);
-    const { deletion } = await deleteThem(world, { filter: {} });
-    const ordered = await orderRecovery(world, deletion!.id);
-    await pay(world, ordered.recoveryRequest!.invoice.id);
-    await runJobs(world);
+    await deleteAndRecover(world);
     expect(await everything(world)).toEqual(before);
   });
 

@@ -1,7 +1,7 @@
 // The database function that puts staged rows back checks their foreign keys itself, because it works without the keys' own triggers.
 import { describe, expect, it } from 'vitest';
 import { contactGraph } from '../src/snapshots/graph.ts';
-import { deleteThem, everything, fill, orderRecovery, pay, runJobs } from './graphs.ts';
+import { deleteAndRecover, everything, fill } from './graphs.ts';
 import { createWorld, type World } from './harness.ts';
 import { until } from './processes.ts';
 import { asServer, refusal, restore, stage } from './server-role.ts';
@@ -71,10 +71,7 @@ describe('restore_rows', () => {
     await fill(world, 3);
     await world.owner.query('alter function restore_rows security invoker reset session_replication_role');
     const before = await everything(world);
-    const { deletion } = await deleteThem(world, { filter: {} });
-    const ordered = await orderRecovery(world, deletion!.id);
-    await pay(world, ordered.recoveryRequest!.invoice.id);
-    await runJobs(world);
+    await deleteAndRecover(world);
     expect(await everything(world)).toEqual(before);
     await asServer(world, async (client) => {
       await stage(client, 'note', { contact_id: 'gen_random_uuid()' });
